@@ -1,0 +1,46 @@
+"""Design-space exploration of convolutional networks on JAX.
+
+    import dse
+    dse.describe(sr=0.5)["params"]
+    dse.reproduce("fig3b")
+    dse.load_runs().groupby("pct_3x3")["test_accuracy"].mean()
+
+Names are loaded when they are first used, so that the import itself is quick.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dse.api import (
+        Options,
+        describe,
+        load_model,
+        load_runs,
+        reproduce,
+        search,
+        sweep,
+    )
+    from dse.arch.space import Budget
+    from dse.errors import DseError
+
+__all__ = [
+    "Budget",
+    "DseError",
+    "Options",
+    "describe",
+    "load_model",
+    "load_runs",
+    "reproduce",
+    "search",
+    "sweep",
+]
+
+_ELSEWHERE = {"Budget": "dse.arch.space", "DseError": "dse.errors"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'dse' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_ELSEWHERE.get(name, "dse.api")), name)

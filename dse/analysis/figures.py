@@ -1,0 +1,186 @@
+"""Figures: frames in, Axes out. Compute first, draw second."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dse.arch.paper import Published
+from dse.arch.squeezenet import Metaparameters, resolved_pct_3x3
+
+MEBIBYTE = 2**20
+MOVED = 5e-4
+"""A share of 3x3 filters that rounding moves by more is named beside the asked one."""
+
+OURS, PAPER = "#0072B2", "#D55E00"
+"""Blue and vermilion of Okabe and Ito's palette, apart for every kind of sight and,
+by their markers, in grey."""
+
+STYLE = {
+    "figure.dpi": 150,
+    "savefig.dpi": 200,
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.4,
+    "svg.hashsalt": "dse",
+}
+
+
+def point_label(metaparameters: Metaparameters, varied: str | None) -> str:
+    """The varied metaparameter's value; 3x3's resolved share where rounding moves it."""
+    if varied is None:
+        return "SqueezeNet"
+    value = getattr(metaparameters, varied)
+    if varied == "sr":
+        return f"SR {value:g}"
+    if varied != "pct_3x3":
+        return str(value)
+    resolved = resolved_pct_3x3(metaparameters)
+    asked = f"{100 * value:g} %"
+    return (
+        asked if abs(resolved - value) < MOVED else f"{asked}\n({100 * resolved:.3g} %)"
+    )
+
+
+def published_label(varied: str | None, value: float | str) -> str:
+    """The same of a published point."""
+    if isinstance(value, str):
+        return value
+    return f"SR {value:g}" if varied == "sr" else f"{100 * value:g} %"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What is drawn of a cell: a size, an accuracy with its interval, and a label."""
+
+    mebibytes: float
+    percent: float
+    low: float
+    high: float
+    label: str
+
+
+def size_marks(summary: pd.DataFrame, labels: Sequence[str]) -> list[Mark]:
+    """The cells of a summary (`dse.analysis.statistics.summarise`) that have a score."""
+    return [
+        Mark(
+            row.bytes_fp32 / MEBIBYTE,
+            100 * row.test_accuracy,
+            100 * row.test_low,
+            100 * row.test_high,
+            label,
+        )
+        for row, label in zip(summary.itertuples(), labels, strict=True)
+        if row.replicates
+    ]
+
+
+def draw_sizes(ax: Axes, marks: Sequence[Mark], *, joined: bool) -> Axes:
+    """Test accuracy against the size of the weights, with intervals and labels."""
+    x = [mark.mebibytes for mark in marks]
+    y = [mark.percent for mark in marks]
+    known = [mark for mark in marks if mark.low == mark.low]
+    ax.errorbar(
+        [mark.mebibytes for mark in known],
+        [mark.percent for mark in known],
+        yerr=[
+            [mark.percent - mark.low for mark in known],
+            [mark.high - mark.percent for mark in known],
+        ],
+        fmt="none",
+        ecolor=OURS,
+        elinewidth=1,
+        capsize=2.5,
+        alpha=0.7,
+    )
+    ax.plot(x, y, "o-" if joined else "o", color=OURS, markersize=4.5)
+    _label(ax, marks)
+    ax.set_xlabel("weights, MiB (32-bit floats)")
+    ax.set_ylabel("test accuracy, %")
+    return ax
+
+
+def draw_published(
+    ax: Axes, points: Sequence[Published], labels: Sequence[str], *, joined: bool
+) -> Axes:
+    """The paper's own points: top-5 accuracy against its printed sizes."""
+    marks = [
+        Mark(point.size_mib, point.top5, point.top5, point.top5, label)
+        for point, label in zip(points, labels, strict=True)
+    ]
+    ax.plot(
+        [mark.mebibytes for mark in marks],
+        [mark.percent for mark in marks],
+        "s-" if joined else "s",
+        color=PAPER,
+        markersize=4.5,
+    )
+    _label(ax, marks)
+    ax.set_xlabel("weights, MB as printed (32-bit floats)")
+    ax.set_ylabel("ImageNet top-5 accuracy, %")
+    return ax
+
+
+def _label(ax: Axes, marks: Sequence[Mark]) -> None:
+    """Names below the points, clear of the interval, and room for them."""
+    ax.margins(x=0.09, y=0.12)
+    for mark in marks:
+        bottom = mark.low if mark.low == mark.low else mark.percent
+        ax.annotate(
+            mark.label,
+            (mark.mebibytes, bottom),
+            xytext=(0, -5),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=7,
+            color="#333333",
+        )
+    low, high = ax.get_ylim()
+    ax.set_ylim(low - 0.08 * (high - low), high)
+
+
+def draw_front(ax: Axes, summary: pd.DataFrame, front: pd.Series) -> Axes:
+    """All networks of a search, and the front that validation chose."""
+    rest = summary[~front]
+    ax.plot(
+        rest["bytes_fp32"] / 1e6,
+        100 * rest["val_accuracy"],
+        "o",
+        color="#999999",
+        markersize=3.5,
+        label="trained",
+    )
+    best = summary[front].sort_values("bytes_fp32")
+    ax.plot(
+        best["bytes_fp32"] / 1e6,
+        100 * best["val_accuracy"],
+        "D-",
+        color=OURS,
+        markersize=5,
+        label="Pareto front",
+    )
+    ax.set_xlabel("weights, MB of 10⁶ bytes (32-bit floats)")
+    ax.set_ylabel("validation accuracy, %")
+    ax.legend(frameon=False, loc="lower right")
+    return ax
+
+
+def new_figure(panels: int, title: str, caption: str) -> tuple[Figure, list[Axes]]:
+    """A figure of panels side by side under one title, with a caption below."""
+    figure = Figure(figsize=(1 + 4.1 * panels, 4.4), layout="constrained")
+    axes = figure.subplots(1, panels, squeeze=False)[0].tolist()
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
+    figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color="#444444")
+    return figure, axes

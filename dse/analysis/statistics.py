@@ -1,0 +1,84 @@
+"""What replicates say of each cell."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from dse.arch.squeezenet import Metaparameters, resolved_pct_3x3
+from dse.store.schema import METAPARAMETERS
+
+CONFIDENCE = 0.95
+
+
+def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell of a study: its cost and its accuracy over replicates.
+
+    The interval of a mean is Student's, with a standard deviation pooled over the
+    cells: two replicates of one cell alone say next to nothing about its spread.
+
+    Args:
+        runs: the view `runs` of one study.
+        cells: the view `cells` of the same study.
+
+    Returns:
+        Per cell in order its metaparameters, `resolved_pct_3x3`, costs, `replicates`
+        (completed), `failed`, `untrained`, `val_accuracy`, `test_accuracy` (means),
+        `test_deviation` and the interval `test_low`, `test_high`; NaN where no
+        replicate, or no second one anywhere, completed.
+    """
+    complete = runs[runs["status"] == "complete"].groupby("cell_id")
+    scores = complete["test_accuracy"]
+    rows = cells.sort_values("position")[
+        [
+            "study",
+            "cell_id",
+            "arch_id",
+            *METAPARAMETERS,
+            "params",
+            "bytes_fp32",
+            "macs",
+            "activations",
+            "failed",
+        ]
+    ].reset_index(drop=True)
+    rows["resolved_pct_3x3"] = [
+        resolved_pct_3x3(metaparameters) for metaparameters in points(rows)
+    ]
+    by_cell = rows["cell_id"].map
+    rows["replicates"] = by_cell(scores.size()).fillna(0).astype("int64")
+    untrained = runs[runs["reason"] == "untrained"].groupby("cell_id").size()
+    rows["untrained"] = by_cell(untrained).fillna(0).astype("int64")
+    rows["val_accuracy"] = by_cell(complete["val_accuracy"].mean())
+    rows["test_accuracy"] = by_cell(scores.mean())
+    rows["test_deviation"] = by_cell(scores.std())
+    half = half_widths([group.to_numpy() for _, group in scores])
+    widths = pd.Series(half, index=list(scores.groups), dtype="float64")
+    rows["test_low"] = rows["test_accuracy"] - by_cell(widths)
+    rows["test_high"] = rows["test_accuracy"] + by_cell(widths)
+    return rows
+
+
+def points(rows: pd.DataFrame) -> list[Metaparameters]:
+    """The metaparameters of each row."""
+    return [
+        Metaparameters.from_mapping({name: row[name] for name in METAPARAMETERS})
+        for row in rows.to_dict("records")
+    ]
+
+
+def half_widths(groups: Sequence[np.ndarray]) -> list[float]:
+    """Half the width of the interval of each group's mean.
+
+    t(0.975; Σ(n_i - 1)) · s / √n_i, with s² = Σ(n_i - 1)·s_i² / Σ(n_i - 1). NaN
+    without a group of two.
+    """
+    freedom = sum(len(group) - 1 for group in groups)
+    if freedom < 1:
+        return [math.nan] * len(groups)
+    squares = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
+    quantile = float(stdtrit(freedom, 0.5 + CONFIDENCE / 2))
+    deviation = math.sqrt(squares / freedom)
+    return [quantile * deviation / math.sqrt(len(group)) for group in groups]

@@ -1,0 +1,1 @@
+"""From metaparameters to an architecture and its cost, without JAX."""

@@ -1,0 +1,366 @@
+"""The command line: `dse VERB ...`. It parses, calls `dse.api`, and prints."""
+
+import contextlib
+import io
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
+
+from dse.api import DEFAULT_STORAGE, Options
+from dse.errors import DseError
+
+Storage = Annotated[str, arg(help="Database URL.")]
+Experiment = Annotated[
+    str, arg(metavar="EXPERIMENT", help="A shipped name, or the path of a file.")
+]
+
+
+@dataclass(frozen=True)
+class Describe:
+    """Print the exact cost of one point, as the paper's Table 1.
+
+    Example: dse describe --sr 0.5 --pct-3x3 0.25
+
+    Attributes:
+        base_e: Expand filters of the first Fire module.
+        incr_e: Expand filters added after every FREQ Fire modules.
+        freq: Fire modules between two increments.
+        sr: Squeeze ratio, 0 to 1.
+        pct_3x3: Share of 3x3 among the expand filters, 0 to 1.
+        bypass: Bypass connections.
+        version: SqueezeNet 1.0 or 1.1.
+        classes: Class scores.
+        input_size: Side of the square input, 24 pixels or more.
+        channels: Channels of the input.
+        json: Print JSON instead of a table.
+    """
+
+    base_e: int = 128
+    incr_e: int = 128
+    freq: int = 2
+    sr: float = 0.125
+    pct_3x3: float = 0.5
+    bypass: Literal["none", "simple", "complex"] = "none"
+    version: Literal["1.0", "1.1"] = "1.0"
+    classes: int = 1000
+    input_size: int = 227
+    channels: int = 3
+    json: bool = False
+
+    def __call__(self) -> None:
+        """Describe the point."""
+        from dse.arch.cost import cost
+        from dse.arch.describe import as_json
+        from dse.arch.squeezenet import Metaparameters, squeezenet
+
+        point = Metaparameters(
+            self.base_e,
+            self.incr_e,
+            self.freq,
+            self.sr,
+            self.pct_3x3,
+            self.bypass,
+            self.version,
+        )
+        shape = (self.input_size, self.input_size, self.channels)
+        architecture = squeezenet(point, shape, self.classes)
+        if self.json:
+            print(json.dumps(as_json(architecture, cost(architecture)), indent=2))
+        else:
+            from dse.tables import print_description
+
+            print_description(point, architecture)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Train what is missing of an experiment; repeat the command to go on.
+
+    Example: dse sweep fig3b --seeds 3
+    """
+
+    experiment: Positional[Experiment]
+    options: OmitArgPrefixes[Options] = field(default_factory=Options)
+
+    def __call__(self) -> None:
+        """Run the sweep."""
+        from dse.api import sweep
+
+        outcome = sweep(self.experiment, self.options)
+        failed = "".join(f", {n} {reason}" for reason, n in outcome.failed.items())
+        print(
+            f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} "
+            f"trained now{failed}; dse query or dse reproduce {self.experiment} next"
+        )
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Train what is missing of an experiment, then write its tables and figure.
+
+    Example: dse reproduce fig3b
+    """
+
+    experiment: Positional[Experiment]
+    options: OmitArgPrefixes[Options] = field(default_factory=Options)
+
+    def __call__(self) -> None:
+        """Run and report."""
+        from dse.api import reproduce
+        from dse.tables import print_summary
+
+        print_summary(reproduce(self.experiment, self.options))
+
+
+@dataclass(frozen=True)
+class Search:
+    """Search the metaparameters for the best networks within a hard budget.
+
+    Example: dse search --dataset my_images --max-bytes 100000 --minutes 10
+
+    Attributes:
+        options: How to run.
+        space: Named space, narrow or paper; by default what suits the preset.
+        sampler: Optuna's sampler.
+        trials: Networks to train in all; 30 when no minutes are given either.
+        minutes: Time to take in all.
+        max_params: Most parameters.
+        max_bytes: Most bytes of 32-bit weights (0.1 MB is 100000).
+        max_macs: Most multiply-accumulates.
+    """
+
+    options: OmitArgPrefixes[Options] = field(default_factory=Options)
+    space: str | None = None
+    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
+    trials: int | None = None
+    minutes: float | None = None
+    max_params: int | None = None
+    max_bytes: int | None = None
+    max_macs: int | None = None
+
+    def __call__(self) -> None:
+        """Search and report."""
+        from dse.api import search
+        from dse.arch.space import Budget
+        from dse.tables import print_front
+
+        report = search(
+            self.options,
+            space=self.space,
+            sampler=self.sampler,
+            budget=Budget(self.max_params, self.max_bytes, self.max_macs),
+            trials=self.trials,
+            minutes=self.minutes,
+        )
+        print_front(report)
+
+
+@dataclass(frozen=True)
+class Query:
+    """Read the views runs, cells and epochs with SQL.
+
+    Example: dse query "SELECT pct_3x3, AVG(test_accuracy) FROM runs GROUP BY pct_3x3"
+
+    Attributes:
+        sql: A SELECT.
+        format: How to print; parquet needs standard output to be a file.
+        storage: Database URL.
+    """
+
+    sql: Positional[str]
+    format: Literal["table", "csv", "json", "parquet"] = "table"
+    storage: str = DEFAULT_STORAGE
+
+    def __call__(self) -> None:
+        """Print the rows."""
+        from dse.store.database import open_store
+        from dse.store.query import sql
+        from dse.tables import print_frame
+
+        print_frame(sql(open_store(self.storage, create=False), self.sql), self.format)
+
+
+@dataclass(frozen=True)
+class Status:
+    """Show what is done, failed and missing, by cell.
+
+    Example: dse status fig3b/fashion_mnist_small-quick
+
+    Attributes:
+        study: A study's name; all when left out.
+        json: Print JSON instead of a table.
+        storage: Database URL.
+    """
+
+    study: Positional[str | None] = None
+    json: bool = False
+    storage: str = DEFAULT_STORAGE
+
+    def __call__(self) -> None:
+        """Print the status."""
+        from dse.store.database import open_store
+        from dse.store.query import status
+        from dse.tables import print_frame
+
+        frame = status(open_store(self.storage, create=False), self.study)
+        print_frame(frame, "json" if self.json else "table")
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Classify images with the trained network of a run.
+
+    Example: dse predict 12 shoe.png
+
+    Attributes:
+        run: The run_id of a completed run.
+        images: Image files of the size that it was trained on.
+        storage: Database URL.
+    """
+
+    run: Positional[int]
+    images: Positional[tuple[Path, ...]]
+    storage: str = DEFAULT_STORAGE
+
+    def __call__(self) -> None:
+        """Print the likeliest class of each image."""
+        from dse.api import predict
+
+        for file, name, probability in predict(self.run, self.images, self.storage):
+            print(f"{file}: {name} ({probability:.1%})")
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write studies with their runs and weights to one file.
+
+    Example: dse export fig3b.zip fig3b/fashion_mnist_small-quick
+
+    Attributes:
+        file: The zip file to write.
+        study: A study's name; all when left out.
+        storage: Database URL.
+    """
+
+    file: Positional[Path]
+    study: Positional[str | None] = None
+    storage: str = DEFAULT_STORAGE
+
+    def __call__(self) -> None:
+        """Export."""
+        from dse.store.database import open_store
+        from dse.store.transfer import export_studies
+
+        store = open_store(self.storage, create=False)
+        count = export_studies(store, self.file, self.study)
+        print(f"wrote {count} runs to {self.file}")
+
+
+@dataclass(frozen=True)
+class Import:
+    """Merge exported files into the database; what is there already is left alone.
+
+    Example: dse import fig3b.zip
+
+    Attributes:
+        files: Files that dse export wrote.
+        storage: Database URL.
+    """
+
+    files: Positional[tuple[Path, ...]]
+    storage: str = DEFAULT_STORAGE
+
+    def __call__(self) -> None:
+        """Import."""
+        from dse.store.database import open_store
+        from dse.store.transfer import import_file
+
+        store = open_store(self.storage)
+        for file in self.files:
+            print(f"{file}: {import_file(store, file)} new runs")
+
+
+Command = (
+    Annotated[Describe, subcommand("describe")]
+    | Annotated[Sweep, subcommand("sweep")]
+    | Annotated[Reproduce, subcommand("reproduce")]
+    | Annotated[Search, subcommand("search")]
+    | Annotated[Status, subcommand("status")]
+    | Annotated[Query, subcommand("query")]
+    | Annotated[Predict, subcommand("predict")]
+    | Annotated[Export, subcommand("export")]
+    | Annotated[Import, subcommand("import")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; exit with 0, 1 (it failed), 2 (it makes no sense), 130 (Ctrl-C)."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = _parse(words)
+    try:
+        command()
+    except DseError as error:
+        _exit(str(error), 1)
+    except OSError as error:
+        _exit(f"{error.strerror or error}: {error.filename or ''}", 1)
+    except KeyboardInterrupt:
+        _exit(
+            f"interrupted; what is finished is kept, go on with: {_again(words)}", 130
+        )
+
+
+def _parse(words: list[str]) -> Callable[[], None]:
+    """The command in `words`; a mistake in them is one line and status 2."""
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            parsed: Any = tyro.cli(
+                Command,  # type: ignore[arg-type]
+                prog="dse",
+                description="Design-space exploration of convolutional networks.",
+                args=words,
+            )
+    except SystemExit as end:
+        if end.code in (0, None):
+            raise
+        _exit(_first_paragraph(complaint.getvalue()), 2)
+    command: Callable[[], None] = parsed
+    return command
+
+
+def _first_paragraph(panel: str) -> str:
+    """The message within tyro's frame, as one line."""
+    lines = [line.strip("│╭╮╰╯ ") for line in panel.splitlines()[1:]]
+    said = []
+    for line in lines:
+        if set(line) <= {"─"}:
+            break
+        said.append(line)
+    return f"{' '.join(said)} (dse --help and dse VERB --help say what is expected)"
+
+
+def _again(words: list[str]) -> str:
+    import shlex
+
+    return shlex.join(["dse", *words])
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _exit(line: str, status: int) -> NoReturn:
+    print(f"dse: {' '.join(line.split())}", file=sys.stderr)
+    raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    main()

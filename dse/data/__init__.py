@@ -1,0 +1,1 @@
+"""Image sets: loading, splitting, augmentation, and the small embedded one."""

@@ -1,0 +1,138 @@
+"""A small image set in memory, its checks, and its validation split."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from dse.arch.graph import Shape
+from dse.errors import DseError
+
+VALIDATION_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of one size with their labels."""
+
+    pixels: UInt8[np.ndarray, "n h w c"]
+    labels: Int[np.ndarray, " n"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A train and a test part over the same classes.
+
+    Attributes:
+        name: short name for folders and captions.
+        fingerprint: identity of the content.
+        class_names: one name per label.
+        train: the part to train and validate on.
+        test: the part scored once, at the end of a run.
+
+    Raises:
+        DseError: sizes differ, a label lies outside the class list, or one class only.
+    """
+
+    name: str
+    fingerprint: str
+    class_names: tuple[str, ...]
+    train: Images
+    test: Images
+
+    def __post_init__(self) -> None:
+        for part, images in (("train", self.train), ("test", self.test)):
+            if not len(images):
+                raise DseError(f"dataset {self.name}: its {part} part has no images")
+            outside = np.flatnonzero(
+                (images.labels < 0) | (images.labels >= self.classes)
+            )
+            if len(outside):
+                row = int(outside[0])
+                raise DseError(
+                    f"dataset {self.name}: {part} image {row} has label "
+                    f"{images.labels[row]}, outside its class list of {self.classes} "
+                    f"(0 to {self.classes - 1}); correct the label or the list"
+                )
+        if self.test.pixels.shape[1:] != self.image_shape:
+            raise DseError(
+                f"dataset {self.name}: train images are {self.image_shape}, test "
+                f"images {self.test.pixels.shape[1:]}; bring them to one size"
+            )
+        if len(np.unique(self.train.labels)) < 2:
+            raise DseError(
+                f"dataset {self.name}: its train images are all of one class; "
+                "expected two classes or more"
+            )
+
+    @property
+    def image_shape(self) -> Shape:
+        """Height, width, channels."""
+        height, width, channels = self.train.pixels.shape[1:]
+        return height, width, channels
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def chance(self) -> float:
+        """Train accuracy of the best constant answer: the largest class's share."""
+        return float(np.bincount(self.train.labels).max() / len(self.train))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions of the train and the validation images within a train part."""
+
+    train: Int[np.ndarray, " t"]
+    validation: Int[np.ndarray, " v"]
+
+
+def split_off(
+    labels: Int[np.ndarray, " n"], share: float, seed: tuple[int, ...]
+) -> Split:
+    """Hold out `share` of each class, drawn by `seed`, at least one image of each.
+
+    A class of a single image stays in train.
+
+    Args:
+        labels: the labels to balance over.
+        share: in (0, 1).
+        seed: whole numbers; the same seed draws the same images.
+    """
+    generator = np.random.default_rng(seed)
+    held_out = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        count = max(1, round(share * len(members))) if len(members) > 1 else 0
+        held_out[members[:count]] = True
+    return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
+
+
+def validation_split(dataset: Dataset, seed: int, replicate: int) -> Split:
+    """The class-balanced tenth of train that validates this replicate in every cell."""
+    return split_off(dataset.train.labels, VALIDATION_SHARE, (seed, replicate))
+
+
+def channel_statistics(
+    pixels: UInt8[np.ndarray, "n h w c"],
+) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " c"]]:
+    """Mean and standard deviation of each channel, in units of pixel values 0..255.
+
+    A constant channel gets deviation 1.
+    """
+    count = pixels[..., 0].size
+    values = np.arange(256)
+    means, deviations = [], []
+    for channel in range(pixels.shape[3]):
+        histogram = np.bincount(pixels[..., channel].ravel(), minlength=256)
+        mean = float(histogram @ values / count)
+        variance = float(histogram @ (values - mean) ** 2 / count)
+        means.append(mean)
+        deviations.append(variance**0.5 or 1.0)
+    return np.array(means, np.float32), np.array(deviations, np.float32)

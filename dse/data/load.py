@@ -1,0 +1,116 @@
+"""Load an image set by its name, folder or hub id, through Hugging Face `datasets`."""
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from dse.data.dataset import Dataset, Images
+from dse.errors import DseError
+
+EMBEDDED = "fashion_mnist_small"
+"""The default: 10,000 + 2,000 images of Fashion-MNIST inside the package."""
+
+
+def load(name: str = EMBEDDED) -> Dataset:
+    """The image set called `name`.
+
+    A folder is decoded once; its pixels are then kept in the user's cache folder (or
+    `DSE_CACHE`) under a hash of the folder's bytes.
+
+    Args:
+        name: the embedded set's name, a folder (Parquet in the Hugging Face image
+            layout, or images in one folder per class), or a hub id `owner/name`.
+
+    Raises:
+        DseError: nothing is there, or what is there is no small image set.
+    """
+    folder = _folder(name)
+    if folder is None:
+        from dse.data.decode import decode_hub
+
+        return decode_hub(name)
+    fingerprint = _fingerprint(folder)
+    cached = _cache_file(fingerprint)
+    dataset = _read(cached, folder.resolve().name, fingerprint)
+    if dataset is None:
+        from dse.data.decode import decode_folder
+
+        dataset = decode_folder(folder, fingerprint)
+        _write(cached, dataset)
+    return dataset
+
+
+def _folder(name: str) -> Path | None:
+    """The folder that `name` means, or None for what can only be a hub id."""
+    if name == EMBEDDED:
+        return Path(__file__).parent / "embedded" / EMBEDDED
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not any(file.is_file() for file in path.rglob("*")):
+            raise DseError(f"dataset folder {name} is empty; {_WHAT_IS_EXPECTED}")
+        return path
+    if path.exists() or name.count("/") != 1 or name[0] in "./~":
+        raise DseError(f"there is no dataset folder {name}; {_WHAT_IS_EXPECTED}")
+    return None
+
+
+_WHAT_IS_EXPECTED = (
+    f"expected {EMBEDDED}, a folder of Parquet files or of images in one folder per "
+    "class, or a hub id owner/name"
+)
+
+
+def _fingerprint(folder: Path) -> str:
+    """Sixteen hexadecimal digits over the names and bytes of all files."""
+    digest = hashlib.sha256()
+    for file in sorted(x for x in folder.rglob("*") if x.is_file()):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(folder).as_posix()}:{content}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _cache_file(fingerprint: str) -> Path:
+    root = os.environ.get("DSE_CACHE") or user_cache_path("dse")
+    return Path(root) / "datasets" / f"{fingerprint}.npz"
+
+
+def _read(file: Path, name: str, fingerprint: str) -> Dataset | None:
+    try:
+        with np.load(file) as arrays:
+            return Dataset(
+                name,
+                fingerprint,
+                tuple(arrays["class_names"].tolist()),
+                Images(arrays["train_pixels"], arrays["train_labels"]),
+                Images(arrays["test_pixels"], arrays["test_labels"]),
+            )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def _write(file: Path, dataset: Dataset) -> None:
+    """Keep the pixels if the cache folder can be written; else do without."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as partial:
+            try:
+                np.savez(
+                    partial,
+                    class_names=np.array(dataset.class_names),
+                    train_pixels=dataset.train.pixels,
+                    train_labels=dataset.train.labels,
+                    test_pixels=dataset.test.pixels,
+                    test_labels=dataset.test.labels,
+                )
+                partial.close()
+                Path(partial.name).replace(file)
+            except OSError:
+                Path(partial.name).unlink()
+                raise
+    except OSError:
+        return

@@ -1,0 +1,54 @@
+"""A trained network, ready for images as they come."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Float, UInt8
+
+from dse.arch.graph import Architecture
+from dse.errors import DseError
+from dse.models.network import Network
+
+
+class TrainedModel:
+    """A network with its weights, its class names and its pixel normalisation.
+
+    Attributes:
+        network: the `nnx` module; it takes normalised images.
+        class_names: one for each score.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        class_names: tuple[str, ...],
+        weights: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self.class_names = class_names
+        self._mean = jnp.asarray(weights["input"]["mean"])
+        self._deviation = jnp.asarray(weights["input"]["deviation"])
+        self.network = nnx.eval_shape(lambda: Network(architecture, nnx.Rngs(0)))
+        for name, layer in self.network.layers.items():
+            layer.kernel.set_value(jnp.asarray(weights[name]["kernel"]))
+            layer.bias.set_value(jnp.asarray(weights[name]["bias"]))
+
+    def probabilities(
+        self, pixels: UInt8[np.ndarray, "n h w c"]
+    ) -> Float[np.ndarray, "n classes"]:
+        """Class probabilities of images with pixel values 0..255.
+
+        Raises:
+            DseError: the images are not of the size that the network was trained on.
+        """
+        expected = self.network.architecture.input_shape
+        if pixels.shape[1:] != expected:
+            raise DseError(
+                f"images are {'x'.join(map(str, pixels.shape[1:]))}; this network takes "
+                f"{'x'.join(map(str, expected))} (height, width, channels)"
+            )
+        images = (jnp.asarray(pixels, jnp.float32) - self._mean) / self._deviation
+        return np.asarray(jax.nn.softmax(self.network(images), axis=-1))

@@ -1,0 +1,40 @@
+"""What a set of numerics provides."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jax import Array
+from jaxtyping import Float
+
+Padding = tuple[tuple[int, int], tuple[int, int]]
+"""Pixels before and after the rows, and before and after the columns."""
+
+
+class ConvolutionForm(Protocol):
+    """Cross-correlation of NHWC images with an HWIO kernel, plus a bias."""
+
+    def __call__(
+        self,
+        x: Float[Array, "n h w c"],
+        kernel: Float[Array, "k k c f"],
+        bias: Float[Array, " f"],
+        *,
+        stride: int,
+        padding: int,
+    ) -> Float[Array, "n oh ow f"]: ...
+
+
+class MaxPoolForm(Protocol):
+    """Maximum over square windows; what is padded never wins."""
+
+    def __call__(
+        self, x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
+    ) -> Float[Array, "n oh ow c"]: ...
+
+
+@dataclass(frozen=True)
+class Operations:
+    """One form of each operation."""
+
+    convolution: ConvolutionForm
+    max_pool: MaxPoolForm

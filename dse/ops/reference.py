@@ -1,0 +1,40 @@
+"""The reference form: what XLA makes of the textbook operation."""
+
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Float
+
+from dse.ops.interface import Padding
+
+
+def convolution(
+    x: Float[Array, "n h w c"],
+    kernel: Float[Array, "k k c f"],
+    bias: Float[Array, " f"],
+    *,
+    stride: int,
+    padding: int,
+) -> Float[Array, "n oh ow f"]:
+    """Cross-correlation with `padding` zero pixels on every side, plus `bias`."""
+    product = lax.conv_general_dilated(
+        x,
+        kernel,
+        window_strides=(stride, stride),
+        padding=((padding, padding), (padding, padding)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    return product + bias
+
+
+def max_pool(
+    x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
+) -> Float[Array, "n oh ow c"]:
+    """Maximum over windows; of equal elements the first in row order has the gradient."""
+    return lax.reduce_window(
+        x,
+        -jnp.inf,
+        lax.max,
+        (1, window, window, 1),
+        (1, stride, stride, 1),
+        ((0, 0), *padding, (0, 0)),
+    )

@@ -1,0 +1,170 @@
+"""What a person sees while a sweep runs: bars on a terminal, a line a run elsewhere."""
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from dse.train.events import Done, EpochEnded, Event, Failed, Started
+
+
+class SweepProgress:
+    """A listener of a sweep's events that shows them.
+
+    Args:
+        epochs: epochs a run.
+        labels: what to call each cell; a search adds to it as it goes.
+        work: each cell's work, in any unit, for the time left.
+        runs: runs to do, by cell; None where nobody knows (a search).
+        console: where to show it.
+    """
+
+    def __init__(
+        self,
+        epochs: int,
+        labels: Mapping[str, str] | None = None,
+        work: Mapping[str, float] | None = None,
+        runs: Mapping[str, int] | None = None,
+        console: Console | None = None,
+    ) -> None:
+        self.labels = dict(labels or {})
+        self._epochs = epochs
+        self._work = work or {}
+        self._left = None if runs is None else dict(runs)
+        self._planned = None if runs is None else sum(runs.values())
+        self._whole_work = sum(
+            self._work.get(c, 1.0) * n for c, n in (runs or {}).items()
+        )
+        self._console = console or Console()
+        self._ended = 0
+        self._work_done = 0.0
+        self._images = 0
+        self._step_seconds = 0.0
+        self._speed: dict[tuple[str, int], float] = {}
+        self._began = time.monotonic()
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            transient=True,
+        )
+        self._overall = self._bars.add_task("runs", total=self._planned, note="")
+        self._rows: dict[tuple[str, int], TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        key = event.cell_id, event.replicate
+        match event:
+            case Started():
+                self._rows[key] = self._bars.add_task(
+                    self._name(event), total=self._epochs, note="compiling"
+                )
+            case EpochEnded():
+                self._add_epoch(key, event)
+            case Done(metrics=metrics):
+                self._end(
+                    event,
+                    f"validation {metrics['validation']['accuracy']:.1%}, "
+                    f"test {metrics['test']['accuracy']:.1%}, "
+                    f"{self._speed.pop(key, 0):,.0f} images/s",
+                )
+            case Failed():
+                self._end(event, f"failed, {event.reason}: {event.detail}")
+        self._bars.update(
+            self._overall,
+            completed=self._ended,
+            description=self._cells(),
+            note=self._time_left(),
+        )
+
+    def introduce(self, study: str, runs: int, workers: int) -> None:
+        """Say what is to be done."""
+        todo = self._planned or 0
+        self._say(
+            f"{study}: {runs} runs, {runs - todo} in, {todo} to do "
+            f"on {workers} worker{'s' if workers > 1 else ''}"
+        )
+
+    def conclude(self, workers: int) -> None:
+        """Say what was done, how fast, and where the time went."""
+        if not self._ended:
+            return
+        seconds = time.monotonic() - self._began
+        outside = 1 - self._step_seconds / (seconds * workers)
+        self._say(
+            f"{self._ended} runs in {seconds:.0f} s: {self._images / seconds:,.0f} "
+            f"images/s over {workers} worker{'s' if workers > 1 else ''}, "
+            f"{outside:.0%} of the time outside training steps"
+        )
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+    def _add_epoch(self, key: tuple[str, int], event: EpochEnded) -> None:
+        self._work_done += self._work.get(event.cell_id, 1.0) / self._epochs
+        self._images += event.images
+        self._step_seconds += event.seconds
+        self._speed[key] = event.images_per_second
+        accuracy = event.metrics["validation"]["accuracy"]
+        self._bars.update(
+            self._rows[key],
+            completed=event.epoch,
+            note=f"epoch {event.epoch}, validation {accuracy:.1%}, "
+            f"{event.images_per_second:,.0f} images/s",
+        )
+
+    def _end(self, event: Event, outcome: str) -> None:
+        self._ended += 1
+        row = self._rows.pop((event.cell_id, event.replicate), None)
+        if row is not None:
+            self._bars.remove_task(row)
+        if self._left is not None:
+            self._left[event.cell_id] -= 1
+        of = "" if self._planned is None else f" of {self._planned}"
+        parts = [f"run {self._ended}{of}", self._name(event), outcome]
+        self._say(" · ".join([*parts, *filter(None, [self._time_left()])]))
+
+    def _name(self, event: Event) -> str:
+        label = self.labels.get(event.cell_id, event.cell_id)
+        return f"{label}, replicate {event.replicate}"
+
+    def _cells(self) -> str:
+        if self._left is None:
+            return "networks"
+        complete = sum(not left for left in self._left.values())
+        return f"cell {min(complete + 1, len(self._left))} of {len(self._left)}, runs"
+
+    def _time_left(self) -> str:
+        if not self._whole_work or not self._work_done:
+            return ""
+        elapsed = time.monotonic() - self._began
+        seconds = elapsed * max(0.0, self._whole_work / self._work_done - 1)
+        return (
+            f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left"
+        )

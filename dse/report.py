@@ -1,0 +1,256 @@
+"""From a finished study to a folder of tables and figures."""
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dse.analysis.figures import (
+    MOVED,
+    STYLE,
+    draw_front,
+    draw_published,
+    draw_sizes,
+    new_figure,
+    point_label,
+    published_label,
+    size_marks,
+)
+from dse.analysis.pareto import on_front
+from dse.analysis.statistics import points, summarise
+from dse.arch.describe import table_1
+from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.data.dataset import Dataset
+from dse.errors import DseError
+from dse.store.append import StudyRecord
+from dse.store.database import Store
+from dse.store.query import view, weights_folder
+from dse.study.experiment import Experiment
+from dse.train.recipe import Recipe
+
+RESULTS = Path("results")
+PACKAGES = ("dse", "jax", "jaxlib", "flax", "optax", "optuna", "numpy")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a report lies, and its summary.
+
+    Attributes:
+        folder: `results/<experiment>/<dataset>-<preset>/`.
+        figure: the figure's PNG.
+        summary: one row a cell (`dse.analysis.statistics.summarise`); a search's has
+            `run_id` and `front` besides.
+        labels: what the figure calls each cell.
+        weights: where the weights of a search's best network lie, if they were kept.
+    """
+
+    folder: Path
+    figure: Path
+    summary: pd.DataFrame
+    labels: Sequence[str] = ()
+    weights: Path | None = None
+
+
+def report_experiment(
+    store: Store,
+    study: StudyRecord,
+    experiment: Experiment,
+    dataset: Dataset,
+    results: Path = RESULTS,
+) -> Report:
+    """Write an experiment's runs, summary and figure."""
+    runs, summary = _frames(store, study)
+    labels = [point_label(m, experiment.varied) for m in points(summary)]
+    with matplotlib.rc_context(STYLE):
+        figure = _size_figure(experiment, study, dataset, runs, summary, labels)
+    tables = {"runs": runs, "summary": summary}
+    if experiment.shows == "layers":
+        tables["table1"] = paper_table_1(experiment.anchor)
+    folder = _write(results, study, tables, figure)
+    return Report(folder, folder / "figure.png", summary, labels)
+
+
+def report_search(
+    store: Store, study: StudyRecord, dataset: Dataset, results: Path = RESULTS
+) -> Report:
+    """Write a search's runs, its summary with the front, and the figure."""
+    runs, summary = _frames(store, study)
+    run_ids = runs.drop_duplicates("cell_id").set_index("cell_id")["run_id"]
+    summary = summary[summary["cell_id"].isin(run_ids.index)].reset_index(drop=True)
+    summary["run_id"] = summary["cell_id"].map(run_ids)
+    accuracy = summary["val_accuracy"].to_numpy()
+    summary["front"] = on_front(summary["bytes_fp32"].to_numpy(), accuracy)
+    if not summary["front"].any():
+        raise DseError(
+            f"no network of {study.name} was trained to the end; "
+            "dse query 'SELECT status, reason, detail FROM runs' says why"
+        )
+    with matplotlib.rc_context(STYLE):
+        caption = (
+            f"{_data_line(dataset)}. {recipe_line(study.recipe)}.\n"
+            f"{summary['replicates'].sum()} networks of one replicate each; the front "
+            "is chosen on validation images, test images choose nothing."
+        )
+        title = f"Search on {dataset.name}: accuracy against size"
+        figure, [axes] = new_figure(1, title, caption)
+        draw_front(axes, summary, summary["front"])
+    folder = _write(results, study, {"runs": runs, "summary": summary}, figure)
+    best = summary[summary["front"]].sort_values("bytes_fp32").iloc[-1]
+    weights = weights_folder(store, int(best["run_id"]))
+    return Report(folder, folder / "figure.png", summary, weights=weights)
+
+
+def _frames(store: Store, study: StudyRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
+    runs = view(store, "runs", study.name)
+    runs = runs[runs["replicate"] < study.replicates].reset_index(drop=True)
+    return runs, summarise(runs, view(store, "cells", study.name))
+
+
+def _size_figure(
+    experiment: Experiment,
+    study: StudyRecord,
+    dataset: Dataset,
+    runs: pd.DataFrame,
+    summary: pd.DataFrame,
+    labels: Sequence[str],
+) -> Figure:
+    caption = _caption(study, dataset, runs, summary)
+    published = PUBLISHED.get(experiment.published or "", ())
+    joined = experiment.varied in ("sr", "pct_3x3")
+    figure, axes = new_figure(2 if published else 1, experiment.title, caption)
+    draw_sizes(axes[0], size_marks(summary, labels), joined=joined)
+    width = f"base_e = incr_e = {summary['base_e'].iloc[0]}"
+    axes[0].set_title(f"This run: {dataset.name}, {width}")
+    if published:
+        names = [published_label(experiment.varied, p.value) for p in published]
+        draw_published(axes[1], published, names, joined=joined)
+        axes[1].set_title(f"The paper's {experiment.published}: base_e = 128")
+    return figure
+
+
+def _caption(
+    study: StudyRecord, dataset: Dataset, runs: pd.DataFrame, summary: pd.DataFrame
+) -> str:
+    least, most = summary["replicates"].min(), summary["replicates"].max()
+    counted = f"{least}" if least == most else f"{least} to {most}"
+    interval = (
+        "bars: 95 % interval of the mean, deviation pooled over cells"
+        if summary["test_low"].notna().any()
+        else "one replicate gives no interval"
+    )
+    untrained = summary["untrained"].sum()
+    failed = f" {untrained} of {len(runs)} runs stayed at chance." if untrained else ""
+    moved = (
+        " In brackets: the share of 3x3 filters once widths are whole numbers."
+        if (summary["resolved_pct_3x3"] - summary["pct_3x3"]).abs().max() >= MOVED
+        else ""
+    )
+    return (
+        f"{_data_line(dataset)}. {recipe_line(study.recipe)}.\n"
+        f"{counted} replicates a cell; {interval}.{failed}{moved}"
+    )
+
+
+def _data_line(dataset: Dataset) -> str:
+    height, width, _ = dataset.image_shape
+    return (
+        f"{dataset.name}: {len(dataset.train):,} train (a tenth of them for "
+        f"validation) and {len(dataset.test):,} test images of {width}x{height}"
+    )
+
+
+def recipe_line(recipe: Recipe) -> str:
+    """A recipe in a line."""
+    augmentation = [f"crop ±{recipe.crop_padding}"] if recipe.crop_padding else []
+    augmentation += ["mirror"] if recipe.mirror else []
+    return (
+        f"SGD, {recipe.epochs} epochs, batch {recipe.batch_size}, peak rate "
+        f"{recipe.peak_learning_rate:g}, momentum {recipe.momentum:g}, decay "
+        f"{recipe.weight_decay:g}, {' and '.join(augmentation) or 'no augmentation'}"
+    )
+
+
+def paper_table_1(metaparameters: Metaparameters) -> pd.DataFrame:
+    """Table 1 at the paper's own settings beside the printed parameter counts."""
+    rows = table_1(metaparameters, squeezenet(metaparameters))
+    return pd.DataFrame(
+        [
+            {
+                "layer": row.name,
+                "output": "x".join(map(str, row.output)),
+                "filter": row.filter,
+                "s1x1": row.fire.s1x1 if row.fire else None,
+                "e1x1": row.fire.e1x1 if row.fire else None,
+                "e3x3": row.fire.e3x3 if row.fire else None,
+                "params": row.params,
+                "printed": TABLE_1_PARAMS.get(row.name),
+            }
+            for row in rows
+        ]
+    ).astype(dict.fromkeys(("s1x1", "e1x1", "e3x3", "printed"), "Int64"))
+
+
+def _write(
+    results: Path,
+    study: StudyRecord,
+    tables: dict[str, pd.DataFrame],
+    figure: Figure,
+) -> Path:
+    """Write everything under other names first, so that no half of a file is left."""
+    folder = results / study.experiment / f"{study.dataset}-{study.preset}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in tables.items():
+            _replace(
+                folder / f"{name}.csv", lambda f, t=table: t.to_csv(f, index=False)
+            )
+        runs = tables["runs"]
+        _replace(folder / "runs.parquet", lambda f: runs.to_parquet(f, index=False))
+        text = json.dumps(configuration(study, runs), indent=2) + "\n"
+        _replace(folder / "config.json", lambda f: f.write_text(text))
+        for kind in ("png", "svg"):
+            _replace(
+                folder / f"figure.{kind}",
+                lambda f, k=kind: figure.savefig(
+                    f, format=k, dpi=200, metadata={"Date": None} if k == "svg" else {}
+                ),
+            )
+    except OSError as error:
+        raise DseError(
+            f"cannot write the report to {folder}: {error.strerror or error}; the runs "
+            "are in the database, so repeat the command when that is mended"
+        ) from error
+    return folder
+
+
+def _replace(file: Path, write: Callable[[Path], object]) -> None:
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        write(partial)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def configuration(study: StudyRecord, runs: pd.DataFrame) -> dict[str, object]:
+    """What made the runs: recipe, versions, devices."""
+    return {
+        "study": study.name,
+        "dataset": study.dataset,
+        "dataset_fingerprint": study.dataset_fingerprint,
+        "preset": study.preset,
+        "replicates": study.replicates,
+        "recipe": study.recipe.to_json(),
+        "devices": sorted(runs["device"].dropna().unique().tolist()),
+        "code_versions": sorted(runs["code_version"].unique().tolist()),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }

@@ -1,0 +1,1 @@
+"""The database: the runs table is the truth, and every other view follows from it."""

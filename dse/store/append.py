@@ -1,0 +1,274 @@
+"""What is written: studies and their cells, then runs as they begin and end."""
+
+import datetime
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+
+from dse.arch.cost import cost
+from dse.arch.squeezenet import Metaparameters
+from dse.errors import DseError
+from dse.store.artifacts import save_weights
+from dse.store.database import Store
+from dse.store.schema import (
+    architectures,
+    artifacts,
+    cells,
+    metrics,
+    runs,
+    studies,
+    study_cells,
+)
+from dse.train.cell import NUMERICS_VERSION, Cell
+from dse.train.events import Done, EpochEnded, Failed, Metrics, Started
+from dse.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as the database knows it."""
+
+    name: str
+    experiment: str
+    preset: str
+    dataset: str
+    dataset_fingerprint: str
+    recipe: Recipe
+    replicates: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """A cell under the metaparameters by which a study reaches it."""
+
+    metaparameters: Metaparameters
+    cell: Cell
+
+    @cached_property
+    def key(self) -> str:
+        """The metaparameters as text, to tell points of a study apart."""
+        return json.dumps(asdict(self.metaparameters), sort_keys=True)
+
+
+def register_study(store: Store, study: StudyRecord) -> None:
+    """Enter the study, or raise its number of replicates.
+
+    Raises:
+        DseError: the study there has another recipe, dataset or numerics version.
+    """
+    values = {
+        **asdict(study),
+        "recipe": study.recipe.to_json(),
+        "numerics_version": NUMERICS_VERSION,
+    }
+    with store.writing() as connection:
+        row = connection.execute(
+            select(studies).where(studies.c.name == study.name)
+        ).one_or_none()
+        if row is None:
+            connection.execute(insert(studies).values(values))
+            return
+        _refuse_other_recipe(study, row)
+        connection.execute(
+            update(studies)
+            .where(studies.c.name == study.name)
+            .values(replicates=study.replicates)
+        )
+
+
+def _refuse_other_recipe(study: StudyRecord, row: Any) -> None:
+    different = study.recipe.differences(Recipe(**row.recipe))
+    if row.dataset_fingerprint != study.dataset_fingerprint:
+        different = f"{different}; " if different else ""
+        different += f"the content of dataset {study.dataset}"
+    if row.numerics_version != NUMERICS_VERSION:
+        different = f"{different}; " if different else ""
+        different += (
+            f"numerics version {row.numerics_version} there, {NUMERICS_VERSION} here"
+        )
+    if different:
+        raise DseError(
+            f"study {study.name} was begun with another recipe ({different}); a study "
+            "holds one: take another --storage, or copy the experiment under a new name"
+        )
+
+
+def register_points(store: Store, study: str, points: Sequence[Point]) -> None:
+    """Enter the cells of a study, with their architectures, where they are new."""
+    with store.writing() as connection:
+        query = select(study_cells.c.point).where(study_cells.c.study == study)
+        known = set(connection.execute(query).scalars())
+        for point in points:
+            if point.key in known:
+                continue
+            _enter_cell(connection, point)
+            values = asdict(point.metaparameters)
+            connection.execute(
+                insert(study_cells).values(
+                    study=study,
+                    point=point.key,
+                    position=len(known),
+                    cell_id=point.cell.id,
+                    **values,
+                )
+            )
+            known.add(point.key)
+
+
+def _enter_cell(connection: Connection, point: Point) -> None:
+    cell, architecture = point.cell, point.cell.architecture
+    if not _has(connection, architectures, architecture.id):
+        costs = cost(architecture)
+        connection.execute(
+            insert(architectures).values(
+                id=architecture.id,
+                family="squeezenet",
+                metaparameters=asdict(point.metaparameters),
+                graph=architecture.to_json(),
+                params=costs.params,
+                macs=costs.macs,
+                activations=costs.activations,
+                peak_activations=costs.peak_activations,
+            )
+        )
+    if not _has(connection, cells, cell.id):
+        connection.execute(
+            insert(cells).values(
+                id=cell.id,
+                arch_id=architecture.id,
+                recipe=cell.recipe.to_json(),
+                dataset=cell.dataset,
+                dataset_fingerprint=cell.dataset_fingerprint,
+                class_names=list(cell.class_names),
+                numerics_version=NUMERICS_VERSION,
+            )
+        )
+
+
+def _has(connection: Connection, table: Table, key: str) -> bool:
+    found = connection.execute(select(table.c.id).where(table.c.id == key))
+    return found.first() is not None
+
+
+def begin_run(store: Store, recipe: Recipe, started: Started) -> None:
+    """Enter a run as `running`, forgetting what a try before it left."""
+    values = {
+        "cell_id": started.cell_id,
+        "replicate": started.replicate,
+        "seed": recipe.seed,
+        "status": "running",
+        "epochs": recipe.epochs,
+        "device": started.device,
+        "code_version": code_version(),
+        "created_at": datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
+    }
+    where = (runs.c.cell_id == started.cell_id, runs.c.replicate == started.replicate)
+    with store.writing() as connection:
+        tries = connection.execute(select(runs.c.tries).where(*where)).scalar() or 0
+        connection.execute(delete(runs).where(*where))
+        connection.execute(insert(runs).values(tries=tries + 1, **values))
+
+
+def add_epoch(store: Store, ended: EpochEnded) -> None:
+    """Enter an epoch's metrics."""
+    speed = {"train": {"images_per_second": ended.images_per_second}}
+    with store.writing() as connection:
+        run_id = _run_id(connection, ended.cell_id, ended.replicate)
+        _add_metrics(connection, run_id, ended.epoch, ended.metrics)
+        _add_metrics(connection, run_id, ended.epoch, speed)
+
+
+def complete_run(
+    store: Store, recipe: Recipe, done: Done, *, keep_weights: bool
+) -> None:
+    """Enter a run's result; its weights, if kept, are on disk before the row says so."""
+    kept = save_weights(store.artifacts, done) if keep_weights else None
+    with store.writing() as connection:
+        run_id = _run_id(connection, done.cell_id, done.replicate)
+        connection.execute(
+            update(runs)
+            .where(runs.c.id == run_id)
+            .values(
+                status="complete",
+                val_accuracy=done.metrics["validation"]["accuracy"],
+                test_accuracy=done.metrics["test"]["accuracy"],
+                train_seconds=done.train_seconds,
+                step_seconds=done.step_seconds,
+                compile_seconds=done.compile_seconds,
+            )
+        )
+        scored = {"test": done.metrics["test"]}
+        _add_metrics(connection, run_id, recipe.epochs, scored)
+        if kept is not None:
+            connection.execute(
+                insert(artifacts).values(
+                    run_id=run_id, kind="weights", path=kept.path, hash=kept.hash
+                )
+            )
+
+
+def fail_run(store: Store, recipe: Recipe, failed: Failed) -> None:
+    """Enter a run's failure with its reason."""
+    where = (runs.c.cell_id == failed.cell_id, runs.c.replicate == failed.replicate)
+    with store.writing() as connection:
+        begun = connection.execute(select(runs.c.id).where(*where)).first()
+    if begun is None:
+        begin_run(store, recipe, Started(failed.cell_id, failed.replicate, "unknown"))
+    with store.writing() as connection:
+        connection.execute(
+            update(runs)
+            .where(*where)
+            .values(status="failed", reason=failed.reason, detail=failed.detail)
+        )
+
+
+def _run_id(connection: Connection, cell_id: str, replicate: int) -> int:
+    query = select(runs.c.id).where(
+        runs.c.cell_id == cell_id, runs.c.replicate == replicate
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def _add_metrics(
+    connection: Connection, run_id: int, epoch: int, values: Metrics
+) -> None:
+    rows = [
+        {
+            "run_id": run_id,
+            "split": split,
+            "epoch": epoch,
+            "name": name,
+            "value": value,
+        }
+        for split, named in values.items()
+        for name, value in named.items()
+    ]
+    connection.execute(insert(metrics), rows)
+
+
+@lru_cache
+def code_version() -> str:
+    """The package version, with the commit where the code is a clone's."""
+    try:
+        number = version("dse")
+    except PackageNotFoundError:
+        number = "unknown"
+    commit = _commit(Path(__file__).parents[2] / ".git")
+    return f"{number}+{commit[:12]}" if commit else number
+
+
+def _commit(git: Path) -> str | None:
+    """The commit that HEAD names, read from the repository's own files."""
+    try:
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head
+        return (git / head.removeprefix("ref: ")).read_text().strip()
+    except OSError:
+        return None

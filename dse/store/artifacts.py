@@ -1,0 +1,66 @@
+"""Weights of completed runs, as Orbax checkpoints beside the database."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dse.errors import DseError
+from dse.train.events import Done
+
+Weights = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A stored artifact: its path within the artifact folder, and its hash."""
+
+    path: str
+    hash: str
+
+
+def save_weights(folder: Path, done: Done) -> Kept:
+    """Write a run's weights; a checkpoint of the same run is replaced."""
+    from orbax.checkpoint import v1 as ocp
+
+    path = f"{done.cell_id}-{done.replicate}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: dict(arrays) for name, arrays in done.weights.items()}
+        ocp.save((folder / path).resolve(), weights, overwrite=True)
+    except OSError as error:
+        raise DseError(
+            f"cannot write the weights {folder / path}: {error.strerror or error}; "
+            "free some space or make the folder writable, then repeat the command"
+        ) from error
+    return Kept(path, weights_hash(done.weights))
+
+
+def read_weights(folder: Path, kept: Kept) -> Weights:
+    """Read weights back.
+
+    Raises:
+        DseError: they are gone, or are not what was written.
+    """
+    from orbax.checkpoint import v1 as ocp
+
+    path = (folder / kept.path).resolve()
+    if not path.is_dir():
+        raise DseError(f"the weights {path} are gone; repeat the sweep to make them")
+    weights: Weights = ocp.load(path)
+    if weights_hash(weights) != kept.hash:
+        raise DseError(f"the weights {path} are not those that the run wrote")
+    return weights
+
+
+def weights_hash(weights: Weights) -> str:
+    """Hash over names and values, whatever the file format."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        for part in sorted(weights[name]):
+            digest.update(f"{name}/{part}".encode())
+            digest.update(np.ascontiguousarray(weights[name][part]).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,196 @@
+"""Export and import: a zip of a small database and the weights, merged without doubles."""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy import Connection, Row, Table, delete, insert, select
+
+from dse.errors import DseError
+from dse.store.database import Store, open_store
+from dse.store.query import study_names
+from dse.store.schema import (
+    architectures,
+    artifacts,
+    cells,
+    metrics,
+    runs,
+    studies,
+    study_cells,
+)
+
+TABLES = "tables.db"
+WEIGHTS = "weights"
+FINISHED = ("complete", "failed")
+
+
+def export_studies(store: Store, file: Path, study: str | None = None) -> int:
+    """Write a study, or all, with its finished runs to `file`.
+
+    Returns:
+        The number of runs written.
+
+    Raises:
+        DseError: there is no such study, or `file` cannot be written.
+    """
+    names = study_names(store)
+    if study is not None and study not in names:
+        raise DseError(f"there is no study {study!r}; expected {' or '.join(names)}")
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = open_store(f"sqlite:///{scratch}/{TABLES}")
+        count = merge(store, copy, names if study is None else [study])
+        copy.engine.dispose()
+        partial = file.with_name(f".{file.name}.partial")
+        try:
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+                for path in sorted(Path(scratch).rglob("*")):
+                    if path.is_file():
+                        archive.write(path, path.relative_to(scratch).as_posix())
+            partial.replace(file)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise DseError(f"cannot write {file}: {error.strerror}") from error
+    return count
+
+
+def import_file(store: Store, file: Path) -> int:
+    """Merge what `export_studies` wrote into `store`.
+
+    Returns:
+        The number of runs that were new.
+
+    Raises:
+        DseError: `file` is no export, or a study in it has another recipe here.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            with zipfile.ZipFile(file) as archive:
+                archive.extractall(scratch)
+            source = open_store(f"sqlite:///{scratch}/{TABLES}", create=False)
+            count = merge(source, store, study_names(source))
+            source.engine.dispose()
+    except OSError as error:
+        raise DseError(f"cannot read {file}: {error.strerror}") from error
+    except zipfile.BadZipFile as error:
+        raise DseError(
+            f"{file} is not an export of dse; expected what `dse export` wrote"
+        ) from error
+    return count
+
+
+def merge(source: Store, target: Store, names: Iterable[str]) -> int:
+    """Copy studies and their finished runs that `target` lacks; weights come along.
+
+    Returns:
+        The number of runs copied.
+    """
+    with source.reading() as reading:
+        wanted = [n for n in names]
+        tables = {
+            studies: _rows(reading, studies, studies.c.name.in_(wanted)),
+            study_cells: _rows(reading, study_cells, study_cells.c.study.in_(wanted)),
+        }
+        cell_ids = {row.cell_id for row in tables[study_cells]}
+        tables[cells] = [row for row in _rows(reading, cells) if row.id in cell_ids]
+        arch_ids = {row.arch_id for row in tables[cells]}
+        tables[architectures] = [
+            row for row in _rows(reading, architectures) if row.id in arch_ids
+        ]
+        finished = [
+            row
+            for row in _rows(reading, runs, runs.c.status.in_(FINISHED))
+            if row.cell_id in cell_ids
+        ]
+        run_metrics = {row.id: [] for row in finished}
+        for row in _rows(reading, metrics, metrics.c.run_id.in_(list(run_metrics))):
+            run_metrics[row.run_id].append(row)
+        kept = {
+            row.run_id: row
+            for row in _rows(reading, artifacts)
+            if row.run_id in run_metrics
+        }
+    with target.writing() as writing:
+        _refuse_other_studies(writing, tables[studies])
+        for table in (architectures, cells, studies, study_cells):
+            _insert_missing(writing, table, tables[table])
+        new = [row for row in finished if _is_new(writing, row)]
+        for row in new:
+            if row.id in kept:
+                _copy_weights(source, target, kept[row.id].path)
+            _insert_run(writing, row, run_metrics[row.id], kept.get(row.id))
+    return len(new)
+
+
+def _rows(connection: Connection, table: Table, *where: object) -> list[Row]:
+    return list(connection.execute(select(table).where(*where)))
+
+
+def _refuse_other_studies(connection: Connection, coming: Iterable[Row]) -> None:
+    for row in coming:
+        here = connection.execute(
+            select(studies).where(studies.c.name == row.name)
+        ).first()
+        if here is None:
+            continue
+        different = [
+            name
+            for name in ("recipe", "dataset_fingerprint", "numerics_version")
+            if getattr(here, name) != getattr(row, name)
+        ]
+        if different:
+            raise DseError(
+                f"study {row.name} is here with another {different[0]} "
+                f"({json.dumps(getattr(here, different[0]))} here, "
+                f"{json.dumps(getattr(row, different[0]))} there); import it into "
+                "another --storage"
+            )
+
+
+def _insert_missing(connection: Connection, table: Table, rows: list[Row]) -> None:
+    keys = list(table.primary_key.columns)
+    known = {tuple(row) for row in connection.execute(select(*keys))}
+    missing = [
+        dict(row._mapping)
+        for row in rows
+        if tuple(getattr(row, key.name) for key in keys) not in known
+    ]
+    if missing:
+        connection.execute(insert(table), missing)
+
+
+def _is_new(connection: Connection, row: Row) -> bool:
+    """Whether the run is missing here, or here only failed or unfinished."""
+    here = connection.execute(
+        select(runs.c.id, runs.c.status).where(
+            runs.c.cell_id == row.cell_id, runs.c.replicate == row.replicate
+        )
+    ).first()
+    if here is None:
+        return True
+    if here.status == "complete" or here.status == row.status:
+        return False
+    connection.execute(delete(runs).where(runs.c.id == here.id))
+    return True
+
+
+def _copy_weights(source: Store, target: Store, path: str) -> None:
+    destination = target.artifacts / path
+    if (source.artifacts / path).is_dir() and not destination.exists():
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source.artifacts / path, destination)
+
+
+def _insert_run(
+    connection: Connection, row: Row, measured: list[Row], kept: Row | None
+) -> None:
+    values = {k: v for k, v in row._mapping.items() if k != "id"}
+    run_id = connection.execute(insert(runs).values(values)).inserted_primary_key[0]
+    if measured:
+        connection.execute(
+            insert(metrics), [{**m._mapping, "run_id": run_id} for m in measured]
+        )
+    if kept is not None:
+        connection.execute(insert(artifacts), {**kept._mapping, "run_id": run_id})

@@ -1,0 +1,1 @@
+"""Experiments, plans, and what brings a plan to completion."""

@@ -1,0 +1,202 @@
+"""Executors: jobs in, events out. They know nothing of databases, nor of Optuna."""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Pipe, wait
+from pathlib import Path
+from typing import Protocol
+
+from dse.data.dataset import Dataset
+from dse.errors import DseError
+from dse.train.cell import Cell
+from dse.train.device import use_one_thread, worker_environment
+from dse.train.events import Done, Event, Failed
+
+
+@dataclass(frozen=True)
+class Job:
+    """Replicates of one cell, to be trained one after the other."""
+
+    cell: Cell
+    replicates: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class JobEnded:
+    """What a worker sends when it is free again."""
+
+
+class Executor(Protocol):
+    """Runs jobs on one dataset and yields their events as they come."""
+
+    workers: int
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Event]:
+        """Run `jobs` to their end; every run ends in `Done` or `Failed`."""
+
+    def close(self) -> None:
+        """Stop what is under way."""
+
+
+class SerialExecutor:
+    """One run after the other in this process."""
+
+    workers = 1
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        if not _has_accelerator():
+            use_one_thread()
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Event]:
+        """See `Executor.run`."""
+        from dse.train.run import train
+
+        for job in jobs:
+            yield from train(job.cell, job.replicates, self._dataset)
+
+    def close(self) -> None:
+        """Nothing is under way between two events."""
+
+
+class ProcessExecutor:
+    """Worker processes on this machine, each with one thread of its own.
+
+    A worker that dies is replaced; its unfinished runs fail with reason `lost`.
+    """
+
+    def __init__(self, dataset: Dataset, workers: int, log: Path | None = None) -> None:
+        self.workers = workers
+        self._dataset = dataset
+        self._log = log
+        self._pool: list[_Worker] = []
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Event]:
+        """See `Executor.run`."""
+        waiting = deque(jobs)
+        while waiting or any(worker.job for worker in self._pool):
+            self._hand_out(waiting)
+            ready = wait([worker.connection for worker in self._pool if worker.job])
+            for worker in [w for w in self._pool if w.connection in ready]:
+                yield from self._receive(worker)
+
+    def _hand_out(self, waiting: deque[Job]) -> None:
+        idle = [worker for worker in self._pool if not worker.job]
+        while waiting and (idle or len(self._pool) < self.workers):
+            if idle:
+                worker = idle.pop()
+            else:
+                worker = _Worker(self._dataset, self._log)
+                self._pool.append(worker)
+            worker.start(waiting.popleft())
+
+    def _receive(self, worker: "_Worker") -> Iterator[Event]:
+        try:
+            message = worker.connection.recv()
+        except (EOFError, ConnectionError, pickle.UnpicklingError):
+            self._pool.remove(worker)
+            yield from worker.lost()
+            return
+        if isinstance(message, JobEnded):
+            worker.job, worker.unfinished = None, set()
+            return
+        if isinstance(message, Done | Failed):
+            worker.unfinished.discard(message.replicate)
+        yield message
+
+    def close(self) -> None:
+        """Stop the workers at once."""
+        for worker in self._pool:
+            worker.process.kill()
+            worker.connection.close()
+            worker.process.wait()
+        self._pool.clear()
+
+
+class _Worker:
+    """A process that trains, and the connection to it."""
+
+    def __init__(self, dataset: Dataset, log: Path | None) -> None:
+        self.connection, theirs = Pipe()
+        self.job: Job | None = None
+        self.unfinished: set[int] = set()
+        number = theirs.fileno()
+        sink = subprocess.DEVNULL if log is None else log.open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dse.study.worker", str(number)],
+            env={**os.environ, **worker_environment()},
+            pass_fds=[number],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+        )
+        theirs.close()
+        if not isinstance(sink, int):
+            sink.close()
+        self._send(dataset)
+
+    def start(self, job: Job) -> None:
+        self.job, self.unfinished = job, set(job.replicates)
+        self._send(job)
+
+    def _send(self, message: object) -> None:
+        """Send; a worker that is gone shows itself when it is next heard."""
+        try:
+            self.connection.send(message)
+        except BrokenPipeError:
+            return
+
+    def lost(self) -> Iterator[Failed]:
+        status = self.process.wait()
+        self.connection.close()
+        if self.job is not None:
+            for replicate in sorted(self.unfinished):
+                yield Failed(
+                    self.job.cell.id,
+                    replicate,
+                    "lost",
+                    f"the worker process ended with status {status}",
+                )
+
+
+def make_executor(
+    kind: str | None, dataset: Dataset, workers: int | None, log: Path | None = None
+) -> Executor:
+    """The executor called `kind`; None for what suits the machine.
+
+    Raises:
+        DseError: there is none of that name, or fewer than one worker.
+    """
+    if workers is not None and workers < 1:
+        raise DseError(f"workers is {workers}; expected 1 or more")
+    if kind is None:
+        kind = "serial" if _has_accelerator() else "process"
+    if kind == "serial":
+        return SerialExecutor(dataset)
+    if kind == "process":
+        return ProcessExecutor(dataset, workers or available_cores(), log)
+    raise DseError(f"no executor is called {kind!r}; expected serial or process")
+
+
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _has_accelerator() -> bool:
+    """Whether JAX has a plugin for a GPU here; asking JAX itself would claim it."""
+    from importlib.util import find_spec
+
+    if os.environ.get("JAX_PLATFORMS", "").startswith("cpu"):
+        return False
+    return any(find_spec(f"jax_cuda{n}_plugin") for n in (12, 13)) or bool(
+        find_spec("jax_rocm7_plugin")
+    )

@@ -1,0 +1,132 @@
+"""An experiment: an anchor architecture, one varied metaparameter, and presets."""
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from dse.arch.paper import PUBLISHED
+from dse.arch.squeezenet import Metaparameters
+from dse.data.load import EMBEDDED
+from dse.errors import DseError
+from dse.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A size at which to run an experiment.
+
+    Attributes:
+        base_e: width; both base_e and incr_e of every cell.
+        replicates: runs a cell.
+        recipe: how to train.
+        dataset: what to train on unless asked otherwise.
+    """
+
+    base_e: int
+    replicates: int
+    recipe: Recipe
+    dataset: str = EMBEDDED
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A one-factor-at-a-time study around an anchor.
+
+    Attributes:
+        title: what it shows, for figures.
+        anchor: the metaparameters that stay.
+        presets: sizes by name.
+        varied: the metaparameter that changes; None for the anchor alone.
+        values: its values, in the order of the figure.
+        published: the paper's own points (`dse.arch.paper.PUBLISHED`), if it has any.
+        shows: what the report draws.
+
+    Raises:
+        DseError: a value is out of range, or nothing varies.
+    """
+
+    title: str
+    anchor: Metaparameters
+    presets: Mapping[str, Preset]
+    varied: str | None = None
+    values: Sequence[Any] = ()
+    published: str | None = None
+    shows: Literal["size", "layers"] = "size"
+
+    def __post_init__(self) -> None:
+        names = [field.name for field in fields(Metaparameters)]
+        if self.varied is not None and self.varied not in names:
+            raise DseError(
+                f"an experiment varies {self.varied!r}; expected one of "
+                f"{', '.join(names)}"
+            )
+        if self.varied is not None and not self.values:
+            raise DseError(f"an experiment varies {self.varied} over no values")
+        if self.published is not None and self.published not in PUBLISHED:
+            raise DseError(
+                f"nothing is published as {self.published!r}; expected one of "
+                f"{', '.join(PUBLISHED)}"
+            )
+        self.points(self.anchor.base_e)
+
+    def points(self, base_e: int) -> list[Metaparameters]:
+        """The anchor at width `base_e`, under each value of what varies."""
+        anchor = replace(self.anchor, base_e=base_e, incr_e=base_e)
+        if self.varied is None:
+            return [anchor]
+        return [replace(anchor, **{self.varied: value}) for value in self.values]
+
+    def preset(self, name: str) -> Preset:
+        """The preset called `name`; see `named_preset`."""
+        return named_preset(self.presets, name)
+
+
+def named_preset(presets: Mapping[str, Preset], name: str) -> Preset:
+    """The preset called `name`.
+
+    Raises:
+        DseError: there is none.
+    """
+    if name not in presets:
+        raise DseError(f"no preset is called {name!r}; expected {' or '.join(presets)}")
+    return presets[name]
+
+
+def shipped_experiments() -> dict[str, Path]:
+    """Files of the experiments that come with the package, by name."""
+    package = Path(__file__).parents[1]
+    folders = [package / "experiments", package.parent / "experiments"]
+    folder = next((f for f in folders if f.is_dir()), folders[0])
+    return {file.stem: file for file in sorted(folder.glob("[!_]*.py"))}
+
+
+def load_experiment(name: str) -> tuple[str, Experiment]:
+    """The experiment that a shipped name or a path to a file means, with its name.
+
+    Raises:
+        DseError: there is none, or the file holds none.
+    """
+    shipped = shipped_experiments()
+    if name in shipped:
+        file = shipped[name]
+    elif name.endswith(".py") and Path(name).is_file():
+        file = Path(name)
+    else:
+        raise DseError(
+            f"no experiment is called {name!r}; expected {', '.join(shipped)} or the "
+            "path of a .py file"
+        )
+    spec = importlib.util.spec_from_file_location(f"dse_experiment_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise DseError(f"{file} cannot be read as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, ImportError, NameError, TypeError, AttributeError) as error:
+        raise DseError(f"experiment {file} cannot be run: {error}") from error
+    experiment = getattr(module, "EXPERIMENT", None)
+    if not isinstance(experiment, Experiment):
+        raise DseError(f"{file} defines no EXPERIMENT = Experiment(...)")
+    return file.stem, experiment

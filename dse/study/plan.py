@@ -1,0 +1,138 @@
+"""A plan: the cells and replicates that a study wants, and what of it is missing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from dse.arch.cost import cost
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.data.dataset import Dataset
+from dse.errors import DseError
+from dse.store.append import Point, StudyRecord
+from dse.store.query import RunState
+from dse.study.executors import Job
+from dse.study.experiment import Experiment
+from dse.train.cell import Cell
+from dse.train.recipe import Recipe
+
+FINAL_REASONS = ("diverged", "untrained")
+"""Failures that the same bits would only repeat."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Replicates 0..k-1 of every point of a study.
+
+    Attributes:
+        study: the study as it is entered in the database.
+        points: the cells, under the metaparameters that lead to them.
+    """
+
+    study: StudyRecord
+    points: tuple[Point, ...]
+
+    @cached_property
+    def cells(self) -> Mapping[str, Cell]:
+        """The distinct cells by id, in order: aliases are one cell."""
+        return {point.cell.id: point.cell for point in self.points}
+
+    @property
+    def runs(self) -> int:
+        """Runs that the plan wants."""
+        return len(self.cells) * self.study.replicates
+
+    def missing(
+        self, states: Mapping[tuple[str, int], RunState]
+    ) -> dict[str, tuple[int, ...]]:
+        """By cell, the replicates that neither completed nor failed for good."""
+        wanted = range(self.study.replicates)
+        missing = {
+            cell_id: tuple(r for r in wanted if not _ended(states.get((cell_id, r))))
+            for cell_id in self.cells
+        }
+        return {cell_id: listed for cell_id, listed in missing.items() if listed}
+
+
+def _ended(state: RunState | None) -> bool:
+    if state is None:
+        return False
+    failed_for_good = state.status == "failed" and state.reason in FINAL_REASONS
+    return state.status == "complete" or failed_for_good
+
+
+def make_plan(
+    name: str,
+    experiment: Experiment,
+    preset_name: str,
+    dataset: Dataset,
+    replicates: int | None = None,
+) -> Plan:
+    """The plan of an experiment's preset on a dataset.
+
+    Args:
+        name: the experiment's name.
+        experiment: the experiment.
+        preset_name: one of its presets.
+        dataset: what to train on.
+        replicates: runs a cell; None for the preset's number.
+
+    Raises:
+        DseError: no such preset, zero replicates, or images too small.
+    """
+    preset = experiment.preset(preset_name)
+    wanted = preset.replicates if replicates is None else replicates
+    if wanted < 1:
+        raise DseError(f"replicates (--seeds) is {wanted}; expected 1 or more")
+    study = study_record(name, preset_name, dataset, preset.recipe, wanted)
+    points = [
+        make_point(point, study.recipe, dataset)
+        for point in experiment.points(preset.base_e)
+    ]
+    return Plan(study, tuple(points))
+
+
+def study_record(
+    experiment: str, preset: str, dataset: Dataset, recipe: Recipe, replicates: int
+) -> StudyRecord:
+    """The record of a study, its recipe resolved for the dataset."""
+    return StudyRecord(
+        name=f"{experiment}/{dataset.name}-{preset}",
+        experiment=experiment,
+        preset=preset,
+        dataset=dataset.name,
+        dataset_fingerprint=dataset.fingerprint,
+        recipe=recipe.resolved(dataset.name, dataset.image_shape),
+        replicates=replicates,
+    )
+
+
+def make_point(
+    metaparameters: Metaparameters, recipe: Recipe, dataset: Dataset
+) -> Point:
+    """The cell that these metaparameters make of a recipe and a dataset."""
+    architecture = squeezenet(metaparameters, dataset.image_shape, dataset.classes)
+    return Point(
+        metaparameters,
+        Cell(
+            architecture,
+            recipe,
+            dataset.name,
+            dataset.fingerprint,
+            dataset.class_names,
+        ),
+    )
+
+
+def jobs_for(cells: Sequence[tuple[Cell, tuple[int, ...]]], workers: int) -> list[Job]:
+    """One job a cell, so that replicates share its compilation; the longest first.
+
+    Where there are fewer cells than workers a job is a single run.
+    """
+    jobs = [Job(cell, replicates) for cell, replicates in cells]
+    if len(jobs) < workers:
+        jobs = [Job(job.cell, (r,)) for job in jobs for r in job.replicates]
+    return sorted(jobs, key=_work, reverse=True)
+
+
+def _work(job: Job) -> int:
+    return cost(job.cell.architecture).macs * len(job.replicates)

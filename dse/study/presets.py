@@ -1,0 +1,30 @@
+"""The two sizes at which the shipped experiments run; one recipe each for all cells.
+
+The experiments share them, so a cell that two figures have in common is trained once.
+"""
+
+from collections.abc import Mapping
+
+from dse.study.experiment import Preset
+from dse.train.recipe import Recipe
+
+PRESETS: Mapping[str, Preset] = {
+    # Three epochs are too few for augmentation to pay.
+    "quick": Preset(
+        base_e=16,
+        replicates=2,
+        recipe=Recipe(
+            epochs=3,
+            peak_learning_rate=0.05,
+            batch_size=32,
+            crop_padding=0,
+            mirror=False,
+        ),
+    ),
+    "full": Preset(
+        base_e=128,
+        replicates=5,
+        recipe=Recipe(epochs=30, peak_learning_rate=0.05, batch_size=128),
+    ),
+}
+"""`quick` is for two cores and the embedded images; `full` is the paper's width."""

@@ -1,0 +1,1 @@
+"""From a cell, a dataset and replicates to a stream of events."""

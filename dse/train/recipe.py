@@ -1,0 +1,77 @@
+"""The training recipe: everything beside architecture and data that moves a result."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from dse.arch.graph import Shape
+from dse.data.augment import crop_padding, mirror_suits
+from dse.errors import DseError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """SGD with momentum after the paper's solver, and what small images need.
+
+    Attributes:
+        epochs: passes over the train part.
+        peak_learning_rate: reached after the warm-up, then linear to 0 (the released
+            solver's "poly" policy with power 1).
+        batch_size: images per step.
+        warmup_share: share of all steps in which the rate rises linearly from 0.
+        momentum: of SGD.
+        weight_decay: times each parameter, biases included, added to its gradient.
+        clip_norm: global norm beyond which gradients are scaled down; None for never.
+        crop_padding: pixels of frame for the random crop; None for an eighth of the
+            image's side.
+        mirror: whether to mirror at random; None for where it suits the set.
+        seed: the sweep seed, from which all randomness comes.
+
+    Raises:
+        DseError: a value is out of range.
+    """
+
+    epochs: int
+    peak_learning_rate: float
+    batch_size: int = 64
+    warmup_share: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 2e-4
+    clip_norm: float | None = 1.0
+    crop_padding: int | None = None
+    mirror: bool | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise DseError(f"{name} is {getattr(self, name)}; expected 1 or more")
+        if self.peak_learning_rate <= 0:
+            raise DseError(
+                f"peak_learning_rate is {self.peak_learning_rate}; expected more than 0"
+            )
+        if not 0 <= self.warmup_share < 1:
+            raise DseError(
+                f"warmup_share is {self.warmup_share}; expected 0 or more, under 1"
+            )
+
+    def resolved(self, dataset_name: str, image_shape: Shape) -> "Recipe":
+        """This recipe with the augmentation that suits the set where none is stated."""
+        padding, mirror = self.crop_padding, self.mirror
+        return replace(
+            self,
+            crop_padding=crop_padding(*image_shape[:2]) if padding is None else padding,
+            mirror=mirror_suits(dataset_name) if mirror is None else mirror,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name."""
+        return asdict(self)
+
+    def differences(self, other: "Recipe") -> str:
+        """What differs from `other`, in words; empty when nothing does."""
+        mine, theirs = self.to_json(), other.to_json()
+        return ", ".join(
+            f"{name} {theirs[name]} there, {mine[name]} here"
+            for name in mine
+            if mine[name] != theirs[name]
+        )

@@ -1,0 +1,21 @@
+"""Figure 3(b): how much do 3x3 filters matter? pct_3x3 from 1 % to 99 % at SR 0.5.
+
+    dse reproduce fig3b
+
+`quick` (base_e = incr_e = 16, 3 epochs on the embedded images, 2 replicates) takes a
+few minutes on two cores; `full` is the paper's width with 5 replicates, for a GPU.
+Expect the paper's shape: a steep rise at first, and little gain past 50 %.
+"""
+
+from dse.arch.squeezenet import Metaparameters
+from dse.study.experiment import Experiment
+from dse.study.presets import PRESETS
+
+EXPERIMENT = Experiment(
+    title="Share of 3x3 filters (section 5.3)",
+    anchor=Metaparameters(sr=0.5),
+    varied="pct_3x3",
+    values=(0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99),
+    published="figure 3(b)",
+    presets=PRESETS,
+)

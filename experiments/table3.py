@@ -1,0 +1,22 @@
+"""Table 3: do bypass connections help? None, simple and complex bypass (section 6).
+
+    dse reproduce table3
+
+`quick` (base_e = incr_e = 16, 3 epochs on the embedded images, 2 replicates) takes
+about a minute and a half on two cores; `full` is the paper's width with 5 replicates,
+for a GPU. The paper finds simple better than complex better than none. Its 7.7 MB for
+complex bypass cannot be reached: the four 1x1 convolutions make 6.06 MiB.
+"""
+
+from dse.arch.squeezenet import Metaparameters
+from dse.study.experiment import Experiment
+from dse.study.presets import PRESETS
+
+EXPERIMENT = Experiment(
+    title="Bypass connections (section 6)",
+    anchor=Metaparameters(),
+    varied="bypass",
+    values=("none", "simple", "complex"),
+    published="table 3",
+    presets=PRESETS,
+)
