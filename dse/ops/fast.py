@@ -9,8 +9,9 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Float, Int8, Num
 
 from dse.ops import reference
 from dse.ops.interface import Padding
@@ -75,26 +76,36 @@ def _product(
 def max_pool(
     x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
 ) -> Float[Array, "n oh ow c"]:
-    """As `reference.max_pool`, ties included, with a gradient made of slices."""
-    padded = _padded_below(x, padding)
-    slices = _windows(padded.shape, window, stride)
-    pooled = padded[:, *slices[0]]
-    for rows, columns in slices[1:]:
-        pooled = jnp.maximum(pooled, padded[:, rows, columns])
-    return pooled
+    """As `reference.max_pool`, ties included, with a gradient made of comparisons."""
+    return _max_and_place(x, window, stride, padding)[0]
 
 
-def _padded_below(
-    x: Float[Array, "n h w c"], padding: Padding
-) -> Float[Array, "n ph pw c"]:
-    return jnp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=-jnp.inf)
+def _max_and_place(
+    x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
+) -> tuple[Float[Array, "n oh ow c"], Int8[Array, "n oh ow c"]]:
+    """Each window's maximum, and the first place in the window that has it.
+
+    The remainder at the end changes nothing. It is there because XLA repeats cheap
+    elementwise work inside every fusion that reads it, here the whole chain of
+    comparisons for each pixel of the gradient, and deems a remainder too dear for that.
+    """
+    framed = jnp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=-jnp.inf)
+    first, *others = _windows(framed.shape, window, stride)
+    largest = framed[:, *first]
+    place = jnp.zeros(largest.shape, jnp.int8)
+    for number, (rows, columns) in enumerate(others, start=1):
+        candidate = framed[:, rows, columns]
+        larger = candidate > largest
+        largest = jnp.where(larger, candidate, largest)
+        place = jnp.where(larger, jnp.int8(number), place)
+    return largest, jax.lax.rem(place, jnp.int8(window * window))
 
 
 def _max_pool_forward(
     x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
 ) -> tuple[Array, tuple[Array, Array]]:
-    pooled = max_pool(x, window, stride, padding)
-    return pooled, (x, pooled)
+    largest, place = _max_and_place(x, window, stride, padding)
+    return largest, (x, place)
 
 
 def _max_pool_backward(
@@ -104,46 +115,61 @@ def _max_pool_backward(
     residuals: tuple[Array, Array],
     gradient: Float[Array, "n oh ow c"],
 ) -> tuple[Float[Array, "n h w c"]]:
-    """Each window's gradient goes to its first maximum, in row order.
+    """Each pixel gathers the gradients of the windows that chose it.
 
-    The offsets within a window fall into stride x stride phases of the padded input.
-    Within one phase every offset is a whole number of windows away, so its share is a
-    plain shift; the phases interleave at the end.
+    Rows of the framed input are seen as blocks of `stride`, likewise columns. A pixel
+    of block b lies in window b - a at offset phase + a·stride, for every a that keeps
+    the offset inside the window.
     """
-    x, pooled = residuals
+    x, place = residuals
     n, height, width, channels = x.shape
-    padded = _padded_below(x, padding)
-    slices = _windows(padded.shape, window, stride)
-    rows, columns = pooled.shape[1:3]
-    reach = (window - 1) // stride
-    phases = [
-        [
-            jnp.zeros((n, rows + reach, columns + reach, channels), x.dtype)
-            for _ in range(stride)
-        ]
-        for _ in range(stride)
-    ]
-    free = jnp.ones(pooled.shape, bool)
-    for offset, place in enumerate(slices):
-        wins = free & (padded[:, *place] == pooled)
-        free = free & ~wins
-        (down, row_phase), (right, column_phase) = (
-            divmod(steps, stride) for steps in divmod(offset, window)
-        )
-        share = jnp.pad(
-            jnp.where(wins, gradient, 0),
-            ((0, 0), (down, reach - down), (right, reach - right), (0, 0)),
-        )
-        phases[row_phase][column_phase] += share
-    interleaved = jnp.stack([jnp.stack(row, axis=3) for row in phases], axis=2)
-    whole = interleaved.reshape(
-        n, stride * (rows + reach), stride * (columns + reach), channels
-    )
     (top, _), (left, _) = padding
-    bottom = max(0, top + height - whole.shape[1])
-    beyond = max(0, left + width - whole.shape[2])
-    whole = jnp.pad(whole, ((0, 0), (0, bottom), (0, beyond), (0, 0)))
-    return (whole[:, top : top + height, left : left + width],)
+    rows = -(-(top + height) // stride)
+    columns = -(-(left + width) // stride)
+    reach = (window - 1) // stride
+    total = jnp.zeros((n, rows, stride, columns, stride, channels), x.dtype)
+    for up in range(reach + 1):
+        for across in range(reach + 1):
+            chosen = _blocks(place, up, across, rows, columns, fill=-1)
+            share = _blocks(gradient, up, across, rows, columns, fill=0)
+            here = _places(window, stride, up, across)
+            total += jnp.where(chosen == here, share, 0)
+    framed = total.reshape(n, rows * stride, columns * stride, channels)
+    return (framed[:, top : top + height, left : left + width],)
+
+
+def _blocks(
+    windows: Num[Array, "n oh ow c"],
+    up: int,
+    across: int,
+    rows: int,
+    columns: int,
+    fill: int,
+) -> Num[Array, "n r 1 q 1 c"]:
+    """What the window `up` and `across` before each block holds, or `fill`."""
+    n, oh, ow, channels = windows.shape
+    moved = jax.lax.pad(
+        windows,
+        jnp.array(fill, windows.dtype),
+        (
+            (0, 0, 0),
+            (up, rows - oh - up, 0),
+            (across, columns - ow - across, 0),
+            (0, 0, 0),
+        ),
+    )
+    return moved.reshape(n, rows, 1, columns, 1, channels)
+
+
+def _places(
+    window: int, stride: int, up: int, across: int
+) -> Int8[np.ndarray, "1 1 s 1 s 1"]:
+    """The place that each pixel of a block has in that window; -2 where it is outside."""
+    down = np.arange(stride)[:, None] + up * stride
+    right = np.arange(stride)[None, :] + across * stride
+    inside = (down < window) & (right < window)
+    places = np.where(inside, down * window + right, -2).astype(np.int8)
+    return places.reshape(1, 1, stride, 1, stride, 1)
 
 
 max_pool.defvjp(_max_pool_forward, _max_pool_backward)
