@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dse.store.append import Point
     from dse.store.database import Store
     from dse.study.executors import Executor
+    from dse.study.projection import SamplerName
 
 DEFAULT_STORAGE = "sqlite:///results/dse.db"
 
@@ -32,7 +33,7 @@ class Options:
     """How to run a sweep; what is None is chosen.
 
     Attributes:
-        dataset: the embedded set's name, a folder, or a hub id; by default the preset's.
+        dataset: the embedded set, a folder, or a hub id; by default the preset's.
         preset: quick (two cores, narrow networks) or full (the paper's width).
         seeds: replicates of each cell; by default the preset's.
         workers: worker processes; by default one a core.
@@ -116,7 +117,7 @@ def search(
     options: Options | None = None,
     *,
     space: str | None = None,
-    sampler: str = "tpe",
+    sampler: "SamplerName" = "tpe",
     budget: "Budget | None" = None,
     trials: int | None = None,
     minutes: float | None = None,

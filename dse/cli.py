@@ -301,7 +301,7 @@ Command = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; exit with 0, 1 (it failed), 2 (it makes no sense), 130 (Ctrl-C)."""
+    """Run a command; exit with 0, 1 (failed), 2 (makes no sense) or 130 (Ctrl-C)."""
     signal.signal(signal.SIGTERM, _interrupt)
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = _parse(words)
@@ -323,7 +323,7 @@ def _parse(words: list[str]) -> Callable[[], None]:
     try:
         with contextlib.redirect_stderr(complaint):
             parsed: Any = tyro.cli(
-                Command,  # type: ignore[arg-type]
+                Command,
                 prog="dse",
                 description="Design-space exploration of convolutional networks.",
                 args=words,

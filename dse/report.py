@@ -4,6 +4,7 @@ import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -209,20 +210,17 @@ def _write(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
-            _replace(
-                folder / f"{name}.csv", lambda f, t=table: t.to_csv(f, index=False)
-            )
+            _replace(folder / f"{name}.csv", partial(table.to_csv, index=False))
         runs = tables["runs"]
-        _replace(folder / "runs.parquet", lambda f: runs.to_parquet(f, index=False))
+        _replace(folder / "runs.parquet", partial(runs.to_parquet, index=False))
         text = json.dumps(configuration(study, runs), indent=2) + "\n"
-        _replace(folder / "config.json", lambda f: f.write_text(text))
-        for kind in ("png", "svg"):
-            _replace(
-                folder / f"figure.{kind}",
-                lambda f, k=kind: figure.savefig(
-                    f, format=k, dpi=200, metadata={"Date": None} if k == "svg" else {}
-                ),
-            )
+        _replace(folder / "config.json", partial(Path.write_text, data=text))
+        _replace(folder / "figure.png", partial(figure.savefig, format="png", dpi=200))
+        undated = {"Date": None}
+        _replace(
+            folder / "figure.svg",
+            partial(figure.savefig, format="svg", metadata=undated),
+        )
     except OSError as error:
         raise DseError(
             f"cannot write the report to {folder}: {error.strerror or error}; the runs "
@@ -232,12 +230,12 @@ def _write(
 
 
 def _replace(file: Path, write: Callable[[Path], object]) -> None:
-    partial = file.with_name(f".{file.name}.partial")
+    unfinished = file.with_name(f".{file.name}.partial")
     try:
-        write(partial)
-        partial.replace(file)
+        write(unfinished)
+        unfinished.replace(file)
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def configuration(study: StudyRecord, runs: pd.DataFrame) -> dict[str, object]:

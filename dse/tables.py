@@ -27,12 +27,12 @@ def print_description(
     rows = []
     for row in table_1(metaparameters, architecture):
         fire = row.fire
-        shares = (fire.s1x1, fire.e1x1, fire.e3x3) if fire else ("", "", "")
-        counts = (f"{row.params:,}", f"{row.macs:,}") if row.params else ("", "")
-        size = "x".join(map(str, row.output))
-        rows.append((row.name, size, row.filter, row.depth, *shares, *counts))
-    headings = ("layer", "output", "filter/stride", "depth", "s1x1", "e1x1", "e3x3")
-    headings += ("params", "MACs")
+        shares = [fire.s1x1, fire.e1x1, fire.e3x3] if fire else ["", "", ""]
+        counts = [f"{row.params:,}", f"{row.macs:,}"] if row.params else ["", ""]
+        output = "x".join(map(str, row.output))
+        rows.append([row.name, output, row.filter, row.depth, *shares, *counts])
+    headings = ["layer", "output", "filter/stride", "depth"]
+    headings += ["s1x1", "e1x1", "e3x3", "params", "MACs"]
     _print(headings, rows, left=3)
     costs = cost(architecture)
     size = costs.bytes_fp32
@@ -65,66 +65,55 @@ def print_frame(
 
 def print_summary(report: "Report") -> None:
     """An experiment's cells, and where the report lies."""
-    rows = [
-        (
-            label.replace("\n", " "),
-            f"{row.params:,}",
-            f"{row.bytes_fp32 / MEBIBYTE:.3f}",
-            f"{row.macs:,}",
-            str(row.replicates),
-            _percent(row.val_accuracy),
-            _percent(row.test_accuracy),
-            f"{_percent(row.test_low)} to {_percent(row.test_high)}"
-            if row.test_low == row.test_low
-            else "",
-            f"{row.failed}" if row.failed else "",
-        )
-        for label, row in zip(report.labels, report.summary.itertuples(), strict=True)
-    ]
-    headings = ("cell", "parameters", "MiB", "MACs", "runs")
-    headings += ("validation", "test", "95 % interval", "failed")
-    _print(headings, rows, left=1)
+    columns = {
+        "cell": [label.replace("\n", " ") for label in report.labels],
+        "parameters": _column(report.summary, "params", "{:,}"),
+        "bytes": _column(report.summary, "bytes_fp32", "{:,}"),
+        "MACs": _column(report.summary, "macs", "{:,}"),
+        "runs": _column(report.summary, "replicates"),
+        "failed": _column(report.summary, "failed"),
+        "validation": _column(report.summary, "val_accuracy", "{:.1%}"),
+        "test": _column(report.summary, "test_accuracy", "{:.1%}"),
+        "from": _column(report.summary, "test_low", "{:.1%}"),
+        "to (95 %)": _column(report.summary, "test_high", "{:.1%}"),
+    }
+    _print(list(columns), zip(*columns.values(), strict=True), left=1)
     _print_places(report)
 
 
 def print_front(report: "Report") -> None:
     """A search's Pareto front, and how to take a network away."""
     front = report.summary[report.summary["front"]].sort_values("bytes_fp32")
-    rows = [
-        (
-            f"{row.run_id}",
-            *(f"{getattr(row, n)}" for n in ("base_e", "incr_e", "freq")),
-            f"{row.sr:g}",
-            f"{100 * row.pct_3x3:g} %",
-            f"{row.params:,}",
-            f"{row.bytes_fp32:,}",
-            f"{row.macs:,}",
-            _percent(row.val_accuracy),
-            _percent(row.test_accuracy),
-        )
-        for row in front.itertuples()
-    ]
-    headings = ("run", "base_e", "incr_e", "freq", "SR", "3x3")
-    headings += ("parameters", "bytes", "MACs", "validation", "test")
-    _print(headings, rows)
-    best = front.iloc[-1]
+    columns = {
+        "run": _column(front, "run_id"),
+        **{name: _column(front, name) for name in ("base_e", "incr_e", "freq", "sr")},
+        "pct_3x3": _column(front, "pct_3x3", "{:g}"),
+        "parameters": _column(front, "params", "{:,}"),
+        "bytes": _column(front, "bytes_fp32", "{:,}"),
+        "MACs": _column(front, "macs", "{:,}"),
+        "validation": _column(front, "val_accuracy", "{:.1%}"),
+        "test": _column(front, "test_accuracy", "{:.1%}"),
+    }
+    _print(list(columns), zip(*columns.values(), strict=True))
+    best = front.to_dict("records")[-1]
+    run, size = best["run_id"], best["bytes_fp32"]
     print(
-        f"best within the budget: run {best['run_id']}, validation "
-        f"{_percent(best['val_accuracy'])}, {best['bytes_fp32']:,} bytes\n"
-        f"use it: dse predict {best['run_id']} IMAGE..., or in Python "
-        f"dse.load_model({best['run_id']})"
+        f"best within the budget: run {run}, {size:,} bytes, validation "
+        f"{best['val_accuracy']:.1%}\n"
+        f"use it: dse predict {run} IMAGE..., or in Python dse.load_model({run})"
     )
     if report.weights is not None:
         print(f"its weights: {report.weights}")
     _print_places(report)
 
 
+def _column(frame: "pd.DataFrame", name: str, form: str = "{}") -> list[str]:
+    """A column's values as text; nothing for NaN."""
+    return ["" if v != v else form.format(v) for v in frame[name].tolist()]
+
+
 def _print_places(report: "Report") -> None:
     print(f"figure: {report.figure}\ntables: {report.folder}")
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}" if share == share else ""
 
 
 def _text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,13 +13,13 @@ from dse.arch.squeezenet import Metaparameters, resolved_pct_3x3
 
 MEBIBYTE = 2**20
 MOVED = 5e-4
-"""A share of 3x3 filters that rounding moves by more is named beside the asked one."""
+"""A share of 3x3 filters that rounding moves further is named as it resolves."""
 
 OURS, PAPER = "#0072B2", "#D55E00"
-"""Blue and vermilion of Okabe and Ito's palette, apart for every kind of sight and,
-by their markers, in grey."""
+"""Blue and vermilion of Okabe and Ito: apart for every kind of sight, and in grey by
+their markers."""
 
-STYLE = {
+STYLE: Any = {
     "figure.dpi": 150,
     "savefig.dpi": 200,
     "font.size": 9,
@@ -72,17 +73,17 @@ class Mark:
 
 
 def size_marks(summary: pd.DataFrame, labels: Sequence[str]) -> list[Mark]:
-    """The cells of a summary (`dse.analysis.statistics.summarise`) that have a score."""
+    """The cells of a summary (`analysis.statistics.summarise`) that have a score."""
     return [
         Mark(
-            row.bytes_fp32 / MEBIBYTE,
-            100 * row.test_accuracy,
-            100 * row.test_low,
-            100 * row.test_high,
+            row["bytes_fp32"] / MEBIBYTE,
+            100 * row["test_accuracy"],
+            100 * row["test_low"],
+            100 * row["test_high"],
             label,
         )
-        for row, label in zip(summary.itertuples(), labels, strict=True)
-        if row.replicates
+        for row, label in zip(summary.to_dict("records"), labels, strict=True)
+        if row["replicates"]
     ]
 
 

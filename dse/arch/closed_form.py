@@ -7,7 +7,7 @@ a million points. Tests hold it equal to the fold over the graph (`dse.arch.cost
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Int64
 from numpy.typing import ArrayLike, NDArray
 
 from dse.arch.cost import BYTES_FP32
@@ -90,11 +90,11 @@ def squeezenet_cost(
             height, width, _ = pool.output_shape((height, width, 1))
         e = base + increment * (i // every)
         e3x3 = _round_half_up(share * e)
-        s1x1 = np.maximum(1, _round_half_up(ratio * e))
+        s1x1: Integers = np.maximum(1, _round_half_up(ratio * e))
         total.add(channels * s1x1, s1x1, height * width)
         total.add(s1x1 * (e - e3x3) + 9 * s1x1 * e3x3, e, height * width)
         if bypass == "complex":
-            widened = channels != e
+            widened = (channels != e).astype(np.int64)
             total.add(widened * channels * e, widened * e, height * width)
         channels = e
     if FIRE_MODULES + 1 in POOL_PLACES[version]:
@@ -102,11 +102,6 @@ def squeezenet_cost(
     height, width = (size + 2 * outer.conv10_padding for size in (height, width))
     total.add(channels * classes, np.full_like(channels, classes), height * width)
     return CostArrays(total.params, total.macs, total.activations)
-
-
-def within(costs: Integers, limit: int | None) -> Bool[np.ndarray, "..."]:
-    """Where `costs` stay within `limit`; everywhere when there is none."""
-    return np.ones(costs.shape, bool) if limit is None else costs <= limit
 
 
 class _Total:

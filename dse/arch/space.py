@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
+from numpy.typing import ArrayLike
 
-from dse.arch.closed_form import CostArrays, squeezenet_cost, within
+from dse.arch.closed_form import CostArrays, squeezenet_cost
 from dse.arch.graph import Shape
 from dse.errors import DseError
 
@@ -86,6 +89,10 @@ def named_space(name: str) -> Space:
     return SPACES[name]
 
 
+COSTS = {"params": "params", "bytes": "bytes_fp32", "macs": "macs"}
+"""The cost that each kind of limit is about."""
+
+
 @dataclass(frozen=True)
 class Budget:
     """Hard upper limits on cost; None where there is none."""
@@ -117,13 +124,13 @@ class Budget:
             if limit is not None
         }
 
-    def admits(self, costs: CostArrays) -> np.ndarray:
+    def admits(self, costs: CostArrays) -> Bool[np.ndarray, "..."]:
         """Where the costs stay within every limit."""
-        return (
-            within(costs.params, self.max_params)
-            & within(costs.bytes_fp32, self.max_bytes)
-            & within(costs.macs, self.max_macs)
-        )
+        admitted = np.ones(np.shape(costs.params), bool)
+        for name, limit in self.limits.items():
+            if limit is not None:
+                admitted &= getattr(costs, COSTS[name]) <= limit
+        return admitted
 
 
 def narrowed(space: Space, budget: Budget, input_shape: Shape, classes: int) -> Space:
@@ -137,12 +144,11 @@ def narrowed(space: Space, budget: Budget, input_shape: Shape, classes: int) -> 
     """
     cheapest = space.cheapest
 
-    def fits(name: str, values: tuple[float, ...]) -> np.ndarray:
-        point = {**cheapest, name: np.asarray(values)}
-        costs = squeezenet_cost(**point, input_shape=input_shape, classes=classes)
-        return budget.admits(costs)
+    def costs_with(**values: ArrayLike) -> CostArrays:
+        point: dict[str, Any] = {**cheapest, **values}
+        return squeezenet_cost(**point, input_shape=input_shape, classes=classes)
 
-    least = squeezenet_cost(**cheapest, input_shape=input_shape, classes=classes)
+    least = costs_with()
     if not budget.admits(least):
         named = ", ".join(f"{name}={value:g}" for name, value in cheapest.items())
         raise DseError(
@@ -152,6 +158,7 @@ def narrowed(space: Space, budget: Budget, input_shape: Shape, classes: int) -> 
         )
     grids = {}
     for name, grid in space.grids.items():
-        useful = np.asarray(grid.values)[fits(name, grid.values)]
+        values = np.asarray(grid.values)
+        useful = values[budget.admits(costs_with(**{name: values}))]
         grids[name] = replace(grid, low=float(useful[0]), high=float(useful[-1]))
     return Space(**grids)

@@ -1,4 +1,4 @@
-"""SqueezeNet's metamodel: metaparameters -> widths -> graph (paper, sections 3 to 6)."""
+"""SqueezeNet's metamodel: metaparameters -> widths -> graph (sections 3 to 6)."""
 
 import math
 import numbers
@@ -117,9 +117,10 @@ def _whole(name: str, value: object, least: int) -> int:
 def _share(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise DseError(f"{name} is {value!r}; expected a number from 0 to 1")
-    if not 0 <= value <= 1:
-        raise DseError(f"{name} is {value}; expected a number from 0 to 1")
-    return float(value)
+    share = float(value)
+    if not 0 <= share <= 1:
+        raise DseError(f"{name} is {share:g}; expected a number from 0 to 1")
+    return share
 
 
 @dataclass(frozen=True)

@@ -142,11 +142,14 @@ def _normal(uniform: Float[Array, "..."]) -> Float[Array, "..."]:
     return math.sqrt(2) * jax.lax.erf_inv(inside)
 
 
+Parameters = nnx.State[Any, Any]
+"""The module's parameters, as a JAX pytree."""
+
 Weights = dict[str, dict[str, Any]]
 """Arrays by layer name, then `kernel` or `bias`."""
 
 
-def weights_of(parameters: nnx.State) -> Weights:
+def weights_of(parameters: Parameters) -> Weights:
     """The parameters as plain dictionaries of arrays."""
     pure: Mapping[str, Any] = nnx.to_pure_dict(parameters)
     return {name: dict(arrays) for name, arrays in pure["layers"].items()}

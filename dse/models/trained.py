@@ -42,13 +42,16 @@ class TrainedModel:
         """Class probabilities of images with pixel values 0..255.
 
         Raises:
-            DseError: the images are not of the size that the network was trained on.
+            DseError: the images are not of the size that it was trained on.
         """
         expected = self.network.architecture.input_shape
         if pixels.shape[1:] != expected:
+            given, taken = (
+                "x".join(map(str, shape)) for shape in (pixels.shape[1:], expected)
+            )
             raise DseError(
-                f"images are {'x'.join(map(str, pixels.shape[1:]))}; this network takes "
-                f"{'x'.join(map(str, expected))} (height, width, channels)"
+                f"images are {given} (height, width, channels); this network takes "
+                f"{taken}: resize them"
             )
         images = (jnp.asarray(pixels, jnp.float32) - self._mean) / self._deviation
         return np.asarray(jax.nn.softmax(self.network(images), axis=-1))

@@ -164,7 +164,7 @@ def _blocks(
 def _places(
     window: int, stride: int, up: int, across: int
 ) -> Int8[np.ndarray, "1 1 s 1 s 1"]:
-    """The place that each pixel of a block has in that window; -2 where it is outside."""
+    """The place that each pixel of a block has in that window; -2 if outside."""
     down = np.arange(stride)[:, None] + up * stride
     right = np.arange(stride)[None, :] + across * stride
     inside = (down < window) & (right < window)

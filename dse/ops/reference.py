@@ -29,8 +29,8 @@ def convolution(
 def max_pool(
     x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
 ) -> Float[Array, "n oh ow c"]:
-    """Maximum over windows; of equal elements the first in row order has the gradient."""
-    return lax.reduce_window(
+    """Maximum over windows; of equals the first in row order has the gradient."""
+    pooled: Array = lax.reduce_window(
         x,
         -jnp.inf,
         lax.max,
@@ -38,3 +38,4 @@ def max_pool(
         (1, stride, stride, 1),
         ((0, 0), *padding, (0, 0)),
     )
+    return pooled

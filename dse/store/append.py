@@ -187,7 +187,7 @@ def add_epoch(store: Store, ended: EpochEnded) -> None:
 def complete_run(
     store: Store, recipe: Recipe, done: Done, *, keep_weights: bool
 ) -> None:
-    """Enter a run's result; its weights, if kept, are on disk before the row says so."""
+    """Enter a run's result; its weights are on disk before the row says so."""
     kept = save_weights(store.artifacts, done) if keep_weights else None
     with store.writing() as connection:
         run_id = _run_id(connection, done.cell_id, done.replicate)

@@ -1,4 +1,4 @@
-"""Export and import: a zip of a small database and the weights, merged without doubles."""
+"""Export and import: a zip of tables and weights, merged without doubles."""
 
 import json
 import shutil
@@ -6,8 +6,9 @@ import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select
 
 from dse.errors import DseError
 from dse.store.database import Store, open_store
@@ -88,7 +89,7 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
         The number of runs copied.
     """
     with source.reading() as reading:
-        wanted = [n for n in names]
+        wanted = list(names)
         tables = {
             studies: _rows(reading, studies, studies.c.name.in_(wanted)),
             study_cells: _rows(reading, study_cells, study_cells.c.study.in_(wanted)),
@@ -104,7 +105,7 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
             for row in _rows(reading, runs, runs.c.status.in_(FINISHED))
             if row.cell_id in cell_ids
         ]
-        run_metrics = {row.id: [] for row in finished}
+        run_metrics: dict[int, list[Any]] = {row.id: [] for row in finished}
         for row in _rows(reading, metrics, metrics.c.run_id.in_(list(run_metrics))):
             run_metrics[row.run_id].append(row)
         kept = {
@@ -124,11 +125,13 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
     return len(new)
 
 
-def _rows(connection: Connection, table: Table, *where: object) -> list[Row]:
+def _rows(
+    connection: Connection, table: Table, *where: ColumnElement[bool]
+) -> list[Any]:
     return list(connection.execute(select(table).where(*where)))
 
 
-def _refuse_other_studies(connection: Connection, coming: Iterable[Row]) -> None:
+def _refuse_other_studies(connection: Connection, coming: Iterable[Any]) -> None:
     for row in coming:
         here = connection.execute(
             select(studies).where(studies.c.name == row.name)
@@ -149,7 +152,7 @@ def _refuse_other_studies(connection: Connection, coming: Iterable[Row]) -> None
             )
 
 
-def _insert_missing(connection: Connection, table: Table, rows: list[Row]) -> None:
+def _insert_missing(connection: Connection, table: Table, rows: list[Any]) -> None:
     keys = list(table.primary_key.columns)
     known = {tuple(row) for row in connection.execute(select(*keys))}
     missing = [
@@ -161,7 +164,7 @@ def _insert_missing(connection: Connection, table: Table, rows: list[Row]) -> No
         connection.execute(insert(table), missing)
 
 
-def _is_new(connection: Connection, row: Row) -> bool:
+def _is_new(connection: Connection, row: Any) -> bool:
     """Whether the run is missing here, or here only failed or unfinished."""
     here = connection.execute(
         select(runs.c.id, runs.c.status).where(
@@ -184,10 +187,11 @@ def _copy_weights(source: Store, target: Store, path: str) -> None:
 
 
 def _insert_run(
-    connection: Connection, row: Row, measured: list[Row], kept: Row | None
+    connection: Connection, row: Any, measured: list[Any], kept: Any | None
 ) -> None:
     values = {k: v for k, v in row._mapping.items() if k != "id"}
-    run_id = connection.execute(insert(runs).values(values)).inserted_primary_key[0]
+    query = insert(runs).values(values).returning(runs.c.id)
+    run_id = connection.execute(query).scalar_one()
     if measured:
         connection.execute(
             insert(metrics), [{**m._mapping, "run_id": run_id} for m in measured]

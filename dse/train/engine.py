@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, Key, UInt8
 
 from dse.arch.graph import Architecture
 from dse.data.augment import augment, normalise
-from dse.models.network import Network
+from dse.models.network import Network, Parameters
 from dse.train.recipe import Recipe
 
 
@@ -47,7 +47,7 @@ class Totals(NamedTuple):
 class TrainState(NamedTuple):
     """What a training step changes."""
 
-    parameters: nnx.State
+    parameters: Parameters
     optimiser: optax.OptState
     totals: Totals
     step: Int[Array, ""]
@@ -81,7 +81,7 @@ def learning_rate(recipe: Recipe, steps: int) -> optax.Schedule:
 
 
 def optimiser(recipe: Recipe, steps: int) -> optax.GradientTransformation:
-    """Clip, add the decay, and descend with momentum (Caffe's order of the last two)."""
+    """Clip, add the decay, then descend with momentum (as Caffe does the last two)."""
     return optax.chain(
         optax.clip_by_global_norm(recipe.clip_norm)
         if recipe.clip_norm is not None
@@ -148,7 +148,7 @@ class Engine:
         images = normalise(pixels, *normaliser)
         key = jax.random.fold_in(dropout_key, state.step)
 
-        def loss(parameters: nnx.State) -> tuple[Array, Array]:
+        def loss(parameters: Parameters) -> tuple[Array, Array]:
             scores = self._scores(parameters, images, key)
             losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
             return losses.mean(), _correct(scores, labels)
@@ -168,7 +168,7 @@ class Engine:
 
     def evaluate(
         self,
-        parameters: nnx.State,
+        parameters: Parameters,
         totals: Totals,
         part: Batches,
         chosen: Int[Array, " batch"],
@@ -186,7 +186,7 @@ class Engine:
         )
 
     def _scores(
-        self, parameters: nnx.State, images: Array, dropout_key: Array | None
+        self, parameters: Parameters, images: Array, dropout_key: Array | None
     ) -> Float[Array, "n classes"]:
         network = nnx.eval_shape(lambda: Network(self.architecture, nnx.Rngs(0)))
         nnx.update(network, parameters)

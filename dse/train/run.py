@@ -80,7 +80,7 @@ def compile_program(cell: Cell, dataset: Dataset, images: Batches) -> Program:
     order = jax.jit(partial(engine.epoch_order, images=seen))
     epoch_order = order.lower(key, jnp.int32(0)).compile()
     state = jax.eval_shape(engine.initialise, key)
-    channels = jax.ShapeDtypeStruct((dataset.image_shape[2],), jnp.float32)
+    channels = jnp.ones(dataset.image_shape[2])
     normaliser = Normaliser(channels, channels)
     one_epoch = jax.eval_shape(order, key, jnp.int32(0))
     train_step = (
@@ -88,7 +88,7 @@ def compile_program(cell: Cell, dataset: Dataset, images: Batches) -> Program:
         .lower(state, images, one_epoch, normaliser, key, key)
         .compile()
     )
-    chosen = jax.ShapeDtypeStruct((EVALUATION_BATCH,), jnp.int32)
+    chosen = jnp.zeros(EVALUATION_BATCH, jnp.int32)
     evaluate = (
         jax.jit(engine.evaluate)
         .lower(state.parameters, no_totals(), images, chosen, normaliser)
