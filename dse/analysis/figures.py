@@ -39,7 +39,7 @@ STYLE: Any = {
 
 
 def point_label(metaparameters: Metaparameters, varied: str | None) -> str:
-    """The varied metaparameter's value; 3x3's resolved share where rounding moves it."""
+    """The varied value, and 3x3's resolved share where rounding moves it."""
     if varied is None:
         return "SqueezeNet"
     value = getattr(metaparameters, varied)

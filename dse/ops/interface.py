@@ -1,7 +1,7 @@
 """What a set of numerics provides."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jax import Array
 from jaxtyping import Float
@@ -10,6 +10,7 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 """Pixels before and after the rows, and before and after the columns."""
 
 
+@runtime_checkable
 class ConvolutionForm(Protocol):
     """Cross-correlation of NHWC images with an HWIO kernel, plus a bias."""
 
@@ -24,6 +25,7 @@ class ConvolutionForm(Protocol):
     ) -> Float[Array, "n oh ow f"]: ...
 
 
+@runtime_checkable
 class MaxPoolForm(Protocol):
     """Maximum over square windows; what is padded never wins."""
 

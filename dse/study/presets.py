@@ -9,8 +9,8 @@ from dse.study.experiment import Preset
 from dse.train.recipe import Recipe
 
 PRESETS: Mapping[str, Preset] = {
-    # Three epochs are too few for augmentation to pay; with a warm-up of a tenth one
-    # run in twelve stayed at chance, with three tenths none did.
+    # Three epochs are too few for augmentation to pay, and a shorter warm-up leaves
+    # some runs at chance.
     "quick": Preset(
         base_e=16,
         replicates=2,

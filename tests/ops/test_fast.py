@@ -1,0 +1,78 @@
+"""The fast forms equal the reference, in value and in gradient, ties included."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dse.ops import FAST_ON_CPU, REFERENCE
+
+
+def assert_same(function, *arguments):
+    """Same values and same gradients under both forms."""
+
+    def both(operations):
+        def weighted(*arguments):
+            out = function(operations, *arguments)
+            weights = jnp.sin(jnp.arange(out.size)).reshape(out.shape)
+            return (out * weights).sum(), out
+
+        numbers = tuple(range(len(arguments)))
+        gradient = jax.grad(weighted, argnums=numbers, has_aux=True)
+        return gradient(*arguments)
+
+    for expected, got in zip(
+        jax.tree.leaves(both(REFERENCE)),
+        jax.tree.leaves(both(FAST_ON_CPU)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4, 9])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [(1, 1, 0), (1, 1, 1), (1, 2, 0), (3, 1, 1), (3, 2, 0), (7, 2, 0)],
+)
+def test_convolution(channels, kernel, stride, padding):
+    generator = np.random.default_rng(channels)
+    x = jnp.asarray(generator.normal(size=(2, 11, 12, channels)), jnp.float32)
+    shape = (kernel, kernel, channels, 5)
+    weights = jnp.asarray(generator.normal(size=shape), jnp.float32)
+    bias = jnp.asarray(generator.normal(size=5), jnp.float32)
+    assert_same(
+        lambda o, x, w, b: o.convolution(x, w, b, stride=stride, padding=padding),
+        x,
+        weights,
+        bias,
+    )
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    height=st.integers(5, 9),
+    width=st.integers(5, 9),
+    window=st.integers(1, 4),
+    stride=st.integers(1, 4),
+    padding=st.tuples(*[st.tuples(st.integers(0, 1), st.integers(0, 1))] * 2),
+    levels=st.integers(2, 50),
+    seed=st.integers(0, 99),
+)
+def test_max_pool(height, width, window, stride, padding, levels, seed):
+    """Few levels make many ties."""
+    generator = np.random.default_rng(seed)
+    values = generator.integers(0, levels, (2, height, width, 3))
+    x = jnp.asarray(values, jnp.float32)
+    assert_same(lambda o, x: o.max_pool(x, window, stride, padding), x)
+
+
+def test_max_pool_gradient_by_hand():
+    x = jnp.array([[1.0, 3.0, 3.0], [3.0, 0.0, 3.0], [2.0, 2.0, 2.0]]).reshape(
+        1, 3, 3, 1
+    )
+    gradient = jax.grad(lambda x: FAST_ON_CPU.max_pool(x, 3, 1, ((0, 0), (0, 0))).sum())
+    expected = np.zeros((3, 3))
+    expected[0, 1] = 1  # the first of four threes
+    np.testing.assert_array_equal(gradient(x)[0, :, :, 0], expected)
