@@ -1,4 +1,4 @@
-"""Fixtures: a tiny image set that a network learns in seconds, and clean surroundings."""
+"""Fixtures: an image set that a network learns in seconds, and clean surroundings."""
 
 import os
 from pathlib import Path

@@ -47,16 +47,7 @@ class Dataset:
         for part, images in (("train", self.train), ("test", self.test)):
             if not len(images):
                 raise DseError(f"dataset {self.name}: its {part} part has no images")
-            outside = np.flatnonzero(
-                (images.labels < 0) | (images.labels >= self.classes)
-            )
-            if len(outside):
-                row = int(outside[0])
-                raise DseError(
-                    f"dataset {self.name}: {part} image {row} has label "
-                    f"{images.labels[row]}, outside its class list of {self.classes} "
-                    f"(0 to {self.classes - 1}); correct the label or the list"
-                )
+            check_labels(images, part, self.name, self.classes)
         if self.test.pixels.shape[1:] != self.image_shape:
             raise DseError(
                 f"dataset {self.name}: train images are {self.image_shape}, test "
@@ -83,6 +74,22 @@ class Dataset:
     def chance(self) -> float:
         """Train accuracy of the best constant answer: the largest class's share."""
         return float(np.bincount(self.train.labels).max() / len(self.train))
+
+
+def check_labels(images: Images, part: str, name: str, classes: int) -> None:
+    """Refuse a label outside 0..classes - 1.
+
+    Raises:
+        DseError: it names the first such image.
+    """
+    outside = np.flatnonzero((images.labels < 0) | (images.labels >= classes))
+    if len(outside):
+        row = int(outside[0])
+        raise DseError(
+            f"dataset {name}: {part} image {row} has label {images.labels[row]}, "
+            f"outside its class list of {classes} (0 to {classes - 1}); correct the "
+            "label or the list"
+        )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import hashlib
 import io
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from datasets.exceptions import DatasetGenerationError
 from jaxtyping import Int, UInt8
 from PIL import Image, UnidentifiedImageError
 
-from dse.data.dataset import Dataset, Images, split_off
+from dse.data.dataset import Dataset, Images, check_labels, split_off
 from dse.errors import DseError
 
 TEST_SHARE = 1 / 6
@@ -66,10 +66,13 @@ def read_image(file: Path, channels: int) -> UInt8[np.ndarray, "h w c"]:
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def _open(source: str, called: str, **options: Any) -> datasets.DatasetDict:
+def _open(source: str, called: str, **options: Any) -> Mapping[str, datasets.Dataset]:
     datasets.disable_progress_bars()
     try:
-        return datasets.load_dataset(source, **options)
+        opened: Mapping[str, datasets.Dataset] = datasets.load_dataset(
+            source, **options
+        )
+        return opened
     except CANNOT_OPEN as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DseError(
@@ -78,7 +81,7 @@ def _open(source: str, called: str, **options: Any) -> datasets.DatasetDict:
 
 
 def _decode(
-    opened: datasets.DatasetDict, name: str, called: str, fingerprint: str
+    opened: Mapping[str, datasets.Dataset], name: str, called: str, fingerprint: str
 ) -> Dataset:
     train_name = "train" if "train" in opened else next(iter(opened))
     train = opened[train_name]
@@ -103,6 +106,7 @@ def _decode(
         part: Images(pixels[part], _labels(raw_labels[part], encode)) for part in parts
     }
     whole = decoded["train"]
+    check_labels(whole, "train", name, len(class_names))
     if "test" not in decoded:
         split = split_off(whole.labels, TEST_SHARE, (0,))
         decoded = {
@@ -186,8 +190,8 @@ def _pixels(
 def _image(record: dict[str, Any], place: str, called: str) -> Image.Image:
     content, path = record["bytes"], record["path"]
     try:
-        image = Image.open(io.BytesIO(content) if content is not None else path)
-        image.load()
+        with Image.open(path if content is None else io.BytesIO(content)) as image:
+            image.load()
     except (UnidentifiedImageError, OSError, SyntaxError, TypeError) as error:
         raise DseError(
             f"dataset {called}: {place}{f' ({path})' if path else ''} cannot be "

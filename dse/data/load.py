@@ -81,7 +81,7 @@ def _cache_file(fingerprint: str) -> Path:
 
 def _read(file: Path, name: str, fingerprint: str) -> Dataset | None:
     try:
-        with np.load(file) as arrays:
+        with file.open("rb") as opened, np.load(opened) as arrays:
             return Dataset(
                 name,
                 fingerprint,

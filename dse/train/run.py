@@ -164,11 +164,10 @@ class _Run:
                 f"better than chance, {self.chance:.4f}",
             )
             return
-        metrics["test"] = self._score(state, "test")
         yield Done(
             self.cell.id,
             self.replicate,
-            metrics=metrics,
+            metrics={**metrics, "test": self._score(state, "test")},
             train_seconds=time.perf_counter() - began,
             compile_seconds=compile_seconds,
             step_seconds=step_seconds,

@@ -11,7 +11,7 @@ from flax import nnx
 from dse.arch.closed_form import squeezenet_cost
 from dse.arch.cost import cost
 from dse.arch.describe import table_1
-from dse.arch.graph import Add, Architecture, Concat, Convolution, Relu
+from dse.arch.graph import Architecture, Concat, Convolution, Relu
 from dse.arch.paper import (
     FIGURE_3A,
     FIGURE_3B,
@@ -176,7 +176,6 @@ def test_peak_activations_by_hand():
         Relu("relu", ("a",)),
         Convolution("b", ("relu",), 1, 1),
         Concat("c", ("relu", "b")),
-
     )
     architecture = Architecture((4, 4, 1), layers[:4])
     # a: 16 + 32 = 48; relu: 32; b: 32 + 16 = 48; c: 32 + 16 + 48 = 96.

@@ -15,9 +15,9 @@ from dse.arch.graph import (
     Relu,
 )
 from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.errors import DseError
 from dse.models.network import Network, initial_kernels, weights_of
 from dse.models.trained import TrainedModel
-from dse.errors import DseError
 from dse.ops import FAST_ON_CPU, REFERENCE
 
 

@@ -50,7 +50,7 @@ def test_convolution(channels, kernel, stride, padding):
     )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(
     height=st.integers(5, 9),
     width=st.integers(5, 9),
