@@ -28,9 +28,9 @@ class Published:
 FIGURE_3A = (
     Published(0.125, 4.8, 80.3),
     Published(0.25, 7.6, 83.4),
-    Published(0.5, 13, 85.4),
-    Published(0.75, 19, 86.0),
-    Published(1.0, 24, 86.1),
+    Published(0.5, 13.0, 85.4),
+    Published(0.75, 19.0, 86.0),
+    Published(1.0, 24.0, 86.1),
 )
 """Figure 3(a): SR at pct_3x3 = 0.5, read out of the vector drawing."""
 
@@ -38,12 +38,12 @@ FIGURE_3B = (
     Published(0.01, 5.7, 76.3),
     Published(0.125, 7.4, 80.9),
     Published(0.25, 9.3, 84.0),
-    Published(0.375, 11, 84.7),
-    Published(0.5, 13, 85.3),
-    Published(0.625, 15, 85.6),
-    Published(0.75, 17, 85.4),
-    Published(0.875, 19, 85.5),
-    Published(0.99, 21, 85.3),
+    Published(0.375, 11.0, 84.7),
+    Published(0.5, 13.0, 85.3),
+    Published(0.625, 15.0, 85.6),
+    Published(0.75, 17.0, 85.4),
+    Published(0.875, 19.0, 85.5),
+    Published(0.99, 21.0, 85.3),
 )
 """Figure 3(b): pct_3x3 at SR = 0.5, read out of the vector drawing."""
 

@@ -88,7 +88,7 @@ def parquet(folder, labels, sizes=None, names=None):
 
 
 def test_missing_folder():
-    with pytest.raises(DseError, match=r"there is no dataset folder \./nowhere; expect"):
+    with pytest.raises(DseError, match=r"no dataset folder \./nowhere; expect"):
         load("./nowhere")
     with pytest.raises(DseError, match="there is no dataset folder mnist"):
         load("mnist")

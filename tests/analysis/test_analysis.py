@@ -1,0 +1,155 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dse.analysis.figures import (
+    draw_published,
+    draw_sizes,
+    new_figure,
+    point_label,
+    size_marks,
+)
+from dse.analysis.pareto import on_front
+from dse.analysis.statistics import half_widths, summarise
+from dse.arch.paper import FIGURE_3B
+from dse.arch.squeezenet import Metaparameters
+
+
+def test_half_widths_by_hand():
+    # s² = (0.02 + 0.08) / 2, freedom 2, t(0.975; 2) = 4.302653.
+    groups = [np.array([0.1, 0.3]), np.array([0.5, 0.9]), np.array([0.2])]
+    deviation = math.sqrt((0.02 + 0.08) / 2)
+    pair = 4.302653 * deviation / math.sqrt(2)
+    single = 4.302653 * deviation
+    assert half_widths(groups) == pytest.approx([pair, pair, single], rel=1e-6)
+
+
+def test_without_replicates_there_is_no_interval():
+    assert all(math.isnan(h) for h in half_widths([np.array([0.1]), np.array([0.2])]))
+
+
+def test_the_interval_covers_as_often_as_it_says():
+    """95 % of intervals hold the true mean, here of three cells of two replicates."""
+    generator = np.random.default_rng(0)
+    covered = 0
+    for _ in range(2000):
+        groups = [generator.normal(0, 1, 2) for _ in range(3)]
+        [half, *_] = half_widths(groups)
+        covered += abs(groups[0].mean()) <= half
+    # Five deviations of a binomial count around 1900.
+    assert abs(covered - 1900) < 5 * math.sqrt(2000 * 0.95 * 0.05)
+
+
+def frames(scores):
+    """The views of a study with these test accuracies by cell; None stays at chance."""
+    cells = pd.DataFrame(
+        [
+            {
+                "study": "s",
+                "position": i,
+                "cell_id": f"c{i}",
+                "arch_id": f"a{i}",
+                "base_e": 16,
+                "incr_e": 16,
+                "freq": 2,
+                "sr": 0.5,
+                "pct_3x3": 0.25 * i,
+                "bypass": "none",
+                "version": "1.0",
+                "params": 1000 * (i + 1),
+                "bytes_fp32": 4000 * (i + 1),
+                "macs": 1,
+                "activations": 1,
+                "failed": sum(score is None for score in listed),
+            }
+            for i, listed in enumerate(scores)
+        ]
+    )
+    runs = pd.DataFrame(
+        [
+            {
+                "cell_id": f"c{i}",
+                "replicate": r,
+                "status": "failed" if score is None else "complete",
+                "reason": "untrained" if score is None else None,
+                "val_accuracy": score,
+                "test_accuracy": score,
+            }
+            for i, listed in enumerate(scores)
+            for r, score in enumerate(listed)
+        ]
+    ).astype({"val_accuracy": "float64", "test_accuracy": "float64"})
+    return runs, cells
+
+
+def test_summary():
+    summary = summarise(*frames([[0.5, 0.7], [0.9, None], [None, None]]))
+    assert summary["replicates"].tolist() == [2, 1, 0]
+    assert summary["untrained"].tolist() == [0, 1, 2]
+    assert summary["test_accuracy"].tolist()[:2] == pytest.approx([0.6, 0.9])
+    assert np.isnan(summary["test_accuracy"].iloc[2])
+    # One degree of freedom: t = 12.7062, s = 0.141421.
+    half = 12.7062 * 0.141421 / math.sqrt(2)
+    assert summary["test_high"].iloc[0] == pytest.approx(0.6 + half, rel=1e-5)
+    assert summary["test_low"].iloc[1] == pytest.approx(0.9 - 12.7062 * 0.141421, 1e-5)
+
+
+def test_a_summary_of_nothing():
+    summary = summarise(*frames([[None], [None]]))
+    assert summary["replicates"].tolist() == [0, 0]
+    assert size_marks(summary, ["a", "b"]) == []
+
+
+def test_front_by_hand():
+    cost = np.array([1, 2, 3, 3, 4, 1])
+    accuracy = np.array([0.5, 0.4, 0.8, 0.8, 0.8, np.nan])
+    assert on_front(cost, accuracy).tolist() == [True, False, True, True, False, False]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from([0.1, 0.2, 0.3])), min_size=1)
+)
+def test_front_by_definition(points):
+    cost, accuracy = (np.array(x, float) for x in zip(*points, strict=True))
+
+    def dominated(j):
+        return any(
+            cost[i] <= cost[j]
+            and accuracy[i] >= accuracy[j]
+            and (cost[i] < cost[j] or accuracy[i] > accuracy[j])
+            for i in range(len(points))
+        )
+
+    expected = [not dominated(j) for j in range(len(points))]
+    assert on_front(cost, accuracy).tolist() == expected
+
+
+def test_labels_name_the_share_that_rounding_makes():
+    narrow = Metaparameters(16, 16, sr=0.5, pct_3x3=0.01)
+    assert point_label(narrow, "pct_3x3") == "1 %\n(0.625 %)"
+    assert point_label(Metaparameters(pct_3x3=0.25), "pct_3x3") == "25 %"
+    assert point_label(Metaparameters(), "sr") == "SR 0.125"
+    assert point_label(Metaparameters(bypass="simple"), "bypass") == "simple"
+    assert point_label(Metaparameters(), None) == "SqueezeNet"
+
+
+def test_a_figure_holds_what_it_is_given():
+    summary = summarise(*frames([[0.5, 0.7], [0.8, 0.9]]))
+    figure, [ours, paper] = new_figure(2, "Title", "caption")
+    marks = size_marks(summary, ["x", "y"])
+    draw_sizes(ours, marks, joined=True)
+    draw_published(paper, FIGURE_3B, [str(p.value) for p in FIGURE_3B], joined=True)
+    drawn = ours.lines[-1]
+    np.testing.assert_allclose(
+        np.array(drawn.get_xdata(), float), [4000 / 2**20, 8000 / 2**20]
+    )
+    np.testing.assert_allclose(np.array(drawn.get_ydata(), float), [60, 85])
+    published = paper.lines[0]
+    assert list(published.get_ydata()) == [p.top5 for p in FIGURE_3B]
+    assert {text.get_text() for text in ours.texts} == {"x", "y"}
+    assert "MiB" in ours.get_xlabel() and "%" in ours.get_ylabel()
+    figure.canvas.draw()

@@ -1,0 +1,292 @@
+"""The life of a run in the database, and what the database refuses."""
+
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dse.arch.squeezenet import Metaparameters
+from dse.errors import DseError
+from dse.store.append import (
+    add_epoch,
+    begin_run,
+    complete_run,
+    fail_run,
+    register_points,
+    register_study,
+)
+from dse.store.database import open_store, shown
+from dse.store.query import load_network, run_states, sql, status, view
+from dse.store.schema import SCHEMA_VERSION
+from dse.store.transfer import export_studies, import_file
+from dse.study.plan import make_point, study_record
+from dse.train.events import Done, EpochEnded, Failed, Started
+from dse.train.recipe import Recipe
+
+RECIPE = Recipe(2, 0.05, batch_size=16)
+SCORES = {"loss": 0.5, "accuracy": 0.75}
+
+
+@pytest.fixture
+def store(workplace):
+    return open_store("sqlite:///results/dse.db")
+
+
+def fill(store, dataset, replicates=2, recipe=RECIPE, study="fig"):
+    """A study of two points; the first point's replicates are complete."""
+    record = study_record(study, "quick", dataset, recipe, replicates)
+    points = [
+        make_point(Metaparameters(4, 4, pct_3x3=pct), record.recipe, dataset)
+        for pct in (0.25, 0.75)
+    ]
+    register_study(store, record)
+    register_points(store, record.name, points)
+    for replicate in range(replicates):
+        finish(store, points[0].cell.id, replicate)
+    return record, points
+
+
+def finish(store, cell_id, replicate, accuracy=0.75):
+    begin_run(store, RECIPE, Started(cell_id, replicate, "cpu"))
+    scored = {"loss": 0.5, "accuracy": accuracy}
+    metrics = {"train": SCORES, "validation": scored}
+    for epoch in (1, 2):
+        ended = EpochEnded(cell_id, replicate, epoch, metrics, 100, 0.5)
+        add_epoch(store, ended)
+    weights = {"conv1": {"kernel": np.full((1, 1, 1, 2), replicate, np.float32)}}
+    done = Done(
+        cell_id,
+        replicate,
+        metrics={**metrics, "test": {"loss": 0.4, "accuracy": accuracy - 0.1}},
+        train_seconds=2.0,
+        compile_seconds=1.0,
+        step_seconds=1.5,
+        weights=weights,
+    )
+    complete_run(store, RECIPE, done, keep_weights=True)
+
+
+def test_runs_have_true_types(store, tiny):
+    record, points = fill(store, tiny)
+    fail_run(store, RECIPE, Failed(points[1].cell.id, 0, "lost", "it died"))
+    runs = view(store, "runs", record.name)
+    assert len(runs) == 3
+    assert runs["created_at"].dtype == "datetime64[us, UTC]"
+    assert runs["base_e"].dtype == runs["params"].dtype == np.dtype("int64")
+    assert runs["sr"].dtype == runs["test_accuracy"].dtype == np.dtype("float64")
+    assert pd.api.types.is_string_dtype(runs["status"])
+    complete = runs[runs["status"] == "complete"]
+    assert complete["val_accuracy"].tolist() == [0.75, 0.75]
+    assert complete["test_accuracy"].tolist() == pytest.approx([0.65, 0.65])
+    assert (complete["bytes_fp32"] == 4 * complete["params"]).all()
+    failed = runs[runs["status"] == "failed"].iloc[0]
+    assert (failed["reason"], failed["detail"]) == ("lost", "it died")
+    assert np.isnan(failed["test_accuracy"])
+
+
+def test_an_empty_database_has_typed_views_too(store):
+    for name in ("runs", "cells", "epochs"):
+        assert view(store, name).empty
+    assert view(store, "runs")["params"].dtype == np.dtype("int64")
+
+
+def test_the_documented_columns_are_there(store):
+    columns = (
+        "study cell_id arch_id family base_e incr_e freq sr pct_3x3 bypass version "
+        "dataset preset replicate seed status reason params macs bytes_fp32 "
+        "val_accuracy test_accuracy epochs train_seconds compile_seconds device "
+        "numerics_version code_version created_at"
+    )
+    assert set(columns.split()) <= set(view(store, "runs").columns)
+
+
+def test_epochs_are_one_row_each(store, tiny):
+    record, _ = fill(store, tiny, replicates=1)
+    epochs = view(store, "epochs", record.name)
+    assert epochs["epoch"].tolist() == [1, 2]
+    assert epochs["train_loss"].tolist() == [0.5, 0.5]
+    assert epochs["val_accuracy"].tolist() == [0.75, 0.75]
+    assert epochs["images_per_second"].tolist() == [200, 200]
+
+
+def test_a_repeated_run_replaces_what_was_left(store, tiny):
+    _, points = fill(store, tiny, replicates=1)
+    cell_id = points[1].cell.id
+    begin_run(store, RECIPE, Started(cell_id, 0, "cpu"))
+    metrics = {"train": SCORES, "validation": SCORES}
+    add_epoch(store, EpochEnded(cell_id, 0, 1, metrics, 100, 0.5))
+    finish(store, cell_id, 0, accuracy=0.5)
+    row = sql(store, f"SELECT * FROM dse_runs WHERE cell_id = '{cell_id}'").iloc[0]
+    assert (row["status"], row["tries"], row["val_accuracy"]) == ("complete", 2, 0.5)
+    values = sql(store, "SELECT COUNT(*) AS n FROM dse_metrics")["n"].item()
+    # Two runs of two epochs of five values, and two of test each.
+    assert values == 2 * (2 * 5 + 2)
+
+
+def test_status_counts_cells(store, tiny):
+    record, points = fill(store, tiny)
+    fail_run(store, RECIPE, Failed(points[1].cell.id, 0, "lost", ""))
+    table = status(store, record.name)
+    assert table["complete"].tolist() == [2, 0]
+    assert table["failed"].tolist() == [0, 1]
+    assert table["missing"].tolist() == [0, 1]
+
+
+def test_a_study_refuses_a_second_recipe(store, tiny):
+    fill(store, tiny)
+    with pytest.raises(DseError, match=r"another recipe \(epochs 2 there, 3 here\)"):
+        fill(store, tiny, recipe=Recipe(3, 0.05, batch_size=16))
+    assert len(view(store, "runs")) == 2
+
+
+def test_weights_come_back(store, tiny):
+    record, _ = fill(store, tiny)
+    runs = view(store, "runs", record.name)
+    run = int(runs[runs["replicate"] == 1]["run_id"].item())
+    stored = load_network(store, run)
+    assert stored.weights["conv1"]["kernel"].tolist() == [[[[1.0, 1.0]]]]
+    assert stored.class_names == tiny.class_names
+    assert stored.architecture.id == runs["arch_id"].iloc[0]
+    with pytest.raises(DseError, match="there is no run 999"):
+        load_network(store, 999)
+
+
+def test_export_and_import_make_no_doubles(store, tiny, tmp_path):
+    record, points = fill(store, tiny)
+    file = tmp_path / "study.zip"
+    assert export_studies(store, file, record.name) == 2
+    elsewhere = open_store(f"sqlite:///{tmp_path}/elsewhere/dse.db")
+    assert import_file(elsewhere, file) == 2
+    assert import_file(elsewhere, file) == 0
+    columns = ["study", "cell_id", "replicate", "test_accuracy", "created_at"]
+    pd.testing.assert_frame_equal(
+        view(elsewhere, "runs")[columns], view(store, "runs")[columns]
+    )
+    assert len(view(elsewhere, "epochs")) == 4
+    load_network(elsewhere, int(view(elsewhere, "runs")["run_id"].iloc[0]))
+    # More runs here: only they are new there, and nothing there is lost.
+    finish(store, points[1].cell.id, 0)
+    export_studies(store, file)
+    assert import_file(elsewhere, file) == 1
+    assert len(view(elsewhere, "runs")) == 3
+
+
+def test_import_refuses_a_study_of_another_recipe(store, tiny, tmp_path):
+    fill(store, tiny)
+    export_studies(store, tmp_path / "study.zip")
+    other = open_store(f"sqlite:///{tmp_path}/other.db")
+    fill(other, tiny, recipe=Recipe(9, 0.05, batch_size=16))
+    with pytest.raises(DseError, match="another recipe"):
+        import_file(other, tmp_path / "study.zip")
+    assert len(view(other, "runs")) == 2
+
+
+def test_what_is_no_export(store, tmp_path):
+    (tmp_path / "notes.zip").write_text("hello")
+    with pytest.raises(DseError, match=r"notes\.zip is not an export of dse"):
+        import_file(store, tmp_path / "notes.zip")
+    with pytest.raises(DseError, match="No such file"):
+        import_file(store, tmp_path / "nothing.zip")
+    with pytest.raises(DseError, match="there is no study 'x'"):
+        export_studies(store, tmp_path / "x.zip", "x")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM dse_runs",
+        "  update dse_runs set status = 'complete'",
+        "PRAGMA query_only = OFF",
+        "ATTACH DATABASE 'other.db' AS other",
+        "",
+    ],
+)
+def test_sql_that_writes_is_refused(store, tiny, query):
+    fill(store, tiny)
+    with pytest.raises(DseError, match="is not read-only; expected SELECT"):
+        sql(store, query)
+
+
+def test_sql_that_writes_in_disguise_is_refused(store, tiny):
+    fill(store, tiny)
+    with pytest.raises(DseError, match="readonly"):
+        sql(store, "WITH x AS (SELECT 1) DELETE FROM dse_runs")
+    assert len(view(store, "runs")) == 2
+    finish(store, view(store, "runs")["cell_id"].iloc[0], 1)  # writing still works
+
+
+def test_wrong_sql_is_one_line(store):
+    with pytest.raises(DseError, match="no such column: accuracy") as error:
+        sql(store, "SELECT accuracy FROM runs")
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_study_is_named(store, tiny):
+    with pytest.raises(DseError, match="run a sweep first"):
+        view(store, "runs", "fig")
+    fill(store, tiny)
+    with pytest.raises(DseError, match="no study 'fig'; expected fig/tiny-quick"):
+        view(store, "runs", "fig")
+
+
+def test_a_missing_database_is_not_made_by_reading(workplace):
+    with pytest.raises(DseError, match="there is no database"):
+        open_store("sqlite:///results/dse.db", create=False)
+    assert not (workplace / "results").exists()
+
+
+def test_another_schema_version_is_refused(store):
+    with sqlite3.connect("results/dse.db") as connection:
+        connection.execute("UPDATE dse_schema SET version = 99")
+    connection.close()
+    complaint = f"schema version 99; this dse works with {SCHEMA_VERSION}"
+    with pytest.raises(DseError, match=complaint):
+        open_store("sqlite:///results/dse.db")
+
+
+def test_a_file_that_is_no_database(workplace):
+    (workplace / "x.db").write_text("not a database, but long enough to be read" * 9)
+    with pytest.raises(DseError, match="file is not a database"):
+        open_store("sqlite:///x.db")
+
+
+def test_a_url_that_is_none_and_a_driver_that_is_missing():
+    with pytest.raises(DseError, match="'results' is no database URL"):
+        open_store("results")
+    with pytest.raises(DseError, match="needs a driver"):
+        open_store("firebird+fdb://u@h/d")
+
+
+def test_a_password_is_never_shown():
+    assert "secret" not in shown("postgresql://me:secret@host/runs")
+
+
+def test_a_read_only_database(store, tiny):
+    fill(store, tiny)
+    with sqlite3.connect("results/dse.db") as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON dse_runs "
+            "BEGIN SELECT RAISE(ABORT, 'attempt to write a readonly database'); END"
+        )
+    connection.close()
+    with pytest.raises(DseError, match="readonly"):
+        finish(store, view(store, "runs")["cell_id"].iloc[0], 0)
+
+
+def test_results_in_a_folder_that_cannot_be_made(workplace):
+    (workplace / "results").write_text("a file where a folder should be")
+    with pytest.raises(
+        DseError, match=r"cannot make the folder results|unable to open"
+    ):
+        open_store("sqlite:///results/dse.db")
+
+
+def test_run_states(store, tiny):
+    _, points = fill(store, tiny)
+    states = run_states(store, [p.cell.id for p in points])
+    assert {key[1]: s.status for key, s in states.items()} == {
+        0: "complete",
+        1: "complete",
+    }
+    assert run_states(store, []) == {}

@@ -1,0 +1,118 @@
+import pytest
+
+from dse.arch.squeezenet import Metaparameters
+from dse.errors import DseError
+from dse.store.query import RunState
+from dse.study.executors import make_executor
+from dse.study.experiment import Experiment, Preset, load_experiment
+from dse.study.plan import jobs_for, make_plan
+from dse.study.presets import PRESETS
+from dse.train.recipe import Recipe
+
+EXPERIMENT = Experiment(
+    "Aliases",
+    Metaparameters(),
+    {"quick": Preset(4, 3, Recipe(1, 0.1))},
+    varied="pct_3x3",
+    # Both 0 and 1 % of so few filters are no 3x3 filter at all: one network.
+    values=(0.0, 0.01, 0.5),
+)
+
+
+@pytest.fixture
+def plan(tiny):
+    return make_plan("aliases", EXPERIMENT, "quick", tiny)
+
+
+def test_two_settings_of_one_network_are_one_cell(plan):
+    assert len(plan.points) == 3
+    assert len(plan.cells) == 2
+    assert plan.runs == 6
+
+
+def test_missing_is_what_neither_completed_nor_failed_for_good(plan):
+    first, second = plan.cells
+    states = {
+        (first, 0): RunState("complete", None, 0.9),
+        (first, 1): RunState("running", None, None),
+        (first, 2): RunState("failed", "lost", None),
+        (second, 0): RunState("failed", "diverged", None),
+        (second, 1): RunState("failed", "untrained", None),
+        (second, 2): RunState("complete", None, 0.9),
+        (second, 3): RunState("complete", None, 0.9),
+    }
+    assert plan.missing(states) == {first: (1, 2)}
+    assert plan.missing({}) == {first: (0, 1, 2), second: (0, 1, 2)}
+
+
+def test_replicates_share_a_job_unless_workers_would_idle(plan):
+    cells = [(cell, (0, 1, 2)) for cell in plan.cells.values()]
+    together = jobs_for(cells, workers=2)
+    assert [job.replicates for job in together] == [(0, 1, 2)] * 2
+    # The longest first: more 3x3 filters, more work.
+    assert together[0].cell == cells[1][0]
+    apart = jobs_for(cells, workers=3)
+    assert [job.replicates for job in apart] == [(0,), (1,), (2,)] * 2
+
+
+def test_the_plan_of_the_paper(tiny):
+    _, fig3a = load_experiment("fig3a")
+    _, fig3b = load_experiment("fig3b")
+    _, table3 = load_experiment("table3")
+    _, table1 = load_experiment("table1")
+    assert [p.sr for p in fig3a.points(128)] == [0.125, 0.25, 0.5, 0.75, 1.0]
+    assert {(p.base_e, p.incr_e, p.freq) for p in fig3b.points(128)} == {(128, 128, 2)}
+    assert [p.bypass for p in table3.points(16)] == ["none", "simple", "complex"]
+    shared = make_plan("a", fig3a, "quick", tiny), make_plan("b", fig3b, "quick", tiny)
+    # SR 0.5 at 50 % is in both figures: one cell.
+    assert len(set(shared[0].cells) & set(shared[1].cells)) == 1
+    [vanilla] = make_plan("c", table1, "quick", tiny).cells
+    assert vanilla in shared[0].cells
+    assert vanilla in make_plan("d", table3, "quick", tiny).cells
+    assert (PRESETS["quick"].replicates, PRESETS["full"].replicates) == (2, 5)
+    assert PRESETS["full"].base_e == 128
+
+
+@pytest.mark.parametrize("replicates", [0, -1])
+def test_zero_replicates(tiny, replicates):
+    with pytest.raises(DseError, match=f"is {replicates}; expected 1 or more"):
+        make_plan("x", EXPERIMENT, "quick", tiny, replicates)
+
+
+def test_unknown_names(tiny, workplace):
+    with pytest.raises(DseError, match="no preset is called 'huge'; expected quick"):
+        make_plan("x", EXPERIMENT, "huge", tiny)
+    with pytest.raises(DseError, match="'fig9'; expected fig3a, fig3b"):
+        load_experiment("fig9")
+    with pytest.raises(DseError, match=r"is called 'gone\.py'"):
+        load_experiment("gone.py")
+    with pytest.raises(DseError, match="no executor is called 'threads'"):
+        make_executor("threads", tiny, 1)
+    with pytest.raises(DseError, match="workers is 0"):
+        make_executor("process", tiny, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("x = 1", "defines no EXPERIMENT"),
+        ("import nothing_of_that_name", "cannot be run: No module"),
+        ("EXPERIMENT = (", "cannot be run"),
+    ],
+)
+def test_files_that_are_no_experiment(workplace, text, complaint):
+    (workplace / "mine.py").write_text(text)
+    with pytest.raises(DseError, match=complaint):
+        load_experiment("mine.py")
+
+
+def test_an_experiment_is_checked_when_it_is_made():
+    presets = EXPERIMENT.presets
+    with pytest.raises(DseError, match="varies 'width'"):
+        Experiment("x", Metaparameters(), presets, varied="width", values=(1,))
+    with pytest.raises(DseError, match="over no values"):
+        Experiment("x", Metaparameters(), presets, varied="sr")
+    with pytest.raises(DseError, match="sr is 2"):
+        Experiment("x", Metaparameters(), presets, varied="sr", values=(2,))
+    with pytest.raises(DseError, match="nothing is published as 'table 9'"):
+        Experiment("x", Metaparameters(), presets, published="table 9")

@@ -1,0 +1,232 @@
+"""The README's commands at a reduced size, undisturbed, interrupted and killed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import optuna
+import pandas as pd
+import pytest
+from conftest import write_image_folder
+
+import dse
+from dse.store.database import open_store
+from dse.store.query import view
+
+DSE = [sys.executable, "-m", "dse.cli"]
+TIMES = ["train_seconds", "step_seconds", "compile_seconds", "created_at", "tries"]
+
+
+def run(*words, folder):
+    return subprocess.run(
+        [*DSE, *map(str, words)], cwd=folder, capture_output=True, text=True
+    )
+
+
+def table(folder) -> pd.DataFrame:
+    """The runs, less what a clock or the order of events decides."""
+    store = open_store(f"sqlite:///{folder}/results/dse.db", create=False)
+    runs = view(store, "runs").drop(columns=[*TIMES, "run_id"])
+    return runs.sort_values(["cell_id", "replicate"]).reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, tiny_folder):
+    """A folder in which the small experiment was reproduced, and what that printed."""
+    from conftest import SMALL_EXPERIMENT
+
+    folder = tmp_path_factory.mktemp("undisturbed")
+    text = SMALL_EXPERIMENT.replace("DATASET", str(tiny_folder))
+    (folder / "small.py").write_text(text)
+    done = run("reproduce", "small.py", folder=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+@pytest.mark.slow
+def test_reproduce_writes_runs_summary_and_figure(undisturbed):
+    folder, done = undisturbed
+    report = folder / "results" / "small" / "stripes-quick"
+    assert {file.name for file in report.iterdir()} == {
+        "config.json",
+        "figure.png",
+        "figure.svg",
+        "runs.csv",
+        "runs.parquet",
+        "summary.csv",
+    }
+    runs = pd.read_parquet(report / "runs.parquet")
+    assert len(runs) == len(pd.read_csv(report / "runs.csv")) == 4
+    assert (runs["status"] == "complete").sum() >= 3
+    summary = pd.read_csv(report / "summary.csv")
+    assert summary["pct_3x3"].tolist() == [0.25, 0.75]
+    config = json.loads((report / "config.json").read_text())
+    assert config["recipe"]["epochs"] == 4
+    assert config["packages"]["jax"]
+    svg = (report / "figure.svg").read_text()
+    assert svg.startswith("<?xml")
+    assert (report / "figure.png").stat().st_size > 20_000
+    lines = [x for x in done.stdout.splitlines() if x.startswith("run ")]
+    assert len(lines) == 4
+    assert "pct_3x3 75 %, replicate 0" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_finished_plan_trains_nothing(undisturbed):
+    folder, _ = undisturbed
+    before = table(folder)
+    again = run("reproduce", "small.py", folder=folder)
+    assert again.returncode == 0
+    assert "run 1" not in again.stdout
+    swept = run("sweep", "small.py", folder=folder)
+    assert "4 runs planned, 0 trained now" in swept.stdout
+    pd.testing.assert_frame_equal(table(folder), before)
+
+
+@pytest.mark.slow
+def test_every_cell_is_a_trial_with_its_values(undisturbed):
+    folder, _ = undisturbed
+    url = f"sqlite:///{folder}/results/dse.db"
+    study = optuna.load_study(study_name="small/stripes-quick", storage=url)
+    means = dse.load_runs(storage=url).groupby("pct_3x3")["val_accuracy"].mean()
+    assert len(study.trials) == 2
+    for trial in study.trials:
+        assert trial.state.name == "COMPLETE"
+        assert trial.values[0] == pytest.approx(means[trial.params["pct_3x3"]])
+        described = dse.describe((28, 28, 1), 4, **trial.params)
+        assert trial.values[1] == described["bytes_fp32"]
+
+
+@pytest.mark.slow
+def test_query_status_export_and_predict(undisturbed, tiny_folder, tmp_path):
+    folder, _ = undisturbed
+    rows = run(
+        "query",
+        "SELECT run_id, test_accuracy FROM runs WHERE status = 'complete' ORDER BY 2",
+        "--format",
+        "csv",
+        folder=folder,
+    ).stdout.splitlines()
+    assert rows[0] == "run_id,test_accuracy"
+    best = rows[-1].split(",")[0]
+    states = json.loads(run("status", "--json", folder=folder).stdout)
+    assert [cell["missing"] for cell in states] == [0, 0]
+    images = sorted((tiny_folder / "test" / "class_2").glob("*.png"))[:5]
+    said = run("predict", best, *images, folder=folder).stdout.splitlines()
+    assert sum(": class_2 (" in line for line in said) >= 4
+    assert "wrote 4 runs" in run("export", tmp_path / "x.zip", folder=folder).stdout
+    assert "4 new runs" in run("import", tmp_path / "x.zip", folder=tmp_path).stdout
+    pd.testing.assert_frame_equal(table(tmp_path), table(folder))
+
+
+@pytest.mark.slow
+def test_another_recipe_in_the_same_study_is_refused(undisturbed, tmp_path):
+    folder, _ = undisturbed
+    (tmp_path / "small.py").write_text(
+        (folder / "small.py").read_text().replace("epochs=4", "epochs=5")
+    )
+    refused = run(
+        "sweep",
+        "small.py",
+        "--storage",
+        f"sqlite:///{folder}/results/dse.db",
+        folder=tmp_path,
+    )
+    assert refused.returncode == 1
+    assert "another recipe (epochs 4 there, 5 here)" in refused.stderr
+    assert len(table(folder)) == 4
+
+
+@pytest.mark.slow
+def test_killed_at_three_random_moments_and_resumed(undisturbed, tmp_path):
+    folder, _ = undisturbed
+    seed = random.SystemRandom().randrange(10**6)
+    moments = random.Random(seed)
+    (tmp_path / "small.py").write_text((folder / "small.py").read_text())
+    for _ in range(3):
+        process = subprocess.Popen(
+            [*DSE, "reproduce", "small.py"],
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(timeout=moments.uniform(1, 14))
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+    done = run("reproduce", "small.py", folder=tmp_path)
+    assert done.returncode == 0, f"seed {seed}: {done.stderr}"
+    pd.testing.assert_frame_equal(
+        table(tmp_path), table(folder), obj=f"the table (seed {seed})"
+    )
+    report = tmp_path / "results" / "small" / "stripes-quick"
+    assert not list(report.glob(".*partial"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_says_how_to_go_on(small_experiment, workplace, sign):
+    process = subprocess.Popen(
+        [*DSE, "reproduce", "small.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline().startswith("small/stripes-quick: 4 runs, 0 in")
+    time.sleep(1)
+    process.send_signal(sign)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert error.strip() == (
+        "dse: interrupted; what is finished is kept, go on with: dse reproduce small.py"
+    )
+
+
+@pytest.mark.slow
+def test_search_of_ones_own_images_within_a_budget(tiny, tmp_path):
+    write_image_folder(tmp_path / "mine", tiny.train)
+    words = ["search", "--dataset", "mine", "--max-bytes", 20_000, "--trials", 4]
+    done = run(*words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "best within the budget: run" in done.stdout
+    url = f"sqlite:///{tmp_path}/results/dse.db"
+    runs = dse.load_runs(storage=url)
+    assert len(runs) == 4
+    assert runs["bytes_fp32"].max() <= 20_000
+    [figure] = (tmp_path / "results").glob("search-*/mine-quick/figure.png")
+    assert figure.stat().st_size > 10_000
+    summary = pd.read_csv(figure.parent / "summary.csv")
+    front = summary[summary["front"]].sort_values("bytes_fp32")
+    assert front["val_accuracy"].is_monotonic_increasing
+    model = dse.load_model(int(front["run_id"].iloc[-1]), storage=url)
+    assert model.class_names == ("class_0", "class_1", "class_2", "class_3")
+    # The same command again has nothing to do; more trials go on from there.
+    again = run(*words, folder=tmp_path)
+    assert "run 1 ·" not in again.stdout
+    assert len(dse.load_runs(storage=url)) == 4
+    trained = run(*words[:-1], 6, folder=tmp_path)
+    assert trained.returncode == 0
+    after = dse.load_runs(storage=url)
+    assert len(after) == 6
+    assert set(runs["cell_id"]) <= set(after["cell_id"])
+
+
+@pytest.mark.slow
+def test_the_readmes_main_command_at_a_reduced_size(tiny_folder, tmp_path):
+    """All nine cells of Figure 3(b), one replicate, on a few hundred images."""
+    done = run(
+        "reproduce", "fig3b", "--dataset", tiny_folder, "--seeds", 1, folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    report = tmp_path / "results" / "fig3b" / "stripes-quick"
+    summary = pd.read_csv(report / "summary.csv")
+    assert summary["params"].is_monotonic_increasing
+    assert len(summary) == 9
+    assert summary["resolved_pct_3x3"].iloc[0] == 2 / 320
+    assert (summary["replicates"] + summary["failed"] == 1).all()
+    assert (report / "figure.png").stat().st_size > 20_000
