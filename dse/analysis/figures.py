@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from dse.arch.paper import Published
 from dse.arch.squeezenet import Metaparameters, resolved_pct_3x3
@@ -108,7 +109,7 @@ def draw_sizes(ax: Axes, marks: Sequence[Mark], *, joined: bool) -> Axes:
     ax.plot(x, y, "o-" if joined else "o", color=OURS, markersize=4.5)
     _label(ax, marks)
     ax.set_xlabel("weights, MiB (32-bit floats)")
-    ax.set_ylabel("test accuracy, %")
+    ax.set_ylabel("test top-1 accuracy, %")
     return ax
 
 
@@ -147,6 +148,7 @@ def _label(ax: Axes, marks: Sequence[Mark]) -> None:
             va="top",
             fontsize=7,
             color="#333333",
+            path_effects=[withStroke(linewidth=2, foreground="white")],
         )
     low, high = ax.get_ylim()
     ax.set_ylim(low - 0.08 * (high - low), high)
@@ -173,7 +175,7 @@ def draw_front(ax: Axes, summary: pd.DataFrame, front: pd.Series) -> Axes:
         label="Pareto front",
     )
     ax.set_xlabel("weights, MB of 10⁶ bytes (32-bit floats)")
-    ax.set_ylabel("validation accuracy, %")
+    ax.set_ylabel("validation top-1 accuracy, %")
     ax.legend(frameon=False, loc="lower right")
     return ax
 
