@@ -154,11 +154,12 @@ def search(
     )
     dataset = _load(chosen.dataset or preset.dataset)
     store = _open(chosen.storage)
-    progress = SweepProgress(preset.recipe.epochs)
+    recipe = preset.recipe_for(dataset)
+    progress = SweepProgress(recipe.epochs)
     with closing(_executor(chosen, dataset, store)) as executor, progress:
         study = run_search(
             wanted,
-            study_record(wanted.name, chosen.preset, dataset, preset.recipe, 1),
+            study_record(wanted.name, chosen.preset, dataset, recipe, 1),
             dataset,
             store,
             executor,

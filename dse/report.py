@@ -16,17 +16,19 @@ from dse.analysis.figures import (
     MOVED,
     STYLE,
     draw_front,
+    draw_layers,
+    draw_measured,
     draw_published,
-    draw_sizes,
     new_figure,
     point_label,
     published_label,
+    published_marks,
     size_marks,
 )
 from dse.analysis.pareto import on_front
 from dse.analysis.statistics import points, summarise
 from dse.arch.describe import table_1
-from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS
+from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.dataset import Dataset
 from dse.errors import DseError
@@ -51,6 +53,7 @@ class Report:
             `run_id` and `front` besides.
         labels: what the figure calls each cell.
         weights: where the weights of a search's best network lie, if they were kept.
+        table_1: the paper's Table 1 beside our counts, where the experiment shows it.
     """
 
     folder: Path
@@ -58,6 +61,7 @@ class Report:
     summary: pd.DataFrame
     labels: Sequence[str] = ()
     weights: Path | None = None
+    table_1: pd.DataFrame | None = None
 
 
 def report_experiment(
@@ -73,10 +77,11 @@ def report_experiment(
     with matplotlib.rc_context(STYLE):
         figure = _size_figure(experiment, study, dataset, runs, summary, labels)
     tables = {"runs": runs, "summary": summary}
-    if experiment.shows == "layers":
-        tables["table1"] = paper_table_1(experiment.anchor)
+    table = paper_table_1(experiment.anchor) if experiment.shows == "layers" else None
+    if table is not None:
+        tables["table1"] = table
     folder = _write(results, study, tables, figure)
-    return Report(folder, folder / "figure.png", summary, labels)
+    return Report(folder, folder / "figure.png", summary, labels, table_1=table)
 
 
 def report_search(
@@ -126,14 +131,19 @@ def _size_figure(
     caption = _caption(study, dataset, runs, summary)
     published = PUBLISHED.get(experiment.published or "", ())
     joined = experiment.varied in ("sr", "pct_3x3")
-    figure, axes = new_figure(2 if published else 1, experiment.title, caption)
-    draw_sizes(axes[0], size_marks(summary, labels), joined=joined)
+    layers = experiment.shows == "layers"
+    panels = 2 if published or layers else 1
+    figure, axes = new_figure(panels, experiment.title, caption)
+    draw_measured(axes[0], size_marks(summary, labels), joined=joined)
     width = f"base_e = incr_e = {summary['base_e'].iloc[0]}"
     axes[0].set_title(f"This run: {dataset.name}, {width}")
     if published:
         names = [published_label(experiment.varied, p.value) for p in published]
-        draw_published(axes[1], published, names, joined=joined)
+        draw_published(axes[1], published_marks(published, names), joined=joined)
         axes[1].set_title(f"The paper's {experiment.published}: base_e = 128")
+    elif layers:
+        draw_layers(axes[1], paper_table_1(experiment.anchor))
+        axes[1].set_title(f"Table 1: {TABLE_1_TOTAL:,} parameters")
     return figure
 
 

@@ -65,6 +65,9 @@ def print_frame(
 
 def print_summary(report: "Report") -> None:
     """An experiment's cells, and where the report lies."""
+    if report.table_1 is not None:
+        print_frame(report.table_1, "table")
+        print()
     columns = {
         "cell": [label.replace("\n", " ") for label in report.labels],
         "parameters": _column(report.summary, "params", "{:,}"),
@@ -117,7 +120,7 @@ def _print_places(report: "Report") -> None:
 
 
 def _text(value: object) -> str:
-    if value is None or value != value:
+    if value is None or str(value) in ("nan", "<NA>"):
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 

@@ -15,8 +15,12 @@ from dse.data.dataset import Dataset, Images
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory):
-    """Keep the user's cache folder out of it."""
+    """Keep the user's cache folder out of it, and compile a network once a session."""
     os.environ["DSE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(shared / "compiled")
 
 
 def striped(count: int, classes: int, seed: int, size: int = 28):

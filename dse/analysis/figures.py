@@ -1,5 +1,6 @@
 """Figures: frames in, Axes out. Compute first, draw second."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,11 @@ class Mark:
     high: float
     label: str
 
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval."""
+        return not math.isnan(self.low)
+
 
 def size_marks(summary: pd.DataFrame, labels: Sequence[str]) -> list[Mark]:
     """The cells of a summary (`analysis.statistics.summarise`) that have a score."""
@@ -88,60 +94,66 @@ def size_marks(summary: pd.DataFrame, labels: Sequence[str]) -> list[Mark]:
     ]
 
 
-def draw_sizes(ax: Axes, marks: Sequence[Mark], *, joined: bool) -> Axes:
+def published_marks(points: Sequence[Published], labels: Sequence[str]) -> list[Mark]:
+    """The paper's own points: top-5 accuracy at its printed sizes, no interval."""
+    return [
+        Mark(float(point.size_mib), point.top5, math.nan, math.nan, label)
+        for point, label in zip(points, labels, strict=True)
+    ]
+
+
+def draw_measured(ax: Axes, marks: Sequence[Mark], *, joined: bool) -> Axes:
     """Test accuracy against the size of the weights, with intervals and labels."""
-    x = [mark.mebibytes for mark in marks]
-    y = [mark.percent for mark in marks]
-    known = [mark for mark in marks if mark.low == mark.low]
-    ax.errorbar(
-        [mark.mebibytes for mark in known],
-        [mark.percent for mark in known],
-        yerr=[
-            [mark.percent - mark.low for mark in known],
-            [mark.high - mark.percent for mark in known],
-        ],
-        fmt="none",
-        ecolor=OURS,
-        elinewidth=1,
-        capsize=2.5,
-        alpha=0.7,
-    )
-    ax.plot(x, y, "o-" if joined else "o", color=OURS, markersize=4.5)
-    _label(ax, marks)
-    ax.set_xlabel("weights, MiB (32-bit floats)")
+    _draw(ax, marks, joined, OURS, "o", "MiB")
     ax.set_ylabel("test top-1 accuracy, %")
     return ax
 
 
-def draw_published(
-    ax: Axes, points: Sequence[Published], labels: Sequence[str], *, joined: bool
-) -> Axes:
-    """The paper's own points: top-5 accuracy against its printed sizes."""
-    marks = [
-        Mark(point.size_mib, point.top5, point.top5, point.top5, label)
-        for point, label in zip(points, labels, strict=True)
-    ]
-    ax.plot(
-        [mark.mebibytes for mark in marks],
-        [mark.percent for mark in marks],
-        "s-" if joined else "s",
-        color=PAPER,
-        markersize=4.5,
-    )
-    _label(ax, marks)
-    ax.set_xlabel("weights, MB as printed (32-bit floats)")
+def draw_published(ax: Axes, marks: Sequence[Mark], *, joined: bool) -> Axes:
+    """The paper's accuracy against the size of the weights."""
+    _draw(ax, marks, joined, PAPER, "s", "MB as printed")
     ax.set_ylabel("ImageNet top-5 accuracy, %")
     return ax
+
+
+def _draw(
+    ax: Axes, marks: Sequence[Mark], joined: bool, color: str, marker: str, unit: str
+) -> None:
+    """Marks along their sizes, joined by a line; or side by side, where few differ."""
+    along = [mark.mebibytes if joined else i for i, mark in enumerate(marks)]
+    intervals = [(x, mark) for x, mark in zip(along, marks, strict=True) if mark.known]
+    ax.errorbar(
+        [x for x, _ in intervals],
+        [mark.percent for _, mark in intervals],
+        yerr=[
+            [mark.percent - mark.low for _, mark in intervals],
+            [mark.high - mark.percent for _, mark in intervals],
+        ],
+        fmt="none",
+        ecolor=color,
+        elinewidth=1,
+        capsize=2.5,
+        alpha=0.7,
+    )
+    line = "-" if joined else "none"
+    percents = [mark.percent for mark in marks]
+    ax.plot(along, percents, color=color, marker=marker, markersize=4.5, ls=line)
+    if joined:
+        _label(ax, marks)
+        ax.set_xlabel(f"weights, {unit} (32-bit floats)")
+    else:
+        names = [f"{mark.label}\n{mark.mebibytes:.3g} {unit}" for mark in marks]
+        ax.set_xticks(along, names)
+        ax.margins(x=0.25, y=0.15)
 
 
 def _label(ax: Axes, marks: Sequence[Mark]) -> None:
     """Names below the points, clear of the interval, and room for them."""
     ax.margins(x=0.09, y=0.12)
     for mark in marks:
-        bottom = mark.low if mark.low == mark.low else mark.percent
         ax.annotate(
             mark.label,
-            (mark.mebibytes, bottom),
+            (mark.mebibytes, mark.low if mark.known else mark.percent),
             xytext=(0, -5),
             textcoords="offset points",
             ha="center",
@@ -152,6 +164,28 @@ def _label(ax: Axes, marks: Sequence[Mark]) -> None:
         )
     low, high = ax.get_ylim()
     ax.set_ylim(low - 0.08 * (high - low), high)
+
+
+def draw_layers(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Parameters of each module, counted and as printed in Table 1."""
+    rows = table[table["params"] > 0].iloc[::-1]
+    thousands = rows["params"] / 1000
+    ax.barh(rows["layer"], thousands, color=OURS, height=0.62, label="counted")
+    printed = rows["printed"].astype("float64") / 1000
+    ax.plot(printed, rows["layer"], "s", color=PAPER, label="printed in the paper")
+    for layer, params in zip(rows["layer"], rows["params"], strict=True):
+        ax.annotate(
+            f"{params:,}",
+            (params / 1000, layer),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+        )
+    ax.margins(x=0.14)
+    ax.set_xlabel("parameters, thousands")
+    ax.legend(frameon=False, loc="center right")
+    return ax
 
 
 def draw_front(ax: Axes, summary: pd.DataFrame, front: pd.Series) -> Axes:

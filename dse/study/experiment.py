@@ -1,6 +1,7 @@
 """An experiment: an anchor architecture, one varied metaparameter, and presets."""
 
 import importlib.util
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Literal
 
 from dse.arch.paper import PUBLISHED
 from dse.arch.squeezenet import Metaparameters
+from dse.data.dataset import Dataset
 from dse.data.load import EMBEDDED
 from dse.errors import DseError
 from dse.train.recipe import Recipe
@@ -22,12 +24,21 @@ class Preset:
         replicates: runs a cell.
         recipe: how to train.
         dataset: what to train on unless asked otherwise.
+        least_images: images that a run sees at least; on a small set the recipe's
+            epochs are raised to that.
     """
 
     base_e: int
     replicates: int
     recipe: Recipe
     dataset: str = EMBEDDED
+    least_images: int = 0
+
+    def recipe_for(self, dataset: Dataset) -> Recipe:
+        """The recipe with its epochs and augmentation settled for a dataset."""
+        recipe = self.recipe.resolved(dataset.name, dataset.image_shape)
+        passes = math.ceil(self.least_images / len(dataset.train))
+        return replace(recipe, epochs=max(recipe.epochs, passes))
 
 
 @dataclass(frozen=True)

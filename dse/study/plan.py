@@ -83,7 +83,7 @@ def make_plan(
     wanted = preset.replicates if replicates is None else replicates
     if wanted < 1:
         raise DseError(f"replicates (--seeds) is {wanted}; expected 1 or more")
-    study = study_record(name, preset_name, dataset, preset.recipe, wanted)
+    study = study_record(name, preset_name, dataset, preset.recipe_for(dataset), wanted)
     points = [
         make_point(point, study.recipe, dataset)
         for point in experiment.points(preset.base_e)
@@ -94,14 +94,14 @@ def make_plan(
 def study_record(
     experiment: str, preset: str, dataset: Dataset, recipe: Recipe, replicates: int
 ) -> StudyRecord:
-    """The record of a study, its recipe resolved for the dataset."""
+    """The record of a study whose recipe is settled for the dataset."""
     return StudyRecord(
         name=f"{experiment}/{dataset.name}-{preset}",
         experiment=experiment,
         preset=preset,
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
-        recipe=recipe.resolved(dataset.name, dataset.image_shape),
+        recipe=recipe,
         replicates=replicates,
     )
 

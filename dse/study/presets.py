@@ -22,6 +22,8 @@ PRESETS: Mapping[str, Preset] = {
             crop_padding=0,
             mirror=False,
         ),
+        # Three epochs of the embedded images.
+        least_images=30_000,
     ),
     "full": Preset(
         base_e=128,

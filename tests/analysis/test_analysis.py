@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dse.analysis.figures import (
+    draw_measured,
     draw_published,
-    draw_sizes,
     new_figure,
     point_label,
+    published_marks,
     size_marks,
 )
 from dse.analysis.pareto import on_front
@@ -141,14 +142,15 @@ def test_a_figure_holds_what_it_is_given():
     summary = summarise(*frames([[0.5, 0.7], [0.8, 0.9]]))
     figure, [ours, paper] = new_figure(2, "Title", "caption")
     marks = size_marks(summary, ["x", "y"])
-    draw_sizes(ours, marks, joined=True)
-    draw_published(paper, FIGURE_3B, [str(p.value) for p in FIGURE_3B], joined=True)
+    draw_measured(ours, marks, joined=True)
+    names = [str(p.value) for p in FIGURE_3B]
+    draw_published(paper, published_marks(FIGURE_3B, names), joined=True)
     drawn = ours.lines[-1]
     np.testing.assert_allclose(
         np.array(drawn.get_xdata(), float), [4000 / 2**20, 8000 / 2**20]
     )
     np.testing.assert_allclose(np.array(drawn.get_ydata(), float), [60, 85])
-    published = paper.lines[0]
+    published = paper.lines[-1]
     assert list(published.get_ydata()) == [p.top5 for p in FIGURE_3B]
     assert {text.get_text() for text in ours.texts} == {"x", "y"}
     assert "MiB" in ours.get_xlabel() and "%" in ours.get_ylabel()
