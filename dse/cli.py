@@ -16,7 +16,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 from dse.api import DEFAULT_STORAGE, Options
 from dse.errors import DseError
 
-Storage = Annotated[str, arg(help="Database URL.")]
+AGAIN_SECONDS = 0.5
 Experiment = Annotated[
     str, arg(metavar="EXPERIMENT", help="A shipped name, or the path of a file.")
 ]
@@ -302,7 +302,7 @@ Command = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit with 0, 1 (failed), 2 (makes no sense) or 130 (Ctrl-C)."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    _listen_for_interruptions()
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = _parse(words)
     try:
@@ -353,11 +353,25 @@ def _again(words: list[str]) -> str:
     return shlex.join(["dse", *words])
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+def _listen_for_interruptions() -> None:
+    """Make Ctrl-C and SIGTERM a KeyboardInterrupt that gets through.
+
+    One that is raised inside a callback of the garbage collector or of a weak
+    reference is lost: Python prints and ignores it. So it is raised again until the
+    command has ended.
+    """
+
+    def interrupt(*_: object) -> NoReturn:
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
 
 
 def _exit(line: str, status: int) -> NoReturn:
+    signal.setitimer(signal.ITIMER_REAL, 0)
     print(f"dse: {' '.join(line.split())}", file=sys.stderr)
     raise SystemExit(status)
 

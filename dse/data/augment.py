@@ -5,22 +5,6 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, UInt8
 
-MIRRORED = ("fashion", "cifar", "imagenet", "stl10", "food", "flower", "pets")
-"""Sets whose classes survive a mirror, by a part of their name."""
-
-
-def mirror_suits(dataset_name: str) -> bool:
-    """Whether a mirrored image of this set keeps its class.
-
-    An unknown set is not mirrored: a mirrored letter or digit is another class.
-    """
-    return any(part in dataset_name.lower() for part in MIRRORED)
-
-
-def crop_padding(height: int, width: int) -> int:
-    """Pixels of padding before a random crop: an eighth of the shorter side."""
-    return min(height, width) // 8
-
 
 def augment(
     images: UInt8[Array, "n h w c"], key: Key[Array, ""], padding: int, mirror: bool

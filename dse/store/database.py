@@ -1,5 +1,6 @@
 """Open a database, check its schema, and turn its faults into clear lines."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,6 +127,8 @@ def _artifact_folder(file: Path | None) -> Path:
 
 
 def _engine(url: URL, file: Path | None) -> Engine:
+    # The pool would log how an interrupted statement's connection is dropped.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     try:
         if file is None:
             return create_engine(url)

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dse.arch.graph import Shape
-from dse.data.augment import crop_padding, mirror_suits
+from dse.data.suited import crop_padding, mirror_suits
 from dse.errors import DseError
 
 

@@ -27,7 +27,7 @@ from dse.train.engine import (
 )
 from dse.train.events import Done, EpochEnded, Event, Failed, Started
 
-EVALUATION_BATCH = 250
+LARGEST_EVALUATION_BATCH = 250
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def compile_program(cell: Cell, dataset: Dataset, images: Batches) -> Program:
         .lower(state, images, one_epoch, normaliser, key, key)
         .compile()
     )
-    chosen = jnp.zeros(EVALUATION_BATCH, jnp.int32)
+    chosen = jnp.zeros(evaluation_batch(dataset), jnp.int32)
     evaluate = (
         jax.jit(engine.evaluate)
         .lower(state.parameters, no_totals(), images, chosen, normaliser)
@@ -96,6 +96,11 @@ def compile_program(cell: Cell, dataset: Dataset, images: Batches) -> Program:
     )
     seconds = time.perf_counter() - started
     return Program(engine, initialise, epoch_order, train_step, evaluate, seconds)
+
+
+def evaluation_batch(dataset: Dataset) -> int:
+    """Images evaluated at a time: no more than the test part has."""
+    return min(LARGEST_EVALUATION_BATCH, len(dataset.test))
 
 
 class _Run:
@@ -120,9 +125,10 @@ class _Run:
         self.train_positions = jnp.asarray(split.train)
         self.images = images
         test = len(dataset.train) + np.arange(len(dataset.test))
+        batch = evaluation_batch(dataset)
         self.parts = {
-            "validation": evaluation_batches(split.validation, EVALUATION_BATCH),
-            "test": evaluation_batches(test, EVALUATION_BATCH),
+            "validation": evaluation_batches(split.validation, batch),
+            "test": evaluation_batches(test, batch),
         }
         self.chance = float(np.bincount(labels).max() / len(labels))
 

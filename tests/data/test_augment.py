@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dse.data.augment import augment, crop_padding, mirror_suits, normalise
+from dse.data.augment import augment, normalise
+from dse.data.suited import crop_padding, mirror_suits
 
 
 def numbered(n=64, height=6, width=5):
