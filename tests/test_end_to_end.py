@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 
-import optuna
 import pandas as pd
 import pytest
 from conftest import write_image_folder
@@ -16,6 +15,7 @@ from conftest import write_image_folder
 import dse
 from dse.store.database import open_store
 from dse.store.query import view
+from dse.study.projection import open_study
 
 DSE = [sys.executable, "-m", "dse.cli"]
 TIMES = ["train_seconds", "step_seconds", "compile_seconds", "created_at", "tries"]
@@ -91,7 +91,7 @@ def test_a_finished_plan_trains_nothing(undisturbed):
 def test_every_cell_is_a_trial_with_its_values(undisturbed):
     folder, _ = undisturbed
     url = f"sqlite:///{folder}/results/dse.db"
-    study = optuna.load_study(study_name="small/stripes-quick", storage=url)
+    study = open_study(open_store(url), "small/stripes-quick")
     means = dse.load_runs(storage=url).groupby("pct_3x3")["val_accuracy"].mean()
     assert len(study.trials) == 2
     for trial in study.trials:

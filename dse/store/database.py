@@ -11,6 +11,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    NullPool,
     create_engine,
     event,
     insert,
@@ -30,6 +31,13 @@ from dse.errors import DseError
 from dse.store.schema import SCHEMA_VERSION, VIEWS, metadata, schema
 
 DEFAULT_URL = "sqlite:///results/dse.db"
+
+
+SQLITE_OPTIONS: dict[str, Any] = {
+    "connect_args": {"timeout": 30},
+    "poolclass": NullPool,
+}
+"""Wait for another's lock; open the file anew each time, so that none stays open."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,7 @@ def _engine(url: URL, file: Path | None) -> Engine:
     try:
         if file is None:
             return create_engine(url)
-        engine = create_engine(url, connect_args={"timeout": 30})
+        engine = create_engine(url, **SQLITE_OPTIONS)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise DseError(
             f"storage {url.drivername!r} needs a driver that is not installed: {error}"

@@ -22,7 +22,7 @@ from dse.arch.space import Space
 from dse.arch.squeezenet import POOL_PLACES, Metaparameters
 from dse.errors import DseError
 from dse.store.append import Point
-from dse.store.database import Store
+from dse.store.database import SQLITE_OPTIONS, Store
 
 WIDEST = 2**16
 ANY_POINT: dict[str, BaseDistribution] = {
@@ -45,10 +45,10 @@ ELAPSED = "elapsed_seconds"
 def open_study(store: Store, name: str) -> optuna.Study:
     """The study in Optuna's tables: maximise validation accuracy, minimise bytes."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    timeout = {"connect_args": {"timeout": 30}} if store.is_sqlite else {}
+    options = SQLITE_OPTIONS if store.is_sqlite else {}
     return optuna.create_study(
         study_name=name,
-        storage=optuna.storages.RDBStorage(store.url, engine_kwargs=timeout),
+        storage=optuna.storages.RDBStorage(store.url, engine_kwargs=dict(options)),
         directions=["maximize", "minimize"],
         load_if_exists=True,
     )

@@ -1,6 +1,5 @@
 """What Optuna knows: one trial a cell, told once, rebuilt when lost."""
 
-import optuna
 import pytest
 
 from dse.arch.space import SPACES, Budget
@@ -9,7 +8,12 @@ from dse.errors import DseError
 from dse.store.append import Point
 from dse.store.database import open_store
 from dse.study.plan import make_point
-from dse.study.projection import PlanProjection, SearchProjection, make_sampler
+from dse.study.projection import (
+    PlanProjection,
+    SearchProjection,
+    make_sampler,
+    open_study,
+)
 from dse.study.search import Search
 from dse.train.recipe import Recipe
 
@@ -28,7 +32,7 @@ def points(dataset) -> dict[str, Point]:
 
 
 def trials(store, name="study"):
-    return optuna.load_study(study_name=name, storage=store.url).get_trials()
+    return open_study(store, name).get_trials()
 
 
 def states(store):
@@ -69,7 +73,7 @@ def test_infeasible_points_are_told_with_their_excess(store, tiny):
     assert list(projection.unfinished()) == [within]
     projection.tell(within, 0.3, 50)
     assert projection.unfinished() == {}
-    study = optuna.load_study(study_name="study", storage=store.url)
+    study = open_study(store, "study")
     assert study.trials[over].constraints == {"bytes": 0.5}
     # The fake accuracy of what was not trained never wins.
     assert [trial.number for trial in study.best_trials] == [within]
