@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dse.arch.cost import cost
 from dse.arch.describe import as_json
 from dse.arch.graph import Shape
 from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.errors import DseError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dse.report import Report
     from dse.store.append import Point
     from dse.store.database import Store
+    from dse.store.query import RunState
     from dse.study.executors import Executor
     from dse.study.projection import SamplerName
 
@@ -60,12 +62,14 @@ class SweepOutcome:
         planned: runs that the plan wants.
         trained: runs that this call trained.
         failed: runs that failed, by reason, over all sessions.
+        unfinished: runs that the same command would try again.
     """
 
     study: str
     planned: int
     trained: int
     failed: Mapping[str, int]
+    unfinished: int
 
 
 def describe(
@@ -109,8 +113,11 @@ def reproduce(experiment: str, options: Options | None = None) -> "Report":
     from dse.report import report_experiment
 
     work = _Sweep(experiment, options or Options())
-    work.run()
-    return report_experiment(work.store, work.plan.study, work.experiment, work.dataset)
+    outcome = work.run()
+    report = report_experiment(
+        work.store, work.plan.study, work.experiment, work.dataset
+    )
+    return replace(report, unfinished=outcome.unfinished)
 
 
 def search(
@@ -141,6 +148,7 @@ def search(
     from dse.study.experiment import named_preset
     from dse.study.plan import study_record
     from dse.study.presets import PRESETS
+    from dse.study.projection import storage_faults
     from dse.study.search import Search, run_search
 
     chosen = options or Options()
@@ -155,11 +163,19 @@ def search(
     dataset = _load(chosen.dataset or preset.dataset)
     store = _open(chosen.storage)
     recipe = preset.recipe_for(dataset)
+    if chosen.seeds is not None:
+        raise DseError("a search trains each network once; leave --seeds out")
+    study = study_record(wanted.name, chosen.preset, dataset, recipe, 1)
     progress = SweepProgress(recipe.epochs)
-    with closing(_executor(chosen, dataset, store)) as executor, progress:
-        study = run_search(
+    with (
+        storage_faults(store),
+        store.sweeping(),
+        closing(_executor(chosen, dataset, store)) as executor,
+        progress,
+    ):
+        exhausted = run_search(
             wanted,
-            study_record(wanted.name, chosen.preset, dataset, recipe, 1),
+            study,
             dataset,
             store,
             executor,
@@ -168,6 +184,8 @@ def search(
             keep_weights=chosen.weights,
         )
         progress.conclude(executor.workers)
+    if exhausted:
+        progress.say("nothing new is left within the budget")
     return report_search(store, study, dataset)
 
 
@@ -252,13 +270,21 @@ class _Sweep:
     def run(self) -> SweepOutcome:
         """Train what is missing."""
         from dse.study.driver import register
+        from dse.study.projection import storage_faults
 
-        missing = register(self.store, self.plan)
-        count = sum(len(replicates) for replicates in missing.values())
-        if missing:
+        with storage_faults(self.store), self.store.sweeping():
+            missing = register(self.store, self.plan)
+            count = sum(len(replicates) for replicates in missing.values())
             self._train(missing)
+        states = self._states()
+        failed = [s.reason or "" for s in states.values() if s.status == "failed"]
+        again = self.plan.missing(states).values()
         return SweepOutcome(
-            self.plan.study.name, self.plan.runs, count, self._failures()
+            study=self.plan.study.name,
+            planned=self.plan.runs,
+            trained=count,
+            failed=dict(Counter(failed)),
+            unfinished=sum(map(len, again)),
         )
 
     def _train(self, missing: dict[str, tuple[int, ...]]) -> None:
@@ -281,7 +307,9 @@ class _Sweep:
             runs={cell_id: len(listed) for cell_id, listed in missing.items()},
         )
         with closing(_executor(self.options, self.dataset, self.store)) as executor:
-            progress.introduce(self.plan.study.name, self.plan.runs, executor.workers)
+            if missing:
+                runs = self.plan.runs
+                progress.introduce(self.plan.study.name, runs, executor.workers)
             with progress:
                 complete(
                     self.plan,
@@ -293,11 +321,10 @@ class _Sweep:
                 )
                 progress.conclude(executor.workers)
 
-    def _failures(self) -> dict[str, int]:
+    def _states(self) -> "dict[tuple[str, int], RunState]":
         from dse.store.query import run_states
 
-        states = run_states(self.store, self.plan.cells).values()
-        return dict(Counter(s.reason or "" for s in states if s.status == "failed"))
+        return run_states(self.store, self.plan.cells)
 
 
 def _load(name: str) -> "Dataset":

@@ -99,6 +99,7 @@ class Sweep:
             f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} "
             f"trained now{failed}; dse query or dse reproduce {self.experiment} next"
         )
+        _refuse_unfinished(outcome.unfinished)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,9 @@ class Reproduce:
         from dse.api import reproduce
         from dse.tables import print_summary
 
-        print_summary(reproduce(self.experiment, self.options))
+        report = reproduce(self.experiment, self.options)
+        print_summary(report)
+        _refuse_unfinished(report.unfinished)
 
 
 @dataclass(frozen=True)
@@ -304,9 +307,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit with 0, 1 (failed), 2 (makes no sense) or 130 (Ctrl-C)."""
     _listen_for_interruptions()
     words = list(sys.argv[1:] if arguments is None else arguments)
-    command = _parse(words)
     try:
-        command()
+        _parse(words)()
     except DseError as error:
         _exit(str(error), 1)
     except OSError as error:
@@ -314,6 +316,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         _exit(
             f"interrupted; what is finished is kept, go on with: {_again(words)}", 130
+        )
+
+
+def _refuse_unfinished(runs: int) -> None:
+    """End with status 1 when runs were lost or raised an error."""
+    if runs:
+        raise DseError(
+            f"{runs} runs were lost or raised an error (dse query 'SELECT reason, "
+            "detail FROM runs', and workers.log beside the database, say why); the "
+            "same command tries them again"
         )
 
 

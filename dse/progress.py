@@ -106,7 +106,7 @@ class SweepProgress:
     def introduce(self, study: str, runs: int, workers: int) -> None:
         """Say what is to be done."""
         todo = self._planned or 0
-        self._say(
+        self.say(
             f"{study}: {runs} runs, {runs - todo} in, {todo} to do "
             f"on {workers} worker{'s' if workers > 1 else ''}"
         )
@@ -117,13 +117,14 @@ class SweepProgress:
             return
         seconds = time.monotonic() - self._began
         outside = 1 - self._step_seconds / (seconds * workers)
-        self._say(
+        self.say(
             f"{self._ended} runs in {seconds:.0f} s: {self._images / seconds:,.0f} "
             f"images/s over {workers} worker{'s' if workers > 1 else ''}, "
             f"{outside:.0%} of the time outside training steps"
         )
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Print a line."""
         self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _add_epoch(self, key: tuple[str, int], event: EpochEnded) -> None:
@@ -148,7 +149,7 @@ class SweepProgress:
             self._left[event.cell_id] -= 1
         of = "" if self._planned is None else f" of {self._planned}"
         parts = [f"run {self._ended}{of}", self._name(event), outcome]
-        self._say(" · ".join([*parts, *filter(None, [self._time_left()])]))
+        self.say(" · ".join([*parts, *filter(None, [self._time_left()])]))
 
     def _name(self, event: Event) -> str:
         label = self.labels.get(event.cell_id, event.cell_id)

@@ -54,6 +54,7 @@ class Report:
         labels: what the figure calls each cell.
         weights: where the weights of a search's best network lie, if they were kept.
         table_1: the paper's Table 1 beside our counts, where the experiment shows it.
+        unfinished: runs that the same command would try again.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class Report:
     labels: Sequence[str] = ()
     weights: Path | None = None
     table_1: pd.DataFrame | None = None
+    unfinished: int = 0
 
 
 def report_experiment(
@@ -73,6 +75,11 @@ def report_experiment(
 ) -> Report:
     """Write an experiment's runs, summary and figure."""
     runs, summary = _frames(store, study)
+    if not summary["replicates"].any():
+        raise DseError(
+            f"no run of {study.name} was trained to the end, so there is nothing to "
+            "draw; dse query 'SELECT status, reason, detail FROM runs' says why"
+        )
     labels = [point_label(m, experiment.varied) for m in points(summary)]
     with matplotlib.rc_context(STYLE):
         figure = _size_figure(experiment, study, dataset, runs, summary, labels)
@@ -102,7 +109,7 @@ def report_search(
     with matplotlib.rc_context(STYLE):
         caption = (
             f"{_data_line(dataset)}. {recipe_line(study.recipe)}.\n"
-            f"{summary['replicates'].sum()} networks of one replicate each; the front "
+            f"{summary['cell_id'].nunique()} networks of one replicate each; the front "
             "is chosen on validation images, test images choose nothing."
         )
         title = f"Search on {dataset.name}: accuracy against size"
@@ -116,7 +123,6 @@ def report_search(
 
 def _frames(store: Store, study: StudyRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
     runs = view(store, "runs", study.name)
-    runs = runs[runs["replicate"] < study.replicates].reset_index(drop=True)
     return runs, summarise(runs, view(store, "cells", study.name))
 
 
@@ -135,8 +141,9 @@ def _size_figure(
     panels = 2 if published or layers else 1
     figure, axes = new_figure(panels, experiment.title, caption)
     draw_measured(axes[0], size_marks(summary, labels), joined=joined)
-    width = f"base_e = incr_e = {summary['base_e'].iloc[0]}"
-    axes[0].set_title(f"This run: {dataset.name}, {width}")
+    width = f", base_e = incr_e = {summary['base_e'].iloc[0]}"
+    varies_width = experiment.varied in ("base_e", "incr_e")
+    axes[0].set_title(f"This run: {dataset.name}{'' if varies_width else width}")
     if published:
         names = [published_label(experiment.varied, p.value) for p in published]
         draw_published(axes[1], published_marks(published, names), joined=joined)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dse.arch.cost import cost
 from dse.arch.describe import table_1
@@ -54,7 +55,8 @@ def print_frame(
     """Print a frame; csv has a header line, json is a list of rows."""
     match kind:
         case "table":
-            _print(list(frame.columns), [map(_text, row) for row in frame.to_numpy()])
+            rows = frame.astype(object).itertuples(index=False, name=None)
+            _print(list(frame.columns), [map(_text, row) for row in rows])
         case "csv":
             frame.to_csv(sys.stdout, index=False)
         case "json":
@@ -134,7 +136,7 @@ def _print(
         justify: Literal["left", "right"] = "left" if index < left else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(Text(str(cell)) for cell in row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=10_000)

@@ -53,6 +53,11 @@ class Dataset:
                 f"dataset {self.name}: train images are {self.image_shape}, test "
                 f"images {self.test.pixels.shape[1:]}; bring them to one size"
             )
+        if np.bincount(self.train.labels).max() < 2:
+            raise DseError(
+                f"dataset {self.name}: no class has two train images, so none is left "
+                "for validation; add images"
+            )
         if len(np.unique(self.train.labels)) < 2:
             raise DseError(
                 f"dataset {self.name}: its train images are all of one class; "
@@ -69,11 +74,6 @@ class Dataset:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
-
-    @property
-    def chance(self) -> float:
-        """Train accuracy of the best constant answer: the largest class's share."""
-        return float(np.bincount(self.train.labels).max() / len(self.train))
 
 
 def check_labels(images: Images, part: str, name: str, classes: int) -> None:

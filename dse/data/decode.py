@@ -23,6 +23,7 @@ TEST_SHARE = 1 / 6
 TEST_NAMES = ("test", "validation", "valid", "val")
 LABEL_NAMES = ("label", "fine_label", "labels", "class")
 LARGEST_BYTES = 8 * 2**30
+MOST_CLASSES = 100_000
 
 CANNOT_OPEN = (
     OSError,
@@ -61,6 +62,8 @@ def read_image(file: Path, channels: int) -> UInt8[np.ndarray, "h w c"]:
     Raises:
         DseError: there is no such file, or it is no image.
     """
+    if not file.is_file():
+        raise DseError(f"there is no image file {file}")
     image = _image({"bytes": None, "path": file}, "image", "of files")
     pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     return pixels.reshape(*pixels.shape[:2], channels)
@@ -136,9 +139,15 @@ def _class_names(kind: object, train_labels: Sequence[Any]) -> tuple[str, ...]:
     """The declared class list; else the words, or the numbers up to the largest."""
     if isinstance(kind, datasets.ClassLabel):
         return tuple(kind.names)
-    present = {label for label in train_labels if label is not None}
-    if any(isinstance(label, str) for label in present):
-        return tuple(sorted(map(str, present)))
+    present = [label for label in train_labels if label is not None]
+    if present and all(isinstance(label, str) for label in present):
+        return tuple(sorted(set(present)))
+    odd = [x for x in present if not isinstance(x, int) or x >= MOST_CLASSES]
+    if odd:
+        raise DseError(
+            f"label {odd[0]!r} is no class; expected words, or whole numbers from 0 "
+            f"to {MOST_CLASSES - 1:,}"
+        )
     return tuple(str(i) for i in range(max(present, default=-1) + 1))
 
 
@@ -187,10 +196,11 @@ def _pixels(
     }
 
 
-def _image(record: dict[str, Any], place: str, called: str) -> Image.Image:
-    content, path = record["bytes"], record["path"]
+def _image(record: dict[str, Any] | None, place: str, called: str) -> Image.Image:
+    content, path = (record["bytes"], record["path"]) if record else (None, "")
     try:
-        with Image.open(path if content is None else io.BytesIO(content)) as image:
+        source = io.BytesIO(content) if content is not None else Path(path)
+        with Image.open(source) as image:
             image.load()
     except (UnidentifiedImageError, OSError, SyntaxError, TypeError) as error:
         raise DseError(

@@ -57,7 +57,7 @@ class Point:
 
 
 def register_study(store: Store, study: StudyRecord) -> None:
-    """Enter the study, or raise its number of replicates.
+    """Enter the study, or raise its number of replicates; it is never lowered.
 
     Raises:
         DseError: the study there has another recipe, dataset or numerics version.
@@ -78,7 +78,7 @@ def register_study(store: Store, study: StudyRecord) -> None:
         connection.execute(
             update(studies)
             .where(studies.c.name == study.name)
-            .values(replicates=study.replicates)
+            .values(replicates=max(study.replicates, row.replicates))
         )
 
 
@@ -99,9 +99,21 @@ def _refuse_other_recipe(study: StudyRecord, row: Any) -> None:
         )
 
 
-def register_points(store: Store, study: str, points: Sequence[Point]) -> None:
-    """Enter the cells of a study, with their architectures, where they are new."""
+def register_points(
+    store: Store, study: str, points: Sequence[Point], *, only: bool = False
+) -> None:
+    """Enter the cells of a study, with their architectures, where they are new.
+
+    Args:
+        store: the database.
+        study: the study's name.
+        points: its cells.
+        only: whether the study wants these alone, in this order. Runs of a cell that
+            it no longer wants are kept, and come back with it.
+    """
     with store.writing() as connection:
+        if only:
+            connection.execute(delete(study_cells).where(study_cells.c.study == study))
         query = select(study_cells.c.point).where(study_cells.c.study == study)
         known = set(connection.execute(query).scalars())
         for point in points:

@@ -1,6 +1,7 @@
 """Weights of completed runs, as Orbax checkpoints beside the database."""
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +32,12 @@ def save_weights(folder: Path, done: Done) -> Kept:
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: dict(arrays) for name, arrays in done.weights.items()}
         ocp.save((folder / path).resolve(), weights, overwrite=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        for unfinished in folder.glob(f"{path}.orbax-checkpoint-tmp*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
         raise DseError(
-            f"cannot write the weights {folder / path}: {error.strerror or error}; "
-            "free some space or make the folder writable, then repeat the command"
+            f"cannot write the weights {folder / path}: {_first_line(error)}; free "
+            "some space or make the folder writable, then repeat the command"
         ) from error
     return Kept(path, weights_hash(done.weights))
 
@@ -50,10 +53,19 @@ def read_weights(folder: Path, kept: Kept) -> Weights:
     path = (folder / kept.path).resolve()
     if not path.is_dir():
         raise DseError(f"the weights {path} are gone; repeat the sweep to make them")
-    weights: Weights = ocp.load(path)
+    try:
+        weights: Weights = ocp.load(path)
+    except (OSError, ValueError) as error:
+        raise DseError(
+            f"the weights {path} cannot be read: {_first_line(error)}"
+        ) from error
     if weights_hash(weights) != kept.hash:
         raise DseError(f"the weights {path} are not those that the run wrote")
     return weights
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def weights_hash(weights: Weights) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from sqlalchemy import (
     URL,
     Connection,
@@ -30,7 +31,7 @@ from sqlalchemy.exc import (
 from dse.errors import DseError
 from dse.store.schema import SCHEMA_VERSION, VIEWS, metadata, schema
 
-DEFAULT_URL = "sqlite:///results/dse.db"
+EXAMPLE_URL = "sqlite:///results/dse.db"
 
 
 SQLITE_OPTIONS: dict[str, Any] = {
@@ -60,6 +61,26 @@ class Store:
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
+    def sweeping(self) -> Iterator[None]:
+        """Hold the database for one sweep; the lock goes with the process.
+
+        Raises:
+            DseError: another sweep holds it.
+        """
+        lock = FileLock(self.artifacts.parent / "sweep.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise DseError(
+                f"another sweep is writing to {shown(self.url)}; wait for its end, or "
+                "take another --storage"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction: all of it is kept, or nothing."""
         with _clear_faults(self.url), self.engine.begin() as connection:
@@ -84,7 +105,7 @@ class Store:
                     connection.execute(text("PRAGMA query_only = OFF"))
 
 
-def open_store(url: str = DEFAULT_URL, *, create: bool = True) -> Store:
+def open_store(url: str, *, create: bool = True) -> Store:
     """Open the database at `url`.
 
     Args:
@@ -98,7 +119,7 @@ def open_store(url: str = DEFAULT_URL, *, create: bool = True) -> Store:
         parsed = make_url(url)
     except ArgumentError as error:
         raise DseError(
-            f"storage {url!r} is no database URL; expected one like {DEFAULT_URL}"
+            f"storage {url!r} is no database URL; expected one like {EXAMPLE_URL}"
         ) from error
     file = _sqlite_file(parsed)
     if file is not None and not file.exists():
@@ -115,7 +136,7 @@ def open_store(url: str = DEFAULT_URL, *, create: bool = True) -> Store:
             ) from error
     with _clear_faults(url):
         store = Store(url, _engine(parsed, file), _artifact_folder(file))
-        _check_schema(store)
+        _check_schema(store, create)
     return store
 
 
@@ -153,15 +174,14 @@ def _engine(url: URL, file: Path | None) -> Engine:
     return engine
 
 
-def _check_schema(store: Store) -> None:
-    present = inspect(store.engine).get_table_names()
-    if schema.name not in present:
-        with store.engine.begin() as connection:
-            metadata.create_all(connection)
-            for name, query in VIEWS.items():
-                connection.execute(text(f"CREATE VIEW {name} AS {query}"))
-            connection.execute(insert(schema).values(version=SCHEMA_VERSION))
-        return
+def _check_schema(store: Store, create: bool) -> None:
+    if not inspect(store.engine).has_table(schema.name):
+        if not create:
+            raise DseError(
+                f"database {shown(store.url)} holds no runs of dse; run a sweep first "
+                "or name another with --storage"
+            )
+        _create_schema(store)
     with store.engine.connect() as connection:
         version = connection.execute(select(schema.c.version)).scalar()
     if version != SCHEMA_VERSION:
@@ -169,6 +189,20 @@ def _check_schema(store: Store) -> None:
             f"database {shown(store.url)} has schema version {version}; this dse works "
             f"with {SCHEMA_VERSION}: use the dse that wrote it, or another --storage"
         )
+
+
+def _create_schema(store: Store) -> None:
+    """Make all tables and views, or none: SQLite needs its transaction spelt out."""
+    with store.engine.connect() as connection:
+        if store.is_sqlite:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(text("BEGIN IMMEDIATE"))
+        if not inspect(connection).has_table(schema.name):
+            metadata.create_all(connection)
+            for name, query in VIEWS.items():
+                connection.execute(text(f"CREATE VIEW {name} AS {query}"))
+            connection.execute(insert(schema).values(version=SCHEMA_VERSION))
+        connection.execute(text("COMMIT")) if store.is_sqlite else connection.commit()
 
 
 @contextmanager

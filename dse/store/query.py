@@ -12,6 +12,7 @@ from dse.errors import DseError
 from dse.store.artifacts import Kept, Weights, read_weights
 from dse.store.database import Store
 from dse.store.schema import (
+    FINAL_REASONS,
     METAPARAMETERS,
     architectures,
     artifacts,
@@ -62,6 +63,7 @@ DTYPES = {
             "planned",
             "complete",
             "failed",
+            "missing",
         ],
         "int64",
     ),
@@ -89,11 +91,18 @@ DTYPES = {
 
 @dataclass(frozen=True)
 class RunState:
-    """Where a run stands."""
+    """Where a run stands, and how often it was started."""
 
     status: str
     reason: str | None
     val_accuracy: float | None
+    tries: int = 1
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is complete, or failed in a way that would only repeat."""
+        final = self.status == "failed" and self.reason in FINAL_REASONS
+        return self.status == "complete" or final
 
 
 def run_states(
@@ -106,6 +115,7 @@ def run_states(
         runs.c.status,
         runs.c.reason,
         runs.c.val_accuracy,
+        runs.c.tries,
     )
     if len(cell_ids) <= 500:
         query = query.where(runs.c.cell_id.in_(cell_ids))
@@ -113,7 +123,7 @@ def run_states(
     with store.reading() as connection:
         return {
             (row.cell_id, row.replicate): RunState(
-                row.status, row.reason, row.val_accuracy
+                row.status, row.reason, row.val_accuracy, row.tries
             )
             for row in connection.execute(query)
             if row.cell_id in wanted
@@ -164,8 +174,6 @@ def status(store: Store, study: str | None = None) -> pd.DataFrame:
         DseError: there is no such study.
     """
     cells = view(store, "cells", study).sort_values(["study", "position"])
-    ended = cells["complete"] + cells["failed"]
-    cells["missing"] = (cells["planned"] - ended).clip(lower=0)
     columns = [*METAPARAMETERS, "planned", "complete", "failed", "missing"]
     return cells[["study", "cell_id", *columns]].reset_index(drop=True)
 
@@ -184,7 +192,11 @@ def sql(store: Store, query: str) -> pd.DataFrame:
         )
     with store.reading() as connection:
         result = connection.exec_driver_sql(query.strip().rstrip(";"))
-        return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+        names = list(result.keys())
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DseError(f"two columns are called {twice[0]!r}; name one with AS")
+        return pd.DataFrame(result.fetchall(), columns=names)
 
 
 def weights_folder(store: Store, run_id: int) -> Path | None:

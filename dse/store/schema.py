@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     DateTime,
     Float,
@@ -26,10 +27,10 @@ architectures = Table(
     Column("family", String, nullable=False),
     Column("metaparameters", JSON, nullable=False),
     Column("graph", JSON, nullable=False),
-    Column("params", Integer, nullable=False),
-    Column("macs", Integer, nullable=False),
-    Column("activations", Integer, nullable=False),
-    Column("peak_activations", Integer, nullable=False),
+    Column("params", BigInteger, nullable=False),
+    Column("macs", BigInteger, nullable=False),
+    Column("activations", BigInteger, nullable=False),
+    Column("peak_activations", BigInteger, nullable=False),
 )
 
 cells = Table(
@@ -126,6 +127,10 @@ METAPARAMETERS = (
     "version",
 )
 
+FINAL_REASONS = ("diverged", "untrained")
+"""Reasons of failures that the same bits would only repeat."""
+
+_FINAL = ", ".join(f"'{reason}'" for reason in FINAL_REASONS)
 _POINT = ", ".join(f"sc.{name}" for name in METAPARAMETERS)
 
 VIEWS = {
@@ -147,13 +152,16 @@ VIEWS = {
             4 * a.params AS bytes_fp32, s.replicates AS planned,
             SUM(CASE WHEN r.status = 'complete' THEN 1 ELSE 0 END) AS complete,
             SUM(CASE WHEN r.status = 'failed' THEN 1 ELSE 0 END) AS failed,
+            s.replicates - SUM(CASE WHEN r.status = 'complete'
+                OR (r.status = 'failed' AND r.reason IN ({_FINAL}))
+                THEN 1 ELSE 0 END) AS missing,
             AVG(r.val_accuracy) AS val_accuracy, AVG(r.test_accuracy) AS test_accuracy,
             SUM(r.train_seconds) AS train_seconds
         FROM dse_study_cells sc
         JOIN dse_studies s ON s.name = sc.study
         JOIN dse_cells c ON c.id = sc.cell_id
         JOIN dse_architectures a ON a.id = c.arch_id
-        LEFT JOIN dse_runs r ON r.cell_id = c.id
+        LEFT JOIN dse_runs r ON r.cell_id = c.id AND r.replicate < s.replicates
         GROUP BY sc.study, sc.position, sc.point, sc.cell_id, c.arch_id, a.family,
             {_POINT}, s.dataset, s.preset, a.params, a.macs, a.activations,
             a.peak_activations, s.replicates""",

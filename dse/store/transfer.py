@@ -26,6 +26,7 @@ from dse.store.schema import (
 TABLES = "tables.db"
 WEIGHTS = "weights"
 FINISHED = ("complete", "failed")
+_NO_EXPORT = "{} is not an export of dse; expected what `dse export` wrote"
 
 
 def export_studies(store: Store, file: Path, study: str | None = None) -> int:
@@ -69,16 +70,16 @@ def import_file(store: Store, file: Path) -> int:
     try:
         with tempfile.TemporaryDirectory() as scratch:
             with zipfile.ZipFile(file) as archive:
+                if TABLES not in archive.namelist():
+                    raise DseError(_NO_EXPORT.format(file))
                 archive.extractall(scratch)
             source = open_store(f"sqlite:///{scratch}/{TABLES}", create=False)
             count = merge(source, store, study_names(source))
             source.engine.dispose()
     except OSError as error:
-        raise DseError(f"cannot read {file}: {error.strerror}") from error
+        raise DseError(f"cannot import {file}: {error.strerror or error}") from error
     except zipfile.BadZipFile as error:
-        raise DseError(
-            f"{file} is not an export of dse; expected what `dse export` wrote"
-        ) from error
+        raise DseError(_NO_EXPORT.format(file)) from error
     return count
 
 
@@ -182,8 +183,10 @@ def _is_new(connection: Connection, row: Any) -> bool:
 def _copy_weights(source: Store, target: Store, path: str) -> None:
     destination = target.artifacts / path
     if (source.artifacts / path).is_dir() and not destination.exists():
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source.artifacts / path, destination)
+        unfinished = destination.with_name(f".{path}.partial")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(source.artifacts / path, unfinished)
+        unfinished.replace(destination)
 
 
 def _insert_run(

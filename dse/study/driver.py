@@ -34,7 +34,7 @@ def register(store: Store, plan: Plan) -> dict[str, tuple[int, ...]]:
         DseError: the study there was begun with another recipe.
     """
     register_study(store, plan.study)
-    register_points(store, plan.study.name, plan.points)
+    register_points(store, plan.study.name, plan.points, only=True)
     return plan.missing(run_states(store, plan.cells))
 
 
@@ -69,11 +69,11 @@ def complete(
     def tell(cell_id: str) -> None:
         if projection.is_told(cell_id):
             return
-        wanted = {(cell_id, r) for r in range(plan.study.replicates)}
         states = run_states(store, [cell_id])
-        ended = {k: s for k, s in states.items() if s.status != "running"}
-        if wanted <= set(ended):
-            mean = mean_val_accuracy(list(ended.values()))
+        first = [states.get((cell_id, r)) for r in range(plan.study.replicates)]
+        ended = [state for state in first if state is not None and state.ended]
+        if len(ended) == plan.study.replicates:
+            mean = mean_val_accuracy(ended)
             projection.tell(cell_id, mean, _size(plan.cells[cell_id]))
 
     for cell_id in plan.cells:

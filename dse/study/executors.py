@@ -4,7 +4,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Pipe, wait
@@ -16,6 +15,7 @@ from dse.errors import DseError
 from dse.train.cell import Cell
 from dse.train.device import use_one_thread, worker_environment
 from dse.train.events import Done, Event, Failed
+from dse.train.guard import train_guarded
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,10 @@ class JobEnded:
 
 
 class Executor(Protocol):
-    """Runs jobs on one dataset and yields their events as they come."""
+    """Runs jobs on one dataset and yields their events as they come.
+
+    Jobs are taken one by one as workers become free, so a lazy iterable may end early.
+    """
 
     workers: int
 
@@ -55,10 +58,8 @@ class SerialExecutor:
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Event]:
         """See `Executor.run`."""
-        from dse.train.run import train
-
         for job in jobs:
-            yield from train(job.cell, job.replicates, self._dataset)
+            yield from train_guarded(job.cell, job.replicates, self._dataset)
 
     def close(self) -> None:
         """Nothing is under way between two events."""
@@ -78,22 +79,23 @@ class ProcessExecutor:
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Event]:
         """See `Executor.run`."""
-        waiting = deque(jobs)
-        while waiting or any(worker.job for worker in self._pool):
-            self._hand_out(waiting)
+        waiting = iter(jobs)
+        while self._hand_out(waiting):
             ready = wait([worker.connection for worker in self._pool if worker.job])
             for worker in [w for w in self._pool if w.connection in ready]:
                 yield from self._receive(worker)
 
-    def _hand_out(self, waiting: deque[Job]) -> None:
-        idle = [worker for worker in self._pool if not worker.job]
-        while waiting and (idle or len(self._pool) < self.workers):
-            if idle:
-                worker = idle.pop()
-            else:
+    def _hand_out(self, waiting: Iterator[Job]) -> bool:
+        """Give every free worker a job; whether any worker is busy then."""
+        busy = sum(worker.job is not None for worker in self._pool)
+        while busy < self.workers and (job := next(waiting, None)) is not None:
+            worker = next((w for w in self._pool if w.job is None), None)
+            if worker is None:
                 worker = _Worker(self._dataset, self._log)
                 self._pool.append(worker)
-            worker.start(waiting.popleft())
+            worker.start(job)
+            busy += 1
+        return busy > 0
 
     def _receive(self, worker: "_Worker") -> Iterator[Event]:
         try:
@@ -113,6 +115,7 @@ class ProcessExecutor:
         """Stop the workers at once."""
         for worker in self._pool:
             worker.process.kill()
+        for worker in self._pool:
             worker.connection.close()
             worker.process.wait()
         self._pool.clear()
@@ -126,6 +129,8 @@ class _Worker:
         self.job: Job | None = None
         self.unfinished: set[int] = set()
         number = theirs.fileno()
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
         sink = subprocess.DEVNULL if log is None else log.open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dse.study.worker", str(number)],
@@ -178,6 +183,8 @@ def make_executor(
     if kind is None:
         kind = "serial" if _has_accelerator() else "process"
     if kind == "serial":
+        if workers is not None and workers > 1:
+            raise DseError(f"workers is {workers}; the serial executor has one")
         return SerialExecutor(dataset)
     if kind == "process":
         return ProcessExecutor(dataset, workers or available_cores(), log)
@@ -192,11 +199,12 @@ def available_cores() -> int:
 
 
 def _has_accelerator() -> bool:
-    """Whether JAX has a plugin for a GPU here; asking JAX itself would claim it."""
+    """Whether JAX has a plugin for a GPU that is here; asking JAX would claim it."""
     from importlib.util import find_spec
 
     if os.environ.get("JAX_PLATFORMS", "").startswith("cpu"):
         return False
-    return any(find_spec(f"jax_cuda{n}_plugin") for n in (12, 13)) or bool(
-        find_spec("jax_rocm7_plugin")
-    )
+    nvidia = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
+    cuda = nvidia and any(find_spec(f"jax_cuda{n}_plugin") for n in (12, 13))
+    rocm = Path("/dev/kfd").exists() and find_spec("jax_rocm7_plugin")
+    return bool(cuda or rocm)

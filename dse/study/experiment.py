@@ -135,8 +135,11 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except (SyntaxError, ImportError, NameError, TypeError, AttributeError) as error:
-        raise DseError(f"experiment {file} cannot be run: {error}") from error
+    except DseError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        raise DseError(f"experiment {file} cannot be run: {kind}: {error}") from error
     experiment = getattr(module, "EXPERIMENT", None)
     if not isinstance(experiment, Experiment):
         raise DseError(f"{file} defines no EXPERIMENT = Experiment(...)")

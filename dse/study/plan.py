@@ -15,9 +15,6 @@ from dse.study.experiment import Experiment
 from dse.train.cell import Cell
 from dse.train.recipe import Recipe
 
-FINAL_REASONS = ("diverged", "untrained")
-"""Failures that the same bits would only repeat."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -54,10 +51,7 @@ class Plan:
 
 
 def _ended(state: RunState | None) -> bool:
-    if state is None:
-        return False
-    failed_for_good = state.status == "failed" and state.reason in FINAL_REASONS
-    return state.status == "complete" or failed_for_good
+    return state is not None and state.ended
 
 
 def make_plan(

@@ -4,7 +4,8 @@ A trial is a cell: enqueued for a fixed plan, asked of a sampler in a search, an
 once. The runs table stays the truth, so a lost projection can be made again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Literal
 
@@ -16,13 +17,14 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 
 from dse.arch.space import Space
 from dse.arch.squeezenet import POOL_PLACES, Metaparameters
 from dse.errors import DseError
 from dse.store.append import Point
-from dse.store.database import SQLITE_OPTIONS, Store
+from dse.store.database import SQLITE_OPTIONS, Store, shown
 
 WIDEST = 2**16
 ANY_POINT: dict[str, BaseDistribution] = {
@@ -40,6 +42,24 @@ SamplerName = Literal["tpe", "nsga2", "random"]
 UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 CELL_ID = "cell_id"
 ELAPSED = "elapsed_seconds"
+EXHAUSTED = "exhausted"
+
+
+@contextmanager
+def storage_faults(store: Store) -> Iterator[None]:
+    """Say in a line when the database refuses Optuna.
+
+    Raises:
+        DseError: in place of Optuna's own error.
+    """
+    try:
+        yield
+    except StorageInternalError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise DseError(
+            f"database {shown(store.url)}: {reason}; what is in is kept, repeat the "
+            "command when that is mended"
+        ) from error
 
 
 def open_study(store: Store, name: str) -> optuna.Study:
@@ -61,7 +81,7 @@ class PlanProjection:
         self._study = open_study(store, study)
         self._trials: dict[str, FrozenTrial] = {}
         for trial in self._study.get_trials(deepcopy=False):
-            if CELL_ID in trial.user_attrs and trial.state != TrialState.FAIL:
+            if CELL_ID in trial.user_attrs:
                 self._trials[trial.user_attrs[CELL_ID]] = trial
 
     def enqueue(self, points: Mapping[str, Point]) -> None:
@@ -120,9 +140,18 @@ class SearchProjection:
         """Seconds that the search has taken so far, over all its sessions."""
         return float(self._study.user_attrs.get(ELAPSED, 0.0))
 
-    def add_elapsed(self, seconds: float) -> None:
-        """Count `seconds` more."""
-        self._study.set_user_attr(ELAPSED, self.elapsed + seconds)
+    def set_elapsed(self, seconds: float) -> None:
+        """Keep the time taken so far."""
+        self._study.set_user_attr(ELAPSED, seconds)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing new was left within the budget."""
+        return bool(self._study.user_attrs.get(EXHAUSTED, False))
+
+    def set_exhausted(self) -> None:
+        """Note that nothing new is left within the budget."""
+        self._study.set_user_attr(EXHAUSTED, True)
 
     def unfinished(self) -> dict[int, Metaparameters]:
         """Accepted trials that were not told when the search was cut off, by number."""

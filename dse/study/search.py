@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from dse.arch.cost import cost
 from dse.arch.space import Budget, Space, named_space, narrowed
@@ -14,16 +15,21 @@ from dse.store.database import Store
 from dse.store.query import run_states
 from dse.study.driver import Listener, execute, mean_val_accuracy
 from dse.study.executors import Executor
-from dse.study.plan import FINAL_REASONS, jobs_for, make_point
+from dse.study.plan import jobs_for, make_point
 from dse.study.projection import SamplerName, SearchProjection, make_sampler
 from dse.train.cell import Cell
+from dse.train.events import Done, Event, Failed, Started
 
 BATCH = 4
 """Points proposed at a time. It does not depend on the number of workers, unless there
 are more, and so neither do the points."""
 
-MOST_REJECTED = 500
-"""Proposals in a row without a new point within budget, after which a search ends."""
+MOST_IN_VAIN = 200
+"""Proposals in a row without a new point within budget, after which the space counts as
+exhausted; the second half of them are random."""
+
+MOST_TRIES = 2
+"""How often a run whose worker died or raised is started."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Search:
     def __post_init__(self) -> None:
         for name in ("trials", "minutes"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not value > 0:
                 raise DseError(f"{name} is {value}; expected more than 0")
         if self.trials is None and self.minutes is None:
             raise DseError("a search needs an end; give --trials or --minutes")
@@ -78,7 +84,7 @@ def run_search(
     *,
     announce: Callable[[Sequence[Point]], None],
     keep_weights: bool,
-) -> StudyRecord:
+) -> bool:
     """Train points within the budget until the trials or the time are used up.
 
     What an earlier session of the same search did counts; what it left unfinished is
@@ -95,7 +101,7 @@ def run_search(
         keep_weights: whether to keep the weights of completed runs.
 
     Returns:
-        `study`.
+        Whether it ended because nothing new is left within the budget.
 
     Raises:
         DseError: no point of the space meets the budget; the line names the cheapest.
@@ -105,18 +111,25 @@ def run_search(
     )
     register_study(store, study)
     session = _Session(wanted, space, study, dataset, store)
-    while batch := session.next_batch(executor.workers):
-        began = time.monotonic()
-        points = list(batch.values())
-        register_points(store, study.name, points)
-        announce(points)
-        jobs = jobs_for(session.untrained(points), executor.workers)
-        execute(
-            jobs, study.recipe, store, executor, listener, keep_weights=keep_weights
-        )
-        session.tell(batch)
-        session.add_batch_seconds(time.monotonic() - began)
-    return study
+
+    def hear(event: Event) -> None:
+        session.clock(event)
+        listener(event)
+
+    try:
+        while batch := session.next_batch(executor.workers):
+            points = list(batch.values())
+            register_points(store, study.name, points)
+            announce(points)
+            jobs = jobs_for(session.untrained(points), executor.workers)
+            in_time = takewhile(lambda _: not session.time_is_up(), jobs)
+            execute(
+                in_time, study.recipe, store, executor, hear, keep_weights=keep_weights
+            )
+            session.tell(batch)
+    finally:
+        session.save_elapsed()
+    return session.projection.exhausted
 
 
 class _Session:
@@ -133,10 +146,38 @@ class _Session:
         self.wanted, self.space, self.study = wanted, space, study
         self.dataset, self.store = dataset, store
         self.projection = SearchProjection(store, study.name)
-        self.last_batch_seconds = 0.0
+        self._began = time.monotonic()
+        self._elapsed_before = self.projection.elapsed
+        self._started: dict[str, float] = {}
+        self._slowest = 0.0
+
+    def elapsed(self) -> float:
+        """Seconds that the search has taken, over all its sessions."""
+        return self._elapsed_before + time.monotonic() - self._began
+
+    def save_elapsed(self) -> None:
+        """Keep the time taken for the next session."""
+        self.projection.set_elapsed(self.elapsed())
+
+    def clock(self, event: Event) -> None:
+        """Note how long runs take."""
+        if isinstance(event, Started):
+            self._started[event.cell_id] = time.monotonic()
+        elif isinstance(event, Done | Failed):
+            now = time.monotonic()
+            taken = now - self._started.pop(event.cell_id, now)
+            self._slowest = max(self._slowest, taken)
+
+    def time_is_up(self) -> bool:
+        """Whether a run as slow as the slowest so far would end after the time."""
+        if self.wanted.minutes is None:
+            return False
+        return self.elapsed() + self._slowest >= 60 * self.wanted.minutes
 
     def next_batch(self, workers: int) -> dict[int, Point]:
         """Points to train next, by trial number; none when the search is over."""
+        if self.time_is_up() or self.projection.exhausted:
+            return {}
         left_over = self.projection.unfinished()
         if left_over:
             return {number: self._point(m) for number, m in left_over.items()}
@@ -144,75 +185,58 @@ class _Session:
         size = max(BATCH, workers)
         if self.wanted.trials is not None:
             size = min(size, self.wanted.trials - len(known))
-        if size <= 0 or self._time_is_up():
-            return {}
-        return self._propose(size, known)
-
-    def _time_is_up(self) -> bool:
-        """Whether another batch like the last would end after the time."""
-        if self.wanted.minutes is None:
-            return False
-        end = self.projection.elapsed + self.last_batch_seconds
-        return end >= 60 * self.wanted.minutes
+        return self._propose(size, known) if size > 0 else {}
 
     def _propose(self, size: int, known: set[str]) -> dict[int, Point]:
         """Ask for `size` points within budget that are new; fewer if none are found."""
-        self.projection.use_sampler(self.wanted.sampler, self.study.recipe.seed)
+        seed = self.study.recipe.seed
+        self.projection.use_sampler(self.wanted.sampler, seed)
         batch: dict[int, Point] = {}
         new: set[str] = set()
         in_vain = 0
-        while len(new) < size and in_vain < MOST_REJECTED:
+        while len(new) < size and in_vain < MOST_IN_VAIN and not self.time_is_up():
+            if in_vain == MOST_IN_VAIN // 2:
+                self.projection.use_sampler("random", seed)
+            in_vain += 1
             number, metaparameters = self.projection.ask(self.space)
             point = self._point(metaparameters)
             costs = cost(point.cell.architecture)
             excess = self.wanted.budget.excess(costs.params, costs.macs)
-            in_vain += 1
             if any(share > 0 for share in excess.values()):
                 self.projection.reject(number, excess, costs.bytes_fp32)
                 continue
             self.projection.accept(number, excess, point.cell.id)
-            if point.cell.id in known | new:
-                self._tell_known(number, point, batch)
-            else:
-                batch[number] = point
+            batch[number] = point
+            if point.cell.id not in known | new:
                 new.add(point.cell.id)
                 in_vain = 0
+        if in_vain >= MOST_IN_VAIN:
+            self.projection.set_exhausted()
         return batch
-
-    def _tell_known(self, number: int, point: Point, batch: dict[int, Point]) -> None:
-        """A point proposed twice gets the values that it has, or waits for its twin."""
-        state = run_states(self.store, [point.cell.id]).get((point.cell.id, 0))
-        if state is None:
-            batch[number] = point
-        else:
-            self._tell(number, point)
 
     def untrained(self, points: Sequence[Point]) -> list[tuple[Cell, tuple[int, ...]]]:
         """The cells whose run has not ended, each with its replicate."""
         states = run_states(self.store, [point.cell.id for point in points])
-        ended = {
-            cell_id
-            for (cell_id, _), state in states.items()
-            if state.status == "complete" or state.reason in FINAL_REASONS
-        }
         cells = {point.cell.id: point.cell for point in points}
-        return [(cell, (0,)) for cell_id, cell in cells.items() if cell_id not in ended]
+        return [
+            (cell, (0,))
+            for cell_id, cell in cells.items()
+            if (cell_id, 0) not in states or not states[cell_id, 0].ended
+        ]
 
     def tell(self, batch: Mapping[int, Point]) -> None:
-        """Tell the study the batch's results, in the order of the trials."""
+        """Tell the study the batch's results, in the order of the trials.
+
+        A run that was not started, or was lost for the first time, stays to be done.
+        """
+        states = run_states(self.store, [point.cell.id for point in batch.values()])
         for number, point in sorted(batch.items()):
-            self._tell(number, point)
-
-    def add_batch_seconds(self, seconds: float) -> None:
-        """Count a batch's time."""
-        self.last_batch_seconds = seconds
-        self.projection.add_elapsed(seconds)
-
-    def _tell(self, number: int, point: Point) -> None:
-        states = run_states(self.store, [point.cell.id])
-        size = cost(point.cell.architecture).bytes_fp32
-        accuracy = mean_val_accuracy([states[point.cell.id, 0]])
-        self.projection.tell(number, accuracy, size)
+            state = states.get((point.cell.id, 0))
+            if state is None:
+                continue
+            if state.ended or (state.status == "failed" and state.tries >= MOST_TRIES):
+                size = cost(point.cell.architecture).bytes_fp32
+                self.projection.tell(number, mean_val_accuracy([state]), size)
 
     def _point(self, metaparameters: Metaparameters) -> Point:
         return make_point(metaparameters, self.study.recipe, self.dataset)

@@ -61,15 +61,11 @@ def images(labels, size=28):
             images([2]),
             r"image 0 has label 2.*list of 2 \(0 to 1\)",
         ),
-        (images([0, 1]), images([0], size=30), "bring them to one size"),
+        (images([0, 1, 1]), images([0], size=30), "bring them to one size"),
         (images([1, 1]), images([0]), "all of one class"),
+        (images([0, 1]), images([0]), "no class has two train images"),
     ],
 )
 def test_a_set_that_cannot_be_trained_on_is_refused(train, test, complaint):
     with pytest.raises(DseError, match=complaint):
         Dataset("set", "print", ("a", "b"), train, test)
-
-
-def test_chance_is_the_largest_class():
-    dataset = Dataset("set", "p", ("a", "b"), images([0, 0, 0, 1]), images([0]))
-    assert dataset.chance == 0.75

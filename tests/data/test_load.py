@@ -16,7 +16,6 @@ def test_the_embedded_set_is_balanced_and_whole():
     assert np.bincount(dataset.train.labels).tolist() == [1000] * 10
     assert np.bincount(dataset.test.labels).tolist() == [200] * 10
     assert dataset.class_names[0] == "T-shirt/top"
-    assert dataset.chance == 0.1
 
 
 def test_image_folder(tiny, tiny_folder):

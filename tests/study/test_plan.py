@@ -96,8 +96,12 @@ def test_unknown_names(tiny, workplace):
     ("text", "complaint"),
     [
         ("x = 1", "defines no EXPERIMENT"),
-        ("import nothing_of_that_name", "cannot be run: No module"),
-        ("EXPERIMENT = (", "cannot be run"),
+        (
+            "import nothing_of_that_name",
+            "ModuleNotFoundError: No module",
+        ),
+        ("EXPERIMENT = (", "cannot be run: SyntaxError"),
+        ("{}[1]", "cannot be run: KeyError"),
     ],
 )
 def test_files_that_are_no_experiment(workplace, text, complaint):

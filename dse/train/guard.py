@@ -1,0 +1,31 @@
+"""Training that never raises: what goes wrong is a failed run with its reason."""
+
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+
+from dse.data.dataset import Dataset
+from dse.train.cell import Cell
+from dse.train.events import Done, Event, Failed
+
+
+def train_guarded(
+    cell: Cell, replicates: Sequence[int], dataset: Dataset
+) -> Iterator[Event]:
+    """As `dse.train.run.train`; an error fails the replicates that had not ended.
+
+    The traceback goes to standard error, which a worker keeps in its log.
+    """
+    from dse.train.run import train
+
+    pending = list(replicates)
+    try:
+        for event in train(cell, replicates, dataset):
+            if isinstance(event, Done | Failed):
+                pending.remove(event.replicate)
+            yield event
+    except Exception as error:  # noqa: BLE001 - reported as the runs' failure
+        traceback.print_exc(file=sys.stderr)
+        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        for replicate in pending:
+            yield Failed(cell.id, replicate, "error", line)
