@@ -156,8 +156,9 @@ class _Session:
         return self._elapsed_before + time.monotonic() - self._began
 
     def save_elapsed(self) -> None:
-        """Keep the time taken for the next session."""
-        self.projection.set_elapsed(self.elapsed())
+        """Keep the time taken; a search that ran out of it is over for good."""
+        over = 60 * (self.wanted.minutes or 0) if self.time_is_up() else 0
+        self.projection.set_elapsed(max(self.elapsed(), over))
 
     def clock(self, event: Event) -> None:
         """Note how long runs take."""
