@@ -1,6 +1,7 @@
 """Weights of completed runs, as Orbax checkpoints beside the database."""
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ def save_weights(folder: Path, done: Done) -> Kept:
     """Write a run's weights; a checkpoint of the same run is replaced."""
     from orbax.checkpoint import v1 as ocp
 
+    # What it logs of a failed write is also in the error that it raises.
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     path = f"{done.cell_id}-{done.replicate}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,6 +68,8 @@ def read_weights(folder: Path, kept: Kept) -> Weights:
 
 
 def _first_line(error: Exception) -> str:
+    if "No space left on device" in str(error):
+        return "no space left on device"
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 

@@ -326,6 +326,23 @@ def test_damaged_weights_are_said_to_be(store, tiny):
         load_network(store, run)
 
 
+def test_a_disk_that_fills_up_leaves_no_half_of_the_weights(store, tiny, monkeypatch):
+    from orbax.checkpoint import v1 as ocp
+
+    _, points = fill(store, tiny)
+
+    def fill_up(path, *_, **__):
+        path.with_name(f"{path.name}.orbax-checkpoint-tmp").mkdir()
+        raise ValueError("RESOURCE_EXHAUSTED: ...\nNo space left on device [28]")
+
+    monkeypatch.setattr(ocp, "save", fill_up)
+    with pytest.raises(DseError, match="no space left on device; free some space"):
+        finish(store, points[1].cell.id, 0)
+    assert not list(store.artifacts.glob("*tmp*"))
+    states = run_states(store, [points[1].cell.id])
+    assert [state.status for state in states.values()] == ["running"]
+
+
 def test_results_in_a_folder_that_cannot_be_made(workplace):
     (workplace / "results").write_text("a file where a folder should be")
     with pytest.raises(
