@@ -11,6 +11,7 @@ from dse.arch.describe import as_json
 from dse.arch.graph import Shape
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.errors import DseError
+from dse.store import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from dse.store.query import RunState
     from dse.study.executors import Executor
     from dse.study.projection import SamplerName
-
-DEFAULT_STORAGE = "sqlite:///results/dse.db"
 
 
 @dataclass(frozen=True)
@@ -152,6 +151,8 @@ def search(
     from dse.study.search import Search, run_search
 
     chosen = options or Options()
+    if chosen.seeds is not None:
+        raise DseError("a search trains each network once; leave --seeds out")
     preset = named_preset(PRESETS, chosen.preset)
     wanted = Search(
         space or ("narrow" if chosen.preset == "quick" else "paper"),
@@ -163,8 +164,6 @@ def search(
     dataset = _load(chosen.dataset or preset.dataset)
     store = _open(chosen.storage)
     recipe = preset.recipe_for(dataset)
-    if chosen.seeds is not None:
-        raise DseError("a search trains each network once; leave --seeds out")
     study = study_record(wanted.name, chosen.preset, dataset, recipe, 1)
     progress = SweepProgress(recipe.epochs)
     with (

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, NoReturn
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from dse.api import DEFAULT_STORAGE, Options
+from dse.api import Options
 from dse.errors import DseError
+from dse.store import DEFAULT_STORAGE
 
 AGAIN_SECONDS = 0.5
 Experiment = Annotated[

@@ -13,7 +13,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dse.analysis.figures import (
-    MOVED,
     STYLE,
     draw_front,
     draw_layers,
@@ -29,7 +28,11 @@ from dse.analysis.pareto import on_front
 from dse.analysis.statistics import points, summarise
 from dse.arch.describe import table_1
 from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
-from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.arch.squeezenet import (
+    Metaparameters,
+    rounding_moves_pct_3x3,
+    squeezenet,
+)
 from dse.data.dataset import Dataset
 from dse.errors import DseError
 from dse.store.append import StudyRecord
@@ -81,10 +84,11 @@ def report_experiment(
             "draw; dse query 'SELECT status, reason, detail FROM runs' says why"
         )
     labels = [point_label(m, experiment.varied) for m in points(summary)]
-    with matplotlib.rc_context(STYLE):
-        figure = _size_figure(experiment, study, dataset, runs, summary, labels)
-    tables = {"runs": runs, "summary": summary}
     table = paper_table_1(experiment.anchor) if experiment.shows == "layers" else None
+    caption = _caption(study, dataset, runs, summary)
+    with matplotlib.rc_context(STYLE):
+        figure = _size_figure(experiment, dataset, caption, summary, labels, table)
+    tables = {"runs": runs, "summary": summary}
     if table is not None:
         tables["table1"] = table
     folder = _write(results, study, tables, figure)
@@ -128,17 +132,15 @@ def _frames(store: Store, study: StudyRecord) -> tuple[pd.DataFrame, pd.DataFram
 
 def _size_figure(
     experiment: Experiment,
-    study: StudyRecord,
     dataset: Dataset,
-    runs: pd.DataFrame,
+    caption: str,
     summary: pd.DataFrame,
     labels: Sequence[str],
+    table: pd.DataFrame | None,
 ) -> Figure:
-    caption = _caption(study, dataset, runs, summary)
     published = PUBLISHED.get(experiment.published or "", ())
     joined = experiment.varied in ("sr", "pct_3x3")
-    layers = experiment.shows == "layers"
-    panels = 2 if published or layers else 1
+    panels = 2 if published or table is not None else 1
     figure, axes = new_figure(panels, experiment.title, caption)
     draw_measured(axes[0], size_marks(summary, labels), joined=joined)
     width = f", base_e = incr_e = {summary['base_e'].iloc[0]}"
@@ -148,8 +150,8 @@ def _size_figure(
         names = [published_label(experiment.varied, p.value) for p in published]
         draw_published(axes[1], published_marks(published, names), joined=joined)
         axes[1].set_title(f"The paper's {experiment.published}: base_e = 128")
-    elif layers:
-        draw_layers(axes[1], paper_table_1(experiment.anchor))
+    elif table is not None:
+        draw_layers(axes[1], table)
         axes[1].set_title(f"Table 1: {TABLE_1_TOTAL:,} parameters")
     return figure
 
@@ -168,7 +170,7 @@ def _caption(
     failed = f" {untrained} of {len(runs)} runs stayed at chance." if untrained else ""
     moved = (
         " In brackets: the share of 3x3 filters once widths are whole numbers."
-        if (summary["resolved_pct_3x3"] - summary["pct_3x3"]).abs().max() >= MOVED
+        if any(map(rounding_moves_pct_3x3, points(summary)))
         else ""
     )
     return (

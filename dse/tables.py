@@ -8,17 +8,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dse.arch.cost import cost
+from dse.arch.cost import MEBIBYTE, cost
 from dse.arch.describe import table_1
 from dse.arch.graph import Architecture
-from dse.arch.squeezenet import Metaparameters, resolved_pct_3x3
+from dse.arch.squeezenet import (
+    Metaparameters,
+    resolved_pct_3x3,
+    rounding_moves_pct_3x3,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dse.report import Report
-
-MEBIBYTE = 2**20
 
 
 def print_description(
@@ -44,8 +46,8 @@ def print_description(
         f"{costs.macs:,} MACs, {costs.activations:,} activations, "
         f"{costs.peak_activations:,} alive at most"
     )
-    resolved = resolved_pct_3x3(metaparameters)
-    if abs(resolved - metaparameters.pct_3x3) > 5e-4:
+    if rounding_moves_pct_3x3(metaparameters):
+        resolved = resolved_pct_3x3(metaparameters)
         print(f"{100 * resolved:.2f} % of the expand filters are 3x3 after rounding")
 
 

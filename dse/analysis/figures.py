@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from dse.arch.cost import MEBIBYTE
 from dse.arch.paper import Published
-from dse.arch.squeezenet import Metaparameters, resolved_pct_3x3
-
-MEBIBYTE = 2**20
-MOVED = 5e-4
-"""A share of 3x3 filters that rounding moves further is named as it resolves."""
+from dse.arch.squeezenet import (
+    Metaparameters,
+    resolved_pct_3x3,
+    rounding_moves_pct_3x3,
+)
 
 OURS, PAPER = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito: apart for every kind of sight, and in grey by
@@ -49,11 +50,10 @@ def point_label(metaparameters: Metaparameters, varied: str | None) -> str:
         return f"SR {value:g}"
     if varied != "pct_3x3":
         return str(value)
-    resolved = resolved_pct_3x3(metaparameters)
     asked = f"{100 * value:g} %"
-    return (
-        asked if abs(resolved - value) < MOVED else f"{asked}\n({100 * resolved:.3g} %)"
-    )
+    if not rounding_moves_pct_3x3(metaparameters):
+        return asked
+    return f"{asked}\n({100 * resolved_pct_3x3(metaparameters):.3g} %)"
 
 
 def published_label(varied: str | None, value: float | str) -> str:

@@ -15,6 +15,7 @@ from dse.arch.graph import (
 )
 
 BYTES_FP32 = 4
+MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dse.arch.cost import Cost, LayerCost, cost
-from dse.arch.graph import Architecture, Convolution, MaxPool
+from dse.arch.graph import Architecture, Convolution, Dropout, MaxPool
 from dse.arch.squeezenet import FireWidths, Metaparameters, widths
 
 
@@ -42,6 +42,8 @@ def table_1(metaparameters: Metaparameters, architecture: Architecture) -> list[
     rows = [Row("input", architecture.input_shape, "", 0, None, 0, 0)]
     for name, layers in modules.items():
         record = records[layers[0].name]
+        if isinstance(record, Dropout):
+            continue
         fire = fires[int(name[4:])] if name.startswith("fire") else None
         if isinstance(record, MaxPool):
             kind, depth = f"{record.window}x{record.window}/{record.stride}", 0
@@ -51,7 +53,7 @@ def table_1(metaparameters: Metaparameters, architecture: Architecture) -> list[
             )
             depth = 1
         else:
-            kind, depth = ("", 2) if fire else ("", 0)
+            kind, depth = "", 2 if fire else 0
         rows.append(
             Row(
                 name,
@@ -63,7 +65,7 @@ def table_1(metaparameters: Metaparameters, architecture: Architecture) -> list[
                 sum(layer.macs for layer in layers),
             )
         )
-    return [row for row in rows if row.name not in ("drop9",)]
+    return rows
 
 
 def _module(layer: str) -> str:

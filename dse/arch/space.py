@@ -9,6 +9,7 @@ from jaxtyping import Bool
 from numpy.typing import ArrayLike
 
 from dse.arch.closed_form import CostArrays, squeezenet_cost
+from dse.arch.cost import BYTES_FP32
 from dse.arch.graph import Shape
 from dse.errors import DseError
 
@@ -117,7 +118,7 @@ class Budget:
 
     def excess(self, params: int, macs: int) -> dict[str, float]:
         """Share of each limit by which the cost exceeds it; at most 0 when feasible."""
-        costs = {"params": params, "bytes": 4 * params, "macs": macs}
+        costs = {"params": params, "bytes": BYTES_FP32 * params, "macs": macs}
         return {
             name: costs[name] / limit - 1
             for name, limit in self.limits.items()

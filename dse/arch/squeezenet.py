@@ -27,6 +27,9 @@ IMAGENET_INPUT = 128
 POOL_PLACES = {"1.0": (1, 4, 8), "1.1": (1, 3, 5)}
 """Max pools follow these modules (1 is conv1, 2 to 9 the Fire modules)."""
 
+MOVED = 5e-4
+"""A share of 3x3 filters that rounding moves by less is named as it was asked for."""
+
 CONV1_FILTERS = {"1.0": 96, "1.1": 64}
 
 Bypass = Literal["none", "simple", "complex"]
@@ -156,6 +159,11 @@ def resolved_pct_3x3(metaparameters: Metaparameters) -> float:
     """Share of 3x3 among all expand filters once widths are whole numbers."""
     modules = widths(metaparameters)
     return sum(w.e3x3 for w in modules) / sum(w.e for w in modules)
+
+
+def rounding_moves_pct_3x3(metaparameters: Metaparameters) -> bool:
+    """Whether the resolved share is another than the one asked for, as printed."""
+    return abs(resolved_pct_3x3(metaparameters) - metaparameters.pct_3x3) >= MOVED
 
 
 def round_half_up(value: float) -> int:

@@ -153,10 +153,3 @@ def weights_of(parameters: Parameters) -> Weights:
     """The parameters as plain dictionaries of arrays."""
     pure: Mapping[str, Any] = nnx.to_pure_dict(parameters)
     return {name: dict(arrays) for name, arrays in pure["layers"].items()}
-
-
-def parameter_count(architecture: Architecture) -> int:
-    """Parameters that the module would hold, found without allocating one."""
-    network = nnx.eval_shape(lambda: Network(architecture, nnx.Rngs(params=0)))
-    shapes = jax.tree.leaves(nnx.state(network, nnx.Param))
-    return sum(math.prod(leaf.shape) for leaf in shapes)

@@ -1,1 +1,3 @@
 """The database: the runs table is the truth, and every other view follows from it."""
+
+DEFAULT_STORAGE = "sqlite:///results/dse.db"

@@ -9,7 +9,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from dse.arch.cost import cost
 from dse.arch.squeezenet import Metaparameters
@@ -26,7 +35,7 @@ from dse.store.schema import (
     study_cells,
 )
 from dse.train.cell import NUMERICS_VERSION, Cell
-from dse.train.events import Done, EpochEnded, Failed, Metrics, Started
+from dse.train.events import Done, EpochEnded, Event, Failed, Metrics, Started
 from dse.train.recipe import Recipe
 
 
@@ -180,10 +189,10 @@ def begin_run(store: Store, recipe: Recipe, started: Started) -> None:
         "code_version": code_version(),
         "created_at": datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
     }
-    where = (runs.c.cell_id == started.cell_id, runs.c.replicate == started.replicate)
+    where = _is_run_of(started)
     with store.writing() as connection:
-        tries = connection.execute(select(runs.c.tries).where(*where)).scalar() or 0
-        connection.execute(delete(runs).where(*where))
+        tries = connection.execute(select(runs.c.tries).where(where)).scalar() or 0
+        connection.execute(delete(runs).where(where))
         connection.execute(insert(runs).values(tries=tries + 1, **values))
 
 
@@ -191,7 +200,7 @@ def add_epoch(store: Store, ended: EpochEnded) -> None:
     """Enter an epoch's metrics."""
     speed = {"train": {"images_per_second": ended.images_per_second}}
     with store.writing() as connection:
-        run_id = _run_id(connection, ended.cell_id, ended.replicate)
+        run_id = _run_id(connection, ended)
         _add_metrics(connection, run_id, ended.epoch, ended.metrics)
         _add_metrics(connection, run_id, ended.epoch, speed)
 
@@ -202,7 +211,7 @@ def complete_run(
     """Enter a run's result; its weights are on disk before the row says so."""
     kept = save_weights(store.artifacts, done) if keep_weights else None
     with store.writing() as connection:
-        run_id = _run_id(connection, done.cell_id, done.replicate)
+        run_id = _run_id(connection, done)
         connection.execute(
             update(runs)
             .where(runs.c.id == run_id)
@@ -227,23 +236,25 @@ def complete_run(
 
 def fail_run(store: Store, recipe: Recipe, failed: Failed) -> None:
     """Enter a run's failure with its reason."""
-    where = (runs.c.cell_id == failed.cell_id, runs.c.replicate == failed.replicate)
+    where = _is_run_of(failed)
     with store.writing() as connection:
-        begun = connection.execute(select(runs.c.id).where(*where)).first()
+        begun = connection.execute(select(runs.c.id).where(where)).first()
     if begun is None:
         begin_run(store, recipe, Started(failed.cell_id, failed.replicate, "unknown"))
     with store.writing() as connection:
         connection.execute(
             update(runs)
-            .where(*where)
+            .where(where)
             .values(status="failed", reason=failed.reason, detail=failed.detail)
         )
 
 
-def _run_id(connection: Connection, cell_id: str, replicate: int) -> int:
-    query = select(runs.c.id).where(
-        runs.c.cell_id == cell_id, runs.c.replicate == replicate
-    )
+def _is_run_of(event: Event) -> ColumnElement[bool]:
+    return and_(runs.c.cell_id == event.cell_id, runs.c.replicate == event.replicate)
+
+
+def _run_id(connection: Connection, event: Event) -> int:
+    query = select(runs.c.id).where(_is_run_of(event))
     return int(connection.execute(query).scalar_one())
 
 

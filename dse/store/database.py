@@ -29,10 +29,8 @@ from sqlalchemy.exc import (
 )
 
 from dse.errors import DseError
+from dse.store import DEFAULT_STORAGE
 from dse.store.schema import SCHEMA_VERSION, VIEWS, metadata, schema
-
-EXAMPLE_URL = "sqlite:///results/dse.db"
-
 
 SQLITE_OPTIONS: dict[str, Any] = {
     "connect_args": {"timeout": 30},
@@ -119,7 +117,7 @@ def open_store(url: str, *, create: bool = True) -> Store:
         parsed = make_url(url)
     except ArgumentError as error:
         raise DseError(
-            f"storage {url!r} is no database URL; expected one like {EXAMPLE_URL}"
+            f"storage {url!r} is no database URL; expected one like {DEFAULT_STORAGE}"
         ) from error
     file = _sqlite_file(parsed)
     if file is not None and not file.exists():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from statistics import fmean
 
-from dse.arch.cost import BYTES_FP32, cost
+from dse.arch.cost import cost
 from dse.store.append import (
     add_epoch,
     begin_run,
@@ -16,12 +16,10 @@ from dse.store.database import Store
 from dse.store.query import RunState, run_states
 from dse.study.executors import Executor, Job
 from dse.study.plan import Plan, jobs_for
-from dse.train.cell import Cell
 from dse.train.events import Done, EpochEnded, Event, Failed, Started
 from dse.train.recipe import Recipe
 
 Listener = Callable[[Event], None]
-States = dict[tuple[str, int], RunState]
 
 
 def register(store: Store, plan: Plan) -> dict[str, tuple[int, ...]]:
@@ -74,7 +72,8 @@ def complete(
         ended = [state for state in first if state is not None and state.ended]
         if len(ended) == plan.study.replicates:
             mean = mean_val_accuracy(ended)
-            projection.tell(cell_id, mean, _size(plan.cells[cell_id]))
+            size = cost(plan.cells[cell_id].architecture).bytes_fp32
+            projection.tell(cell_id, mean, size)
 
     for cell_id in plan.cells:
         tell(cell_id)
@@ -108,7 +107,3 @@ def mean_val_accuracy(states: Iterable[RunState]) -> float | None:
     """Mean over the completed runs; None where there is none."""
     values = [s.val_accuracy for s in states if s.val_accuracy is not None]
     return fmean(values) if values else None
-
-
-def _size(cell: Cell) -> int:
-    return BYTES_FP32 * cost(cell.architecture).params
