@@ -1,14 +1,13 @@
 """Load an image set by its name, folder or hub id, through Hugging Face `datasets`."""
 
 import hashlib
-import os
 import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
-from platformdirs import user_cache_path
 
+from dse.data.cache import cache_folder
 from dse.data.dataset import Dataset, Images
 from dse.errors import DseError
 
@@ -75,8 +74,7 @@ def _fingerprint(folder: Path) -> str:
 
 
 def _cache_file(fingerprint: str) -> Path:
-    root = os.environ.get("DSE_CACHE") or user_cache_path("dse")
-    return Path(root) / "datasets" / f"{fingerprint}.npz"
+    return cache_folder("datasets") / f"{fingerprint}.npz"
 
 
 def _read(file: Path, name: str, fingerprint: str) -> Dataset | None:

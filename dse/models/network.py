@@ -6,8 +6,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import Array
+from jax.typing import ArrayLike
 from jaxtyping import Float, Key
 
 from dse.arch.graph import (
@@ -30,9 +32,13 @@ from dse.ops.interface import Operations
 class ConvolutionParameters(nnx.Module):
     """Kernel (HWIO) and bias of one convolution."""
 
-    def __init__(self, kernel: Float[Array, "k k c f"]) -> None:
-        self.kernel = nnx.Param(kernel)
-        self.bias = nnx.Param(jnp.zeros(kernel.shape[-1:], kernel.dtype))
+    def __init__(self, kernel: ArrayLike, bias: ArrayLike) -> None:
+        self.kernel = nnx.Param(jnp.asarray(kernel))
+        self.bias = nnx.Param(jnp.asarray(bias))
+
+
+Weights = Mapping[str, Mapping[str, Any]]
+"""Arrays by layer name, then `kernel` (HWIO) or `bias`; a JAX pytree."""
 
 
 class Network(nnx.Module):
@@ -40,43 +46,53 @@ class Network(nnx.Module):
 
     Args:
         architecture: the graph to interpret.
-        rngs: its `params` stream initialises the kernels.
+        weights: a kernel and a bias for each of its convolutions.
         operations: the numerics; by default the fastest known on this device.
     """
 
     def __init__(
         self,
         architecture: Architecture,
-        rngs: nnx.Rngs,
+        weights: Weights,
         operations: Operations | None = None,
     ) -> None:
         self.architecture = architecture
         self.operations = operations or operations_for(jax.default_backend())
-        kernels = initial_kernels(architecture, rngs.params())
         self.layers = nnx.Dict(
-            {name: ConvolutionParameters(kernel) for name, kernel in kernels.items()}
+            {
+                layer.name: ConvolutionParameters(**weights[layer.name])
+                for layer in _convolutions(architecture)
+            }
         )
 
     def __call__(
-        self, images: Float[Array, "n h w c"], dropout_key: Key[Array, ""] | None = None
+        self,
+        images: Float[Array, "n h w c"],
+        dropout_keys: Key[Array, " n"] | None = None,
     ) -> Float[Array, "n classes"]:
-        """Class scores; dropout is applied when there is a key for it."""
-        outputs = {INPUT: images}
+        """Class scores; dropout is applied when there are keys for it, one an image."""
+        outputs = {INPUT: images.astype(self.operations.dtype)}
         for index, layer in enumerate(self.architecture.layers):
             inputs = [outputs[name] for name in layer.inputs]
-            key = (
-                None if dropout_key is None else jax.random.fold_in(dropout_key, index)
-            )
-            outputs[layer.name] = self._run(layer, inputs, key)
-        return outputs[self.architecture.layers[-1].name][:, 0, 0, :]
+            if isinstance(layer, Dropout) and dropout_keys is not None:
+                keys = jax.vmap(jax.random.fold_in, (0, None))(dropout_keys, index)
+                outputs[layer.name] = _dropout(inputs[0], layer.rate, keys)
+            else:
+                outputs[layer.name] = self._run(layer, inputs)
+        scores = outputs[self.architecture.layers[-1].name][:, 0, 0, :]
+        return scores.astype(jnp.float32)
 
-    def _run(self, layer: Layer, inputs: list[Array], key: Array | None) -> Array:
+    def _run(self, layer: Layer, inputs: list[Array]) -> Array:
         x = inputs[0]
         match layer:
             case Convolution(stride=stride, padding=padding):
                 held = self.layers[layer.name]
+                kernel, bias = (
+                    part[...].astype(self.operations.dtype)
+                    for part in (held.kernel, held.bias)
+                )
                 return self.operations.convolution(
-                    x, held.kernel[...], held.bias[...], stride=stride, padding=padding
+                    x, kernel, bias, stride=stride, padding=padding
                 )
             case MaxPool(window=window, stride=stride):
                 around = layer.padding(x.shape[1]), layer.padding(x.shape[2])
@@ -87,8 +103,8 @@ class Network(nnx.Module):
                 return jnp.concatenate(inputs, axis=-1)
             case Add():
                 return sum(inputs[1:], start=x)
-            case Dropout(rate=rate):
-                return x if key is None else _dropout(x, rate, key)
+            case Dropout():
+                return x
             case GlobalAverage():
                 return jnp.mean(x, axis=(1, 2), keepdims=True)
             case _:
@@ -96,60 +112,68 @@ class Network(nnx.Module):
 
 
 def _dropout(
-    x: Float[Array, "n h w c"], rate: float, key: Key[Array, ""]
+    x: Float[Array, "n h w c"], rate: float, keys: Key[Array, " n"]
 ) -> Float[Array, "n h w c"]:
-    keep = jax.random.bernoulli(key, 1 - rate, x.shape)
-    return jnp.where(keep, x / (1 - rate), 0)
+    """Drop and scale up; an image's mask is its key's, whatever batch it is in."""
+
+    def draw(key: Key[Array, ""]) -> Array:
+        return jax.random.bernoulli(key, jnp.float32(1 - rate), x.shape[1:])
+
+    return jnp.where(jax.vmap(draw)(keys), x / (1 - rate), 0)
 
 
-def initial_kernels(
+def _convolutions(architecture: Architecture) -> list[Convolution]:
+    return [x for x in architecture.layers if isinstance(x, Convolution)]
+
+
+def initial_weights(
     architecture: Architecture, key: Key[Array, ""]
-) -> dict[str, Float[Array, "k k c f"]]:
-    """The kernel of every convolution by name, each as its initialiser asks.
+) -> dict[str, dict[str, Float[np.ndarray, "..."]]]:
+    """Kernels as their initialisers ask, biases zero.
 
-    All are cut from one draw: a draw a layer would take XLA longer to compile than
-    the training step.
+    The key seeds a generator of NumPy's: a draw by JAX would be compiled for every
+    architecture.
     """
-    convolutions = [x for x in architecture.layers if isinstance(x, Convolution)]
-    channels = {x.name: architecture.shapes[x.inputs[0]][2] for x in convolutions}
-    sizes = [x.kernel**2 * channels[x.name] * x.filters for x in convolutions]
-    uniform = jax.random.uniform(key, (sum(sizes),), minval=-1.0, maxval=1.0)
-    kernels, start = {}, 0
-    for layer, size in zip(convolutions, sizes, strict=True):
-        shape = (layer.kernel, layer.kernel, channels[layer.name], layer.filters)
-        drawn = uniform[start : start + size].reshape(shape)
-        kernels[layer.name] = _scaled(drawn, layer.initializer, size // layer.filters)
-        start += size
-    return kernels
+    generator = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    shapes = weight_shapes(architecture)
+    return {
+        layer.name: {
+            "kernel": _drawn(
+                generator, shapes[layer.name]["kernel"], layer.initializer
+            ),
+            "bias": np.zeros(layer.filters, np.float32),
+        }
+        for layer in _convolutions(architecture)
+    }
 
 
-def _scaled(
-    uniform: Float[Array, "k k c f"], initializer: Initializer, fan_in: int
-) -> Float[Array, "k k c f"]:
-    """Values from U(-1, 1) as `dse.arch.graph.Initializer` defines their spread."""
+def weight_shapes(architecture: Architecture) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The shapes of `Weights`."""
+    return {
+        layer.name: {
+            "kernel": (
+                layer.kernel,
+                layer.kernel,
+                architecture.shapes[layer.inputs[0]][2],
+                layer.filters,
+            ),
+            "bias": (layer.filters,),
+        }
+        for layer in _convolutions(architecture)
+    }
+
+
+def _drawn(
+    generator: np.random.Generator, shape: tuple[int, ...], initializer: Initializer
+) -> Float[np.ndarray, "k k c f"]:
+    """Values with the spread that `dse.arch.graph.Initializer` defines."""
+    fan_in = math.prod(shape[:3])
     match initializer:
         case "he":
-            return math.sqrt(2 / fan_in) * _normal(uniform)
-        case "xavier":
-            return math.sqrt(3 / fan_in) * uniform
+            deviation = math.sqrt(2 / fan_in)
         case "gaussian":
-            return 0.01 * _normal(uniform)
-
-
-def _normal(uniform: Float[Array, "..."]) -> Float[Array, "..."]:
-    """N(0, 1) from U(-1, 1), by the inverse of its distribution function."""
-    inside = jnp.clip(uniform, -1 + 2**-23, 1 - 2**-23)
-    return math.sqrt(2) * jax.lax.erf_inv(inside)
-
-
-Parameters = nnx.State[Any, Any]
-"""The module's parameters, as a JAX pytree."""
-
-Weights = dict[str, dict[str, Any]]
-"""Arrays by layer name, then `kernel` or `bias`."""
-
-
-def weights_of(parameters: Parameters) -> Weights:
-    """The parameters as plain dictionaries of arrays."""
-    pure: Mapping[str, Any] = nnx.to_pure_dict(parameters)
-    return {name: dict(arrays) for name, arrays in pure["layers"].items()}
+            deviation = 0.01
+        case "xavier":
+            unit = generator.random(shape, np.float32)
+            return np.float32(math.sqrt(3 / fan_in)) * (2 * unit - 1)
+    return np.float32(deviation) * generator.standard_normal(shape, np.float32)

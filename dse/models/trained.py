@@ -1,17 +1,13 @@
 """A trained network, ready for images as they come."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Float, UInt8
 
 from dse.arch.graph import Architecture
 from dse.errors import DseError
-from dse.models.network import Network
+from dse.models.network import Network, Weights
 
 
 class TrainedModel:
@@ -26,15 +22,12 @@ class TrainedModel:
         self,
         architecture: Architecture,
         class_names: tuple[str, ...],
-        weights: Mapping[str, Mapping[str, Any]],
+        weights: Weights,
     ) -> None:
         self.class_names = class_names
         self._mean = jnp.asarray(weights["input"]["mean"])
         self._deviation = jnp.asarray(weights["input"]["deviation"])
-        self.network = nnx.eval_shape(lambda: Network(architecture, nnx.Rngs(0)))
-        for name, layer in self.network.layers.items():
-            layer.kernel.set_value(jnp.asarray(weights[name]["kernel"]))
-            layer.bias.set_value(jnp.asarray(weights[name]["bias"]))
+        self.network = Network(architecture, weights)
 
     def probabilities(
         self, pixels: UInt8[np.ndarray, "n h w c"]

@@ -1,4 +1,4 @@
-"""The fast form on CPUs, where XLA's own choices are slow.
+"""The fast forms, first of all on CPUs, where XLA's own choices are slow.
 
 1x1 convolutions are matrix products, a stem of few channels is a product with
 patches, and max pooling has a gradient of its own: XLA's select-and-scatter takes up
@@ -30,11 +30,29 @@ def convolution(
 ) -> Float[Array, "n oh ow f"]:
     """As `reference.convolution`, through matrix products where they are faster."""
     size, channels = kernel.shape[0], kernel.shape[2]
+    pointwise = size == 1 and stride == 1
+    form = (
+        product_convolution
+        if pointwise or channels <= PATCHED_CHANNELS
+        else reference.convolution
+    )
+    return form(x, kernel, bias, stride=stride, padding=padding)
+
+
+def product_convolution(
+    x: Float[Array, "n h w c"],
+    kernel: Float[Array, "k k c f"],
+    bias: Float[Array, " f"],
+    *,
+    stride: int,
+    padding: int,
+) -> Float[Array, "n oh ow f"]:
+    """As `reference.convolution`, always as patches times matrix."""
+    padded = _padded(x, padding)
+    size = kernel.shape[0]
     if size == 1 and stride == 1:
-        return _product(_padded(x, padding), kernel) + bias
-    if channels <= PATCHED_CHANNELS:
-        return _product(_patches(_padded(x, padding), size, stride), kernel) + bias
-    return reference.convolution(x, kernel, bias, stride=stride, padding=padding)
+        return _product(padded, kernel) + bias
+    return _product(_patches(padded, size, stride), kernel) + bias
 
 
 def _padded(x: Float[Array, "n h w c"], padding: int) -> Float[Array, "n ph pw c"]:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import jax.numpy as jnp
 from jax import Array
+from jax.typing import DTypeLike
 from jaxtyping import Float
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
@@ -36,7 +38,14 @@ class MaxPoolForm(Protocol):
 
 @dataclass(frozen=True)
 class Operations:
-    """One form of each operation."""
+    """One form of each operation.
+
+    Attributes:
+        convolution: the form of convolution.
+        max_pool: the form of max pooling.
+        dtype: what activations are computed in; parameters stay float32.
+    """
 
     convolution: ConvolutionForm
     max_pool: MaxPoolForm
+    dtype: DTypeLike = jnp.float32

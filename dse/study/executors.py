@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ from dse.data.dataset import Dataset
 from dse.errors import DseError
 from dse.train.cell import Cell
 from dse.train.device import use_one_thread, worker_environment
-from dse.train.events import Done, Event, Failed
+from dse.train.events import Done, EpochEnded, Event, Failed
 from dse.train.guard import train_guarded
 
 
@@ -47,22 +48,30 @@ class Executor(Protocol):
 
 
 class SerialExecutor:
-    """One run after the other in this process."""
+    """One job after the other in this process, the next one compiled meanwhile."""
 
     workers = 1
 
     def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        if not _has_accelerator():
+        if not has_accelerator():
             use_one_thread()
+        from dse.train.run import Trainer
+
+        self._trainer = Trainer(dataset)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Event]:
-        """See `Executor.run`."""
-        for job in jobs:
-            yield from train_guarded(job.cell, job.replicates, self._dataset)
+        """See `Executor.run`. Of jobs in a list, the next is known ahead."""
+        following = jobs[1:] if isinstance(jobs, list) else []
+        for job, upcoming in zip_longest(jobs, following):
+            events = train_guarded(self._trainer, job.cell, job.replicates)
+            for event in events:
+                yield event
+                if upcoming is not None and isinstance(event, EpochEnded):
+                    self._trainer.prepare(upcoming.cell, upcoming.replicates)
 
     def close(self) -> None:
-        """Nothing is under way between two events."""
+        """Nothing is under way between two events, but for a compilation."""
+        self._trainer.close()
 
 
 class ProcessExecutor:
@@ -181,7 +190,7 @@ def make_executor(
     if workers is not None and workers < 1:
         raise DseError(f"workers is {workers}; expected 1 or more")
     if kind is None:
-        kind = "serial" if _has_accelerator() else "process"
+        kind = "serial" if has_accelerator() else "process"
     if kind == "serial":
         if workers is not None and workers > 1:
             raise DseError(f"workers is {workers}; the serial executor has one")
@@ -198,7 +207,7 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _has_accelerator() -> bool:
+def has_accelerator() -> bool:
     """Whether JAX has a plugin for a GPU that is here; asking JAX would claim it."""
     from importlib.util import find_spec
 

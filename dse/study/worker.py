@@ -6,16 +6,17 @@ from multiprocessing.connection import Connection
 
 from dse.study.executors import Job, JobEnded
 from dse.train.guard import train_guarded
+from dse.train.run import Trainer
 
 
 def main(file_number: int) -> None:
     """Serve the driver at the other end until it is gone."""
     driver: Connection = Connection(file_number)
     try:
-        dataset = driver.recv()
+        trainer = Trainer(driver.recv())
         while True:
             job: Job = driver.recv()
-            for event in train_guarded(job.cell, job.replicates, dataset):
+            for event in train_guarded(trainer, job.cell, job.replicates):
                 driver.send(event)
             driver.send(JobEnded())
     except (EOFError, ConnectionError):

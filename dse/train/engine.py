@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx
 from jax import Array
 from jaxtyping import Float, Int, Key, UInt8
 
 from dse.arch.graph import Architecture
 from dse.data.augment import augment, normalise
-from dse.models.network import Network, Parameters
+from dse.models.network import Network, Weights, initial_weights
+from dse.ops.interface import Operations
 from dse.train.recipe import Recipe
 
 
@@ -37,6 +37,20 @@ class Normaliser(NamedTuple):
     deviation: Float[Array, " c"]
 
 
+class Replicate(NamedTuple):
+    """What one replicate trains with.
+
+    Attributes:
+        keys: its randomness.
+        normaliser: of the pixels, from its train images.
+        train: positions of its train images.
+    """
+
+    keys: Keys
+    normaliser: Normaliser
+    train: Int[Array, " t"]
+
+
 class Totals(NamedTuple):
     """Sums over images, on the device until an epoch ends."""
 
@@ -44,10 +58,17 @@ class Totals(NamedTuple):
     correct: Float[Array, ""]
 
 
+class Sums(NamedTuple):
+    """Sums over some images of a batch: loss, correct answers, gradients."""
+
+    totals: Totals
+    gradients: Weights
+
+
 class TrainState(NamedTuple):
     """What a training step changes."""
 
-    parameters: Parameters
+    parameters: Weights
     optimiser: optax.OptState
     totals: Totals
     step: Int[Array, ""]
@@ -81,14 +102,33 @@ def learning_rate(recipe: Recipe, steps: int) -> optax.Schedule:
 
 
 def optimiser(recipe: Recipe, steps: int) -> optax.GradientTransformation:
-    """Clip, add the decay, then descend with momentum (as Caffe does the last two)."""
-    return optax.chain(
-        optax.clip_by_global_norm(recipe.clip_norm)
-        if recipe.clip_norm is not None
-        else optax.identity(),
-        optax.add_decayed_weights(recipe.weight_decay),
-        optax.sgd(learning_rate(recipe, steps), momentum=recipe.momentum),
+    """Clip, add the decay, then descend with momentum (as Caffe does the last two).
+
+    It works on all parameters as one vector: an update for each would make a quarter
+    of what there is to compile.
+    """
+    return optax.flatten(
+        optax.chain(
+            optax.clip_by_global_norm(recipe.clip_norm)
+            if recipe.clip_norm is not None
+            else optax.identity(),
+            optax.add_decayed_weights(recipe.weight_decay),
+            optax.sgd(learning_rate(recipe, steps), momentum=recipe.momentum),
+        )
     )
+
+
+def epoch_order(
+    key: Key[Array, ""],
+    epoch: Int[Array, ""],
+    train: Int[Array, " t"],
+    *,
+    steps: int,
+    batch_size: int,
+) -> Int[Array, "steps batch"]:
+    """Which images each step of an epoch sees, whole batches only."""
+    order = jax.random.permutation(jax.random.fold_in(key, epoch), train)
+    return order[: steps * batch_size].reshape(steps, batch_size)
 
 
 @dataclass(frozen=True)
@@ -100,12 +140,14 @@ class Engine:
         recipe: the recipe.
         steps_per_epoch: training steps in an epoch.
         batch_size: images in a step: the recipe's, or fewer when train is smaller.
+        operations: the numerics.
     """
 
     architecture: Architecture
     recipe: Recipe
     steps_per_epoch: int
     batch_size: int
+    operations: Operations
 
     @property
     def steps(self) -> int:
@@ -113,72 +155,113 @@ class Engine:
         return self.steps_per_epoch * self.recipe.epochs
 
     def initialise(self, key: Key[Array, ""]) -> TrainState:
-        """Fresh parameters and optimiser state."""
-        network = Network(self.architecture, nnx.Rngs(params=key))
-        parameters = nnx.state(network, nnx.Param)
-        moments = optimiser(self.recipe, self.steps).init(parameters)
-        return TrainState(parameters, moments, no_totals(), jnp.zeros((), jnp.int32))
-
-    def epoch_order(
-        self, key: Key[Array, ""], epoch: Int[Array, ""], images: int
-    ) -> Int[Array, "steps batch"]:
-        """Which of `images` train images each step of an epoch sees."""
-        order = jax.random.permutation(jax.random.fold_in(key, epoch), images)
-        seen = order[: self.steps_per_epoch * self.batch_size]
-        return seen.reshape(self.steps_per_epoch, self.batch_size)
+        """Fresh parameters; momentum and counters at zero."""
+        weights = initial_weights(self.architecture, key)
+        moments = jax.tree.map(
+            lambda leaf: np.zeros(leaf.shape, leaf.dtype),
+            jax.eval_shape(optimiser(self.recipe, self.steps).init, weights),
+        )
+        return TrainState(
+            jax.tree.map(jnp.asarray, weights),
+            jax.tree.map(jnp.asarray, moments),
+            no_totals(),
+            jnp.zeros((), jnp.int32),
+        )
 
     def train_step(
         self,
         state: TrainState,
-        train: Batches,
+        images: Batches,
         order: Int[Array, "steps batch"],
-        normaliser: Normaliser,
-        augmentation_key: Key[Array, ""],
-        dropout_key: Key[Array, ""],
+        replicate: Replicate,
     ) -> TrainState:
-        """One step of SGD on the batch that `order` names for it."""
+        """One step of SGD on the images that `order` names for it."""
+        places = jnp.arange(self.batch_size)
         chosen = order[state.step % self.steps_per_epoch]
-        labels = train.labels[chosen]
+        sums = self.sums(
+            state.parameters, state.step, images, chosen, places, replicate
+        )
+        return self.descend(state, sums)
+
+    def add_part(
+        self,
+        sums: Sums,
+        parameters: Weights,
+        step: Int[Array, ""],
+        images: Batches,
+        order: Int[Array, "steps batch"],
+        part: Int[Array, ""],
+        replicate: Replicate,
+        *,
+        size: int,
+    ) -> Sums:
+        """`sums` and those of part number `part` of a step's batch, `size` images.
+
+        Part 0 begins anew, whatever `sums` holds.
+        """
+        places = part * size + jnp.arange(size)
+        chosen = order[step % self.steps_per_epoch, places]
+        more = self.sums(parameters, step, images, chosen, places, replicate)
+        added: Sums = jax.tree.map(
+            lambda a, b: jnp.where(part == 0, 0, a) + b, sums, more
+        )
+        return added
+
+    def sums(
+        self,
+        parameters: Weights,
+        step: Int[Array, ""],
+        images: Batches,
+        chosen: Int[Array, " n"],
+        places: Int[Array, " n"],
+        replicate: Replicate,
+    ) -> Sums:
+        """Loss, correct answers and gradients, summed over the images `chosen`.
+
+        An image is augmented, and dropout is drawn, by the step and by its place in
+        the batch, whatever else is in the batch.
+        """
+        labels = images.labels[chosen]
         pixels = augment(
-            train.pixels[chosen],
-            jax.random.fold_in(augmentation_key, state.step),
+            images.pixels[chosen],
+            _image_keys(replicate.keys.augmentation, step, places),
             self.recipe.crop_padding or 0,
             bool(self.recipe.mirror),
         )
-        images = normalise(pixels, *normaliser)
-        key = jax.random.fold_in(dropout_key, state.step)
+        normal = normalise(pixels, *replicate.normaliser)
+        dropout_keys = _image_keys(replicate.keys.dropout, step, places)
 
-        def loss(parameters: Parameters) -> tuple[Array, Array]:
-            scores = self._scores(parameters, images, key)
+        def loss(parameters: Weights) -> tuple[Array, Array]:
+            scores = self._scores(parameters, normal, dropout_keys)
             losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
-            return losses.mean(), _correct(scores, labels)
+            return losses.sum(), _correct(scores, labels).sum()
 
-        (mean_loss, correct), gradients = jax.value_and_grad(loss, has_aux=True)(
-            state.parameters
-        )
+        values, gradients = jax.value_and_grad(loss, has_aux=True)(parameters)
+        return Sums(Totals(*values), gradients)
+
+    def descend(self, state: TrainState, sums: Sums) -> TrainState:
+        """Move the parameters by the mean gradient of a batch."""
+        mean = jax.tree.map(lambda total: total / self.batch_size, sums.gradients)
         updates, moments = optimiser(self.recipe, self.steps).update(
-            gradients, state.optimiser, state.parameters
-        )
-        totals = Totals(
-            state.totals.loss + self.batch_size * mean_loss,
-            state.totals.correct + correct.sum(),
+            mean, state.optimiser, state.parameters
         )
         parameters = optax.apply_updates(state.parameters, updates)
+        totals = jax.tree.map(jnp.add, state.totals, sums.totals)
         return TrainState(parameters, moments, totals, state.step + 1)
 
     def evaluate(
         self,
-        parameters: Parameters,
+        parameters: Weights,
         totals: Totals,
-        part: Batches,
+        images: Batches,
         chosen: Int[Array, " batch"],
         normaliser: Normaliser,
     ) -> Totals:
         """`totals` and those of the images `chosen`, where -1 stands for none."""
         counted = chosen >= 0
-        labels = part.labels[chosen]
-        images = normalise(part.pixels[chosen], *normaliser)
-        scores = self._scores(parameters, images, None)
+        labels = images.labels[chosen]
+        normal = normalise(images.pixels[chosen], *normaliser)
+        scores = self._scores(parameters, normal, None)
         losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
         return Totals(
             totals.loss + jnp.sum(losses, where=counted),
@@ -186,12 +269,20 @@ class Engine:
         )
 
     def _scores(
-        self, parameters: Parameters, images: Array, dropout_key: Array | None
+        self, parameters: Weights, images: Array, dropout_keys: Array | None
     ) -> Float[Array, "n classes"]:
-        network = nnx.eval_shape(lambda: Network(self.architecture, nnx.Rngs(0)))
-        nnx.update(network, parameters)
-        scores: Array = network(images, dropout_key)
+        network = Network(self.architecture, parameters, self.operations)
+        scores: Array = network(images, dropout_keys)
         return scores
+
+
+def _image_keys(
+    key: Key[Array, ""], step: Int[Array, ""], places: Int[Array, " n"]
+) -> Key[Array, " n"]:
+    """A key for each image of a step."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(
+        jax.random.fold_in(key, step), places
+    )
 
 
 def _correct(

@@ -31,7 +31,8 @@ class EpochEnded(Event):
         epoch: counted from 1.
         metrics: of train (as trained on: augmented, dropout on) and validation.
         images: images trained on.
-        seconds: in training steps alone.
+        seconds: in training steps alone; of replicates that train together each has
+            an equal share.
     """
 
     epoch: int
@@ -52,7 +53,8 @@ class Done(Event):
     Attributes:
         metrics: the last epoch's, and the test part's.
         train_seconds: in training steps and evaluation, compilation apart.
-        compile_seconds: compilation, counted with the cell's first replicate.
+        compile_seconds: compilation, counted with the replicates that wait for it,
+            also where it went on while another cell trained.
         step_seconds: in training steps alone.
         weights: NumPy arrays by layer name, then `kernel` or `bias`; under `input`
             the `mean` and `deviation` that normalise pixels.

@@ -3,24 +3,25 @@
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from dse.data.dataset import Dataset
 from dse.train.cell import Cell
 from dse.train.events import Done, Event, Failed
 
+if TYPE_CHECKING:
+    from dse.train.run import Trainer
+
 
 def train_guarded(
-    cell: Cell, replicates: Sequence[int], dataset: Dataset
+    trainer: "Trainer", cell: Cell, replicates: Sequence[int]
 ) -> Iterator[Event]:
-    """As `dse.train.run.train`; an error fails the replicates that had not ended.
+    """As `Trainer.train`; an error fails the replicates that had not ended.
 
     The traceback goes to standard error, which a worker keeps in its log.
     """
-    from dse.train.run import train
-
     pending = list(replicates)
     try:
-        for event in train(cell, replicates, dataset):
+        for event in trainer.train(cell, replicates):
             if isinstance(event, Done | Failed):
                 pending.remove(event.replicate)
             yield event

@@ -20,7 +20,7 @@ from dse.arch.paper import (
     TABLE_3,
 )
 from dse.arch.squeezenet import Metaparameters, squeezenet
-from dse.models.network import Network
+from dse.models.network import Network, weight_shapes
 from dse.ops import REFERENCE
 
 
@@ -117,9 +117,19 @@ def random_points(count):
         )
 
 
+def abstract_weights(architecture):
+    """Shapes in place of arrays, so that nothing is allocated."""
+    return {
+        name: {part: jax.ShapeDtypeStruct(s, "float32") for part, s in shapes.items()}
+        for name, shapes in weight_shapes(architecture).items()
+    }
+
+
 def parameter_count(architecture):
-    """Parameters that the module would hold, found without allocating one."""
-    network = nnx.eval_shape(lambda: Network(architecture, nnx.Rngs(params=0)))
+    """Parameters that the module would hold."""
+    network = nnx.eval_shape(
+        lambda weights: Network(architecture, weights), abstract_weights(architecture)
+    )
     shapes = jax.tree.leaves(nnx.state(network, nnx.Param))
     return sum(math.prod(leaf.shape) for leaf in shapes)
 
@@ -158,11 +168,12 @@ def counted_macs(architecture):
     """MACs read off the traced program: dot products and convolutions."""
     images = jnp.zeros((1, *architecture.input_shape))
 
-    def forward(images):
-        return Network(architecture, nnx.Rngs(0), REFERENCE)(images)
+    def forward(images, weights):
+        return Network(architecture, weights, REFERENCE)(images)
 
     total = 0
-    for equation in jax.make_jaxpr(forward)(images).jaxpr.eqns:
+    traced = jax.make_jaxpr(forward)(images, abstract_weights(architecture))
+    for equation in traced.jaxpr.eqns:
         if equation.primitive.name == "conv_general_dilated":
             kernel = equation.invars[1].aval.shape
             output = equation.outvars[0].aval.shape

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,10 +7,14 @@ import optax
 import pytest
 
 from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.models.network import initial_weights
+from dse.ops import FAST_ON_CPU, REFERENCE
 from dse.train.engine import (
     Batches,
     Engine,
     Normaliser,
+    Replicate,
+    epoch_order,
     evaluation_batches,
     learning_rate,
     no_totals,
@@ -63,56 +69,117 @@ def test_streams_shared_between_cells_and_streams_of_their_own():
 def engine():
     architecture = squeezenet(Metaparameters(4, 4), (28, 28, 1), 4)
     recipe = Recipe(2, 0.05, batch_size=8, crop_padding=2, mirror=True)
-    return Engine(architecture, recipe, steps_per_epoch=3, batch_size=8)
+    return Engine(architecture, recipe, 3, 8, FAST_ON_CPU)
 
 
-def test_an_epoch_visits_different_images_in_an_order_of_its_own(engine):
-    key = jax.random.key(0)
-    first, second = (
-        np.asarray(engine.epoch_order(key, jnp.int32(e), 26)) for e in (1, 2)
+@pytest.fixture(scope="module")
+def images(tiny):
+    return Batches(jnp.asarray(tiny.train.pixels), jnp.asarray(tiny.train.labels))
+
+
+NORMALISER = Normaliser(jnp.array([50.0]), jnp.array([60.0]))
+
+
+def replicate(number=1):
+    keys = replicate_keys(0, number, "a" * 16)
+    return Replicate(keys, NORMALISER, jnp.arange(20, 46))
+
+
+def order_of(epoch):
+    one = replicate()
+    return epoch_order(
+        one.keys.order, jnp.int32(epoch), one.train, steps=3, batch_size=8
     )
+
+
+def leaves_close(one, other, **tolerance):
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, **tolerance)
+
+
+def test_an_epoch_visits_different_images_in_an_order_of_its_own():
+    first, second = (np.asarray(order_of(epoch)) for epoch in (1, 2))
     assert first.shape == (3, 8)
     assert len(np.unique(first)) == 24
-    assert first.max() < 26
+    assert first.min() >= 20
+    assert first.max() < 46
     assert not np.array_equal(first, second)
 
 
-def test_a_step_follows_the_gradient_and_counts(engine, tiny):
-    batches = Batches(jnp.asarray(tiny.train.pixels), jnp.asarray(tiny.train.labels))
-    normaliser = Normaliser(jnp.array([50.0]), jnp.array([60.0]))
-    key = jax.random.key(1)
-    order = engine.epoch_order(key, jnp.int32(1), 400)
-    state = engine.initialise(key)
+def test_a_step_follows_the_gradient_and_counts(engine, images):
+    state = engine.initialise(jax.random.key(1))
     step = jax.jit(engine.train_step)
-    one = step(state, batches, order, normaliser, key, key)
-    same = step(state, batches, order, normaliser, key, key)
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(same), strict=True):
-        np.testing.assert_array_equal(a, b)
+    one = step(state, images, order_of(1), replicate())
+    same = step(state, images, order_of(1), replicate())
+    leaves_close(one, same, rtol=0)
     assert int(one.step) == 1
     assert 0 <= float(one.totals.correct) <= 8
     # The first rate of the warm-up is 0; the second step moves the weights.
-    two = step(one, batches, order, normaliser, key, key)
-    moved = [
-        not np.array_equal(a, b)
-        for a, b in zip(
-            jax.tree.leaves(one.parameters),
-            jax.tree.leaves(two.parameters),
-            strict=True,
+    leaves_close(state.parameters, one.parameters, rtol=0)
+    two = step(one, images, order_of(1), replicate())
+    moved = jax.tree.map(
+        lambda a, b: not np.array_equal(a, b), one.parameters, two.parameters
+    )
+    assert any(jax.tree.leaves(moved))
+
+
+def test_a_batch_in_parts_has_the_sums_of_the_whole(engine, images):
+    """Augmentation and dropout too are those of the image's place in the batch."""
+    state = engine.initialise(jax.random.key(1))._replace(step=jnp.int32(2))
+    order, one = order_of(1), replicate()
+    whole = engine.sums(
+        state.parameters, state.step, images, order[2], jnp.arange(8), one
+    )
+    # What is there before the first part is overwritten.
+    sums = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), whole)
+    for part in range(4):
+        sums = engine.add_part(
+            sums,
+            state.parameters,
+            state.step,
+            images,
+            order,
+            jnp.int32(part),
+            one,
+            size=2,
         )
-    ]
-    assert any(moved)
+    leaves_close(sums, whole, rtol=1e-4, atol=1e-5)
+    assert float(whole.totals.loss) > 0
 
 
-def test_evaluation_ignores_what_fills_a_batch_up(engine, tiny):
-    batches = Batches(jnp.asarray(tiny.test.pixels), jnp.asarray(tiny.test.labels))
-    normaliser = Normaliser(jnp.array([50.0]), jnp.array([60.0]))
+def test_the_gradient_of_both_forms_against_float64(images):
+    """To 2e-5 of each parameter's largest gradient; the limit is float32's own."""
+    architecture = squeezenet(Metaparameters(8, 8, bypass="complex"), (28, 28, 1), 4)
+    weights = initial_weights(architecture, jax.random.key(3))
+    recipe = Recipe(2, 0.05, batch_size=8, crop_padding=2, mirror=True)
+
+    def gradients(operations, weights):
+        engine = Engine(architecture, recipe, 3, 8, operations)
+        return engine.sums(
+            weights, jnp.int32(0), images, order_of(1)[0], jnp.arange(8), replicate()
+        ).gradients
+
+    double = replace(REFERENCE, dtype=jnp.float64)
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), weights)
+        exact = jax.tree.map(np.asarray, gradients(double, wide))
+    assert exact["conv1"]["kernel"].dtype == np.float64
+    for operations in (REFERENCE, FAST_ON_CPU):
+        got = gradients(operations, weights)
+        for name, layer in exact.items():
+            for part, values in layer.items():
+                limit = 2e-5 * np.abs(values).max()
+                np.testing.assert_allclose(got[name][part], values, atol=limit, rtol=0)
+
+
+def test_evaluation_ignores_what_fills_a_batch_up(engine, images):
     parameters = engine.initialise(jax.random.key(0)).parameters
 
     def score(rows):
         totals = no_totals()
         for chosen in rows:
             totals = engine.evaluate(
-                parameters, totals, batches, jnp.asarray(chosen), normaliser
+                parameters, totals, images, jnp.asarray(chosen), NORMALISER
             )
         return float(totals.loss), float(totals.correct)
 

@@ -6,7 +6,7 @@ from dse.errors import DseError
 from dse.train.cell import Cell
 from dse.train.events import Done, EpochEnded, Failed, Started
 from dse.train.recipe import Recipe
-from dse.train.run import train
+from dse.train.run import Trainer
 
 
 def cell(dataset, recipe, **metaparameters):
@@ -26,7 +26,7 @@ LEARNING = Recipe(4, 0.05, batch_size=16, warmup_share=0.3)
 
 @pytest.fixture(scope="module")
 def events(tiny):
-    return list(train(cell(tiny, LEARNING), (0, 1), tiny))
+    return list(Trainer(tiny).train(cell(tiny, LEARNING), (0, 1)))
 
 
 def test_a_run_tells_its_story_in_order(events):
@@ -52,7 +52,7 @@ def test_test_images_are_scored_once_and_at_the_end(events):
 
 
 def test_a_replicate_alone_has_the_same_bits(events, tiny):
-    [_, *_, alone] = train(cell(tiny, LEARNING), (1,), tiny)
+    [_, *_, alone] = Trainer(tiny).train(cell(tiny, LEARNING), (1,))
     together = events[-1]
     assert alone.metrics == together.metrics
     for name, arrays in together.weights.items():
@@ -69,7 +69,7 @@ def test_weights_carry_the_normalisation_of_the_train_part(events, tiny):
 
 def test_a_loss_that_is_not_finite_ends_the_run(tiny):
     wild = Recipe(3, 1e30, batch_size=16, warmup_share=0.0, clip_norm=None)
-    events = list(train(cell(tiny, wild), (0,), tiny))
+    events = list(Trainer(tiny).train(cell(tiny, wild), (0,)))
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Failed)
     assert events[-1].reason == "diverged"
@@ -79,7 +79,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(tiny):
 
 def test_training_at_chance_is_untrained(tiny):
     still = Recipe(1, 1e-9, batch_size=16)
-    failed = list(train(cell(tiny, still), (0,), tiny))[-1]
+    failed = list(Trainer(tiny).train(cell(tiny, still), (0,)))[-1]
     assert isinstance(failed, Failed)
     assert failed.reason == "untrained"
     assert "no better than chance, 0.2500" in failed.detail

@@ -1,0 +1,133 @@
+"""The form for GPUs: the replicates of a cell together, an epoch a dispatch.
+
+Small networks leave a GPU idle between launches; several replicates in one program
+fill it, and no epoch waits for the host.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Int
+
+from dse.models.network import Weights
+from dse.train.engine import (
+    Batches,
+    Engine,
+    Replicate,
+    Totals,
+    TrainState,
+    epoch_order,
+    no_totals,
+)
+from dse.train.program import EvaluationRows
+
+
+@dataclass(frozen=True)
+class _Functions:
+    """Compiled for a stack: every argument but images and epoch has its axis first."""
+
+    train_epoch: Callable[..., TrainState]
+    evaluate: Callable[..., Totals]
+
+
+def compile_stacked(
+    engine: Engine,
+    images: Batches,
+    example: Sequence[Replicate],
+    evaluation_batch: int,
+) -> Callable[[Sequence[Replicate]], "StackedTraining"]:
+    """What starts the training of replicates shaped like those of `example`."""
+
+    def train_epoch(
+        state: TrainState, images: Batches, replicate: Replicate, epoch: Int[Array, ""]
+    ) -> TrainState:
+        order = epoch_order(
+            replicate.keys.order,
+            epoch,
+            replicate.train,
+            steps=engine.steps_per_epoch,
+            batch_size=engine.batch_size,
+        )
+
+        def step(state: TrainState, _: None) -> tuple[TrainState, None]:
+            return engine.train_step(state, images, order, replicate), None
+
+        fresh = state._replace(totals=no_totals())
+        trained, _ = jax.lax.scan(step, fresh, length=engine.steps_per_epoch)
+        return trained
+
+    stack = _stack(example)
+    state = _initial(engine, example)
+    training = jax.jit(jax.vmap(train_epoch, (0, None, 0, None)), donate_argnums=0)
+    compiled = training.lower(state, images, stack, jnp.int32(1)).compile()
+    chosen = jnp.zeros((len(example), evaluation_batch), jnp.int32)
+    evaluating = jax.jit(jax.vmap(engine.evaluate, (0, 0, None, 0, 0)))
+    evaluate = evaluating.lower(
+        state.parameters, state.totals, images, chosen, stack.normaliser
+    ).compile()
+    return partial(StackedTraining, engine, images, _Functions(compiled, evaluate))
+
+
+class StackedTraining:
+    """Replicates together; see `dse.train.program.Training`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        images: Batches,
+        functions: _Functions,
+        replicates: Sequence[Replicate],
+    ) -> None:
+        self._images, self._functions = images, functions
+        self._stack = _stack(replicates)
+        self._count = len(replicates)
+        self._state = _initial(engine, replicates)
+
+    def train_epoch(self, epoch: int) -> list[Totals]:
+        """See `Training`."""
+        self._state = self._functions.train_epoch(
+            self._state, self._images, self._stack, jnp.int32(epoch)
+        )
+        return self._apart(self._state.totals)
+
+    def score(self, rows: Sequence[EvaluationRows]) -> list[Totals]:
+        """See `Training`."""
+        totals = jax.tree.map(jnp.zeros_like, self._state.totals)
+        for chosen in np.stack(rows, axis=1):
+            totals = self._functions.evaluate(
+                self._state.parameters,
+                totals,
+                self._images,
+                jnp.asarray(chosen),
+                self._stack.normaliser,
+            )
+        return self._apart(totals)
+
+    def weights(self) -> list[Weights]:
+        """See `Training`."""
+        return self._apart(self._state.parameters)
+
+    def _apart(self, stacked: Any) -> list[Any]:
+        """Each replicate's share of what has their axis first, in host memory."""
+        held = jax.device_get(stacked)
+        return [
+            jax.tree.map(lambda leaf, index=index: leaf[index], held)
+            for index in range(self._count)
+        ]
+
+
+def _stack(replicates: Sequence[Replicate]) -> Replicate:
+    stacked: Replicate = jax.tree.map(lambda *leaves: jnp.stack(leaves), *replicates)
+    return stacked
+
+
+def _initial(engine: Engine, replicates: Sequence[Replicate]) -> TrainState:
+    states = [engine.initialise(r.keys.initialisation) for r in replicates]
+    stacked: TrainState = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    return stacked

@@ -1,0 +1,174 @@
+"""The form for CPUs: one replicate at a time, a dispatch for every part of a step.
+
+The loops are Python's, since XLA's CPU compiler runs convolutions within a loop of its
+own many times slower. A batch is worked on in parts whose activations stay in the
+processor's cache.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from dse.arch.cost import BYTES_FP32, cost
+from dse.arch.graph import Architecture
+from dse.models.network import Weights
+from dse.train.engine import (
+    Batches,
+    Engine,
+    Replicate,
+    Sums,
+    Totals,
+    TrainState,
+    epoch_order,
+    no_totals,
+)
+from dse.train.program import EvaluationRows
+
+PART_BYTES = 16 * 2**20
+"""Bytes of activations that a part of a batch may have."""
+
+_order = jax.jit(epoch_order, static_argnames=("steps", "batch_size"))
+
+
+@dataclass(frozen=True)
+class _Functions:
+    """Compiled. A batch of one part takes `train_step`, others the two after it."""
+
+    parts: int
+    train_step: Callable[..., TrainState] | None
+    add_part: Callable[..., Sums] | None
+    descend: Callable[..., TrainState] | None
+    evaluate: Callable[..., Totals]
+
+
+def part_size(architecture: Architecture, batch_size: int) -> int:
+    """Images of a batch that are worked on together: they divide it evenly.
+
+    A batch that has no such part within a quarter of what fits stays whole.
+    """
+    fits = max(1, PART_BYTES // (BYTES_FP32 * cost(architecture).activations))
+    for size in range(min(fits, batch_size), 0, -1):
+        if batch_size % size == 0 and (4 * size >= fits or size == batch_size):
+            return size
+    return batch_size
+
+
+def compile_stepped(
+    engine: Engine,
+    images: Batches,
+    example: Sequence[Replicate],
+    evaluation_batch: int,
+) -> Callable[[Sequence[Replicate]], "SteppedTraining"]:
+    """What starts the training of a replicate shaped like the one in `example`."""
+    [replicate] = example
+    state = engine.initialise(replicate.keys.initialisation)
+    order = _epoch(engine, replicate, 1)
+    size = part_size(engine.architecture, engine.batch_size)
+    parts = engine.batch_size // size
+    train_step = add_part = descend = None
+    if parts == 1:
+        step = jax.jit(engine.train_step, donate_argnums=0)
+        train_step = step.lower(state, images, order, replicate).compile()
+    else:
+        sums, part = _sums_to_overwrite(state), jnp.int32(0)
+        adding = jax.jit(partial(engine.add_part, size=size), donate_argnums=0)
+        add_part = adding.lower(
+            sums, state.parameters, state.step, images, order, part, replicate
+        ).compile()
+        descending = jax.jit(engine.descend, donate_argnums=0)
+        descend = descending.lower(state, sums).compile()
+    chosen = jnp.zeros(evaluation_batch, jnp.int32)
+    evaluate = (
+        jax.jit(engine.evaluate)
+        .lower(state.parameters, no_totals(), images, chosen, replicate.normaliser)
+        .compile()
+    )
+    functions = _Functions(parts, train_step, add_part, descend, evaluate)
+    return partial(SteppedTraining, engine, images, functions)
+
+
+class SteppedTraining:
+    """One replicate; see `dse.train.program.Training`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        images: Batches,
+        functions: _Functions,
+        replicates: Sequence[Replicate],
+    ) -> None:
+        [self._replicate] = replicates
+        self._engine, self._images, self._functions = engine, images, functions
+        self._state = engine.initialise(self._replicate.keys.initialisation)
+        self._parts = [jnp.int32(part) for part in range(functions.parts)]
+        if functions.parts > 1:
+            self._sums = _sums_to_overwrite(self._state)
+
+    def train_epoch(self, epoch: int) -> list[Totals]:
+        """See `Training`."""
+        order = _epoch(self._engine, self._replicate, epoch)
+        self._state = self._state._replace(totals=no_totals())
+        for _ in range(self._engine.steps_per_epoch):
+            self._step(order)
+        return [jax.device_get(self._state.totals)]
+
+    def _step(self, order: Array) -> None:
+        do, state = self._functions, self._state
+        if do.train_step is not None:
+            self._state = do.train_step(state, self._images, order, self._replicate)
+            return
+        assert do.add_part is not None
+        assert do.descend is not None
+        for part in self._parts:
+            self._sums = do.add_part(
+                self._sums,
+                state.parameters,
+                state.step,
+                self._images,
+                order,
+                part,
+                self._replicate,
+            )
+        self._state = do.descend(state, self._sums)
+
+    def score(self, rows: Sequence[EvaluationRows]) -> list[Totals]:
+        """See `Training`."""
+        [batches] = rows
+        totals = no_totals()
+        for chosen in batches:
+            totals = self._functions.evaluate(
+                self._state.parameters,
+                totals,
+                self._images,
+                jnp.asarray(chosen),
+                self._replicate.normaliser,
+            )
+        return [jax.device_get(totals)]
+
+    def weights(self) -> list[Weights]:
+        """See `Training`."""
+        return [jax.device_get(self._state.parameters)]
+
+
+def _epoch(engine: Engine, replicate: Replicate, epoch: int) -> Array:
+    order: Array = _order(
+        replicate.keys.order,
+        jnp.int32(epoch),
+        replicate.train,
+        steps=engine.steps_per_epoch,
+        batch_size=engine.batch_size,
+    )
+    return order
+
+
+def _sums_to_overwrite(state: TrainState) -> Sums:
+    sums: Sums = jax.tree.map(
+        lambda leaf: jnp.asarray(np.zeros(leaf.shape, leaf.dtype)),
+        Sums(no_totals(), state.parameters),
+    )
+    return sums

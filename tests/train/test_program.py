@@ -1,0 +1,86 @@
+"""Both forms of training, parts of batches, and stacks of replicates."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dse.arch.cost import cost
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.train import stepped
+from dse.train.cell import Cell
+from dse.train.engine import Batches, Normaliser, Replicate, replicate_keys
+from dse.train.program import compile_program, form_for, stack_size
+from dse.train.recipe import Recipe
+
+ARCHITECTURE = squeezenet(Metaparameters(4, 4, sr=0.5), (28, 28, 1), 4)
+
+
+@pytest.fixture(scope="module")
+def cell(tiny):
+    recipe = Recipe(2, 0.05, batch_size=8, crop_padding=2, mirror=True)
+    return Cell(ARCHITECTURE, recipe, "tiny", tiny.fingerprint, tiny.class_names)
+
+
+@pytest.fixture(scope="module")
+def images(tiny):
+    return Batches(jnp.asarray(tiny.train.pixels), jnp.asarray(tiny.train.labels))
+
+
+def replicate(number):
+    """Replicates differ in randomness, normalisation and images."""
+    return Replicate(
+        replicate_keys(0, number, ARCHITECTURE.id),
+        Normaliser(jnp.array([40.0 + number]), jnp.array([60.0])),
+        jnp.arange(20 * number, 20 * number + 32),
+    )
+
+
+def outcome(cell, images, numbers, form):
+    """Each replicate's totals of two epochs, scores, and weights."""
+    program = compile_program(cell, images, 32, 16, len(numbers), form=form)
+    training = program.begin([replicate(number) for number in numbers])
+    epochs = [training.train_epoch(epoch) for epoch in (1, 2)]
+    rows = [np.arange(32).reshape(2, 16) + number for number in numbers]
+    scores = training.score(rows)
+    per_replicate = zip(*epochs, scores, training.weights(), strict=True)
+    return dict(zip(numbers, per_replicate, strict=True))
+
+
+def assert_close(one, other):
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.slow
+def test_a_replicate_in_a_stack_equals_the_same_one_alone(cell, images):
+    together = outcome(cell, images, (0, 2), "stacked")
+    for number in (0, 2):
+        alone = outcome(cell, images, (number,), "stepped")[number]
+        assert_close(together[number], alone)
+    assert not np.allclose(together[0][0].loss, together[2][0].loss)
+
+
+@pytest.mark.slow
+def test_a_batch_in_parts_trains_as_the_whole(cell, images, monkeypatch):
+    whole = outcome(cell, images, (1,), "stepped")
+    activations = 4 * cost(ARCHITECTURE).activations
+    monkeypatch.setattr(stepped, "PART_BYTES", 2 * activations)
+    assert stepped.part_size(ARCHITECTURE, 8) == 2
+    assert_close(outcome(cell, images, (1,), "stepped"), whole)
+
+
+def test_parts_divide_the_batch_and_fit(monkeypatch):
+    activations = 4 * cost(ARCHITECTURE).activations
+    monkeypatch.setattr(stepped, "PART_BYTES", 10 * activations + 1)
+    # A batch without a divisor between a quarter of 10 and 10 stays whole.
+    expected = {8: 8, 10: 10, 100: 10, 64: 8, 12: 6, 22: 22, 97: 97, 1: 1}
+    assert {b: stepped.part_size(ARCHITECTURE, b) for b in expected} == expected
+    monkeypatch.setattr(stepped, "PART_BYTES", 1)
+    assert stepped.part_size(ARCHITECTURE, 64) == 1
+
+
+def test_replicates_share_a_program_except_on_cpus():
+    assert (form_for("cpu"), form_for("gpu")) == ("stepped", "stacked")
+    assert stack_size(5, "stacked") == 5
+    assert stack_size(5, "stepped") == stack_size(5) == 1
