@@ -1,0 +1,109 @@
+"""A process that trains one network in one way, whenever it is told to.
+
+It reads what to train as JSON from its first line of input, answers with the seconds
+that it took to get ready, then trains for as many seconds as each further line says.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    wanted = json.loads(sys.stdin.readline())
+    if wanted["engine"] == "peak":
+        from roofline import measure
+
+        _answer(**asdict(measure(wanted["bfloat16"])))
+        return
+    began = time.perf_counter()
+    epoch = _from_torch(wanted) if wanted["engine"] == "torch" else _from_dse(wanted)
+    epoch()
+    _answer(ready_seconds=time.perf_counter() - began)
+    for line in sys.stdin:
+        until = time.perf_counter() + float(line)
+        began, images = time.perf_counter(), 0
+        while time.perf_counter() < until:
+            images += epoch()
+        seconds = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        _answer(images=images, seconds=seconds, peak_bytes=peak)
+
+
+def _answer(**values: float) -> None:
+    print(json.dumps(values), flush=True)
+
+
+def _cell(wanted: dict[str, Any]) -> tuple[Any, Any]:
+    from dse.arch.squeezenet import Metaparameters, squeezenet
+    from dse.train.recipe import Recipe
+
+    point = Metaparameters.from_mapping(wanted["metaparameters"])
+    architecture = squeezenet(point, tuple(wanted["input_shape"]), 10)
+    return architecture, Recipe(**wanted["recipe"])
+
+
+def _from_torch(wanted: dict[str, Any]) -> Callable[[], int]:
+    import torch
+    from torch_network import TorchTraining
+
+    if wanted["threads"]:
+        torch.set_num_threads(wanted["threads"])
+    architecture, recipe = _cell(wanted)
+    training = TorchTraining(
+        architecture,
+        recipe,
+        compiled=wanted["compiled"],
+        bfloat16=wanted["bfloat16"],
+        device=wanted["device"],
+        images=wanted["images"],
+    )
+    return training.epoch
+
+
+def _from_dse(wanted: dict[str, Any]) -> Callable[[], int]:
+    import jax.numpy as jnp
+    import numpy as np
+
+    from dse.train.cell import Cell
+    from dse.train.engine import Batches, Normaliser, Replicate, replicate_keys
+    from dse.train.program import compile_program, stack_size
+
+    architecture, recipe = _cell(wanted)
+    generator = np.random.default_rng(0)
+    count, channels = wanted["images"], architecture.input_shape[2]
+    pixels = generator.integers(
+        0, 256, (count, *architecture.input_shape), dtype=np.uint8
+    )
+    labels = generator.integers(0, 10, count).astype(np.int32)
+    images = Batches(jnp.asarray(pixels), jnp.asarray(labels))
+    cell = Cell(architecture, recipe, "random", "random", tuple("abcdefghij"))
+    together = stack_size(wanted["replicates"])
+    program = compile_program(cell, images, count, recipe.batch_size, together)
+    normaliser = Normaliser(jnp.full(channels, 72.9), jnp.full(channels, 90.0))
+    members = [
+        Replicate(
+            replicate_keys(0, number, architecture.id), normaliser, jnp.arange(count)
+        )
+        for number in range(together)
+    ]
+    training = program.begin(members)
+    seen = program.engine.steps_per_epoch * program.engine.batch_size
+    number = 0
+
+    def epoch() -> int:
+        nonlocal number
+        number += 1
+        training.train_epoch(number)
+        return seen * together
+
+    return epoch
+
+
+if __name__ == "__main__":
+    main()

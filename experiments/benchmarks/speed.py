@@ -1,0 +1,405 @@
+"""How fast this engine trains the networks of Figure 3, beside PyTorch.
+
+    python experiments/benchmarks/speed.py                    # quick and full width
+    python experiments/benchmarks/speed.py --presets quick --seconds 0.5
+
+Both train the same architectures with the same recipe (without augmentation) on random
+images, in turn within every cell, so that a machine's moods meet all alike. On a CPU
+PyTorch runs as people run it, one process over all cores, and as this engine's sweeps
+do, a process a core; eager and compiled; with the C library's allocator as it is and
+with huge pages. What is far behind on the first cell of a preset sits the others out.
+On a GPU one process of each runs, this engine's also with five replicates together.
+
+It needs PyTorch (`pip install -c constraints.txt -e '.[benchmarks]'`), takes about 20
+minutes on two cores, and writes results/benchmarks/DEVICE-PRESET.json.
+"""
+
+import contextlib
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+from roofline import Peak
+
+from dse.arch.cost import cost
+from dse.arch.graph import Architecture
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.data.cache import cache_folder
+from dse.study.executors import available_cores, has_accelerator
+from dse.study.experiment import load_experiment
+from dse.study.presets import PRESETS
+from dse.train.device import ALLOCATOR, ONE_THREAD
+from dse.train.recipe import Recipe
+
+HERE = Path(__file__).parent
+INPUT_SHAPES = {"quick": (28, 28, 1), "full": (32, 32, 3)}
+FAR_BEHIND = 0.7
+"""A form of PyTorch under this share of its best on the first cell is dropped."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to train.
+
+    Attributes:
+        name: what the table calls it.
+        engine: `dse` or `torch`.
+        processes: how many train at once; their images are added up.
+        threads: of each process; 0 leaves it to the library.
+        compiled: whether PyTorch compiles.
+        bfloat16: whether it computes in that.
+        huge_pages: whether the C library's allocator is asked for huge pages.
+        replicates: trained together.
+    """
+
+    name: str
+    engine: str
+    processes: int = 1
+    threads: int = 0
+    compiled: bool = False
+    bfloat16: bool = False
+    huge_pages: bool = False
+    replicates: int = 1
+
+
+def contenders_on_cpu(cores: int) -> list[Contender]:
+    """This engine first; then PyTorch in every form that people use."""
+    one = Contender("", "torch")
+    many = Contender("", "torch", cores, threads=1)
+    listed = [Contender("dse", "dse", cores, threads=1, huge_pages=True)]
+    for form, label in ((one, "1 process"), (many, f"{cores} processes")):
+        listed += [
+            replace(form, name=f"eager, {label}"),
+            replace(form, name=f"compiled, {label}", compiled=True),
+            replace(form, name=f"eager, huge pages, {label}", huge_pages=True),
+            replace(form, name=f"eager, bfloat16, {label}", bfloat16=True),
+        ]
+    return listed
+
+
+def contenders_on_gpu() -> list[Contender]:
+    """One process each, as a GPU has it."""
+    return [
+        Contender("dse", "dse", bfloat16=True),
+        Contender("dse, 5 replicates", "dse", bfloat16=True, replicates=5),
+        *(
+            Contender(
+                f"{'compiled' if compiled else 'eager'}, "
+                f"{'bfloat16' if narrow else 'float32'}",
+                "torch",
+                compiled=compiled,
+                bfloat16=narrow,
+            )
+            for narrow in (True, False)
+            for compiled in (True, False)
+        ),
+    ]
+
+
+class Racer:
+    """A contender's processes, alive over all rounds of one cell."""
+
+    def __init__(self, wanted: Mapping[str, Any], contender: Contender) -> None:
+        environment = dict(os.environ)
+        environment.pop("GLIBC_TUNABLES", None)
+        if contender.huge_pages:
+            environment |= ALLOCATOR
+        if contender.engine != "torch" and contender.threads == 1:
+            environment |= ONE_THREAD
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, "contender.py"],
+                cwd=HERE,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                bufsize=1,
+            )
+            for _ in range(contender.processes)
+        ]
+        self._tell(json.dumps(wanted | asdict(contender)))
+        self.first = self._hear()
+
+    def round(self, seconds: float) -> float:
+        """Images a second over all processes."""
+        self._tell(str(seconds))
+        answers = self._hear()
+        self.peak_bytes = sum(answer["peak_bytes"] for answer in answers)
+        return sum(answer["images"] / answer["seconds"] for answer in answers)
+
+    def end(self) -> None:
+        """Stop the processes."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+    def _tell(self, line: str) -> None:
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.write(line + "\n")
+
+    def _hear(self) -> list[dict[str, float]]:
+        answers = []
+        for process in self._processes:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise SystemExit(f"a contender ended with status {process.wait()}")
+            answers.append(json.loads(line))
+        return answers
+
+
+@contextlib.contextmanager
+def racing(wanted: Mapping[str, Any], contender: Contender) -> Iterator[Racer]:
+    """A racer that is stopped in the end."""
+    racer = Racer(wanted, contender)
+    try:
+        yield racer
+    finally:
+        racer.end()
+
+
+def race(
+    contenders: Sequence[Contender],
+    wanted: Mapping[str, Any],
+    rounds: int,
+    seconds: float,
+) -> dict[str, dict[str, float]]:
+    """Each contender's median images a second, seconds to get ready, peak memory."""
+    with contextlib.ExitStack() as stack:
+        racers = {c.name: stack.enter_context(racing(wanted, c)) for c in contenders}
+        speeds: dict[str, list[float]] = {name: [] for name in racers}
+        for _ in range(rounds):
+            for name, racer in racers.items():
+                speeds[name].append(racer.round(seconds))
+        return {
+            name: {
+                "images_per_second": statistics.median(speeds[name]),
+                "slowest_round": min(speeds[name]),
+                "fastest_round": max(speeds[name]),
+                "ready_seconds": max(a["ready_seconds"] for a in racer.first),
+                "peak_bytes": racer.peak_bytes,
+            }
+            for name, racer in racers.items()
+        }
+
+
+def figure_3_cells(base_e: int) -> list[Metaparameters]:
+    """The points of Figures 3(a) and 3(b), the shared one once."""
+    points = [
+        point
+        for name in ("fig3a", "fig3b")
+        for point in load_experiment(name)[1].points(base_e)
+    ]
+    return list(dict.fromkeys(points))
+
+
+def measure_peak(contender: Contender, element: int) -> Peak:
+    """What all of a contender's processes reach together."""
+    with racing({}, replace(contender, engine="peak", bfloat16=element == 2)) as racer:
+        return Peak(
+            sum(answer["flops"] for answer in racer.first),
+            sum(answer["bytes"] for answer in racer.first),
+        )
+
+
+def run_preset(
+    preset: str, contenders: Sequence[Contender], rounds: int, seconds: float
+) -> dict[str, Any]:
+    """Race over all cells of a preset's width."""
+    recipe = replace(PRESETS[preset].recipe, crop_padding=0, mirror=False, epochs=1000)
+    ours = contenders[0]
+    peak = measure_peak(ours, 2 if ours.bfloat16 else 4)
+    cells, current = [], list(contenders)
+    for point in figure_3_cells(PRESETS[preset].base_e):
+        architecture = squeezenet(point, INPUT_SHAPES[preset], 10)
+        wanted = {
+            "metaparameters": asdict(point),
+            "input_shape": INPUT_SHAPES[preset],
+            "recipe": asdict(recipe),
+            "images": images_held(architecture, recipe),
+            "device": "cuda" if has_accelerator() else "cpu",
+        }
+        measured = race(current, wanted, rounds, seconds)
+        element = 2 if ours.bfloat16 else 4
+        limit = peak.images_per_second(architecture, element)
+        cells.append(
+            {
+                "cell": point.short(),
+                "contenders": measured,
+                "roofline_images_per_second": limit,
+            }
+        )
+        show_cell(point.short(), measured, limit)
+        if len(cells) == 1:
+            current = [c for c in current if not far_behind(c, measured, contenders)]
+    return {
+        "preset": preset,
+        "batch_size": recipe.batch_size,
+        "peak": asdict(peak),
+        "cells": cells,
+        "summary": summary(cells, contenders),
+    }
+
+
+def images_held(architecture: Architecture, recipe: Recipe) -> int:
+    """Enough images for an epoch of about a tenth of a second, one step at least."""
+    rate = 5e10 if not has_accelerator() else 5e13
+    steps = 0.1 * rate / (6 * cost(architecture).macs * recipe.batch_size)
+    return recipe.batch_size * max(1, min(500, round(steps)))
+
+
+def far_behind(
+    contender: Contender,
+    measured: Mapping[str, Mapping[str, float]],
+    contenders: Sequence[Contender],
+) -> bool:
+    """Whether a form of PyTorch is far from the best of its precision."""
+    if contender.engine == "dse":
+        return False
+    best = max(
+        measured[c.name]["images_per_second"]
+        for c in contenders
+        if c.engine == "torch" and c.bfloat16 == contender.bfloat16
+    )
+    return measured[contender.name]["images_per_second"] < FAR_BEHIND * best
+
+
+def rivals(contenders: Sequence[Contender]) -> dict[str, list[str]]:
+    """Groups of forms of PyTorch, the best of which is compared with, by name."""
+    torch = [c for c in contenders if c.engine == "torch"]
+    plain = [c.name for c in torch if not c.bfloat16 and not c.huge_pages]
+    same = [c.name for c in torch if not c.bfloat16]
+    narrow = [c.name for c in torch if c.bfloat16]
+    groups = {"float32": plain, "float32, any allocator": same, "bfloat16": narrow}
+    return groups if plain != same else {"float32": plain, "bfloat16": narrow}
+
+
+def summary(
+    cells: Sequence[Mapping[str, Any]], contenders: Sequence[Contender]
+) -> dict[str, Any]:
+    """Geometric means over the cells."""
+    mine = [c.name for c in contenders if c.engine == "dse"]
+    means: dict[str, Any] = {}
+    for name in mine:
+        for group, members in rivals(contenders).items():
+            ratios = [ratio(cell["contenders"], name, members) for cell in cells]
+            means[f"{name} over PyTorch's best {group}"] = geometric_mean(ratios)
+    shares = [
+        cell["contenders"]["dse"]["images_per_second"]
+        / cell["roofline_images_per_second"]
+        for cell in cells
+    ]
+    means["dse's share of the roofline"] = geometric_mean(shares)
+    return means
+
+
+def ratio(
+    measured: Mapping[str, Mapping[str, float]], name: str, members: Sequence[str]
+) -> float:
+    """`name`'s speed over the best of `members`."""
+    best = max(measured[m]["images_per_second"] for m in members if m in measured)
+    return measured[name]["images_per_second"] / best
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """Exp of the mean logarithm."""
+    return math.exp(statistics.fmean(math.log(value) for value in values))
+
+
+def show_cell(
+    label: str, measured: Mapping[str, Mapping[str, float]], limit: float
+) -> None:
+    """A line for each contender."""
+    table = Table(title=label, title_justify="left", min_width=78)
+    for heading in ("contender", "images/s", "of dse", "ready, s", "peak, MiB"):
+        justify = "left" if heading == "contender" else "right"
+        table.add_column(heading, justify=justify)
+    ours = measured["dse"]["images_per_second"]
+    for name, values in measured.items():
+        speed = values["images_per_second"]
+        table.add_row(
+            name,
+            f"{speed:,.0f}",
+            f"{speed / ours:.2f}",
+            f"{values['ready_seconds']:.1f}",
+            f"{values['peak_bytes'] / 2**20:,.0f}",
+        )
+    table.add_row("roofline", f"{limit:,.0f}", f"{limit / ours:.2f}", "", "")
+    Console().print(table)
+
+
+def machine() -> dict[str, str]:
+    """Device and versions."""
+    libraries = ("jax", "jaxlib", "flax", "optax", "torch", "numpy")
+    return {
+        "device": device_name(),
+        "cores": str(available_cores()),
+        "python": platform.python_version(),
+        **{name: version(name) for name in libraries},
+    }
+
+
+def device_name() -> str:
+    """The GPU's name, or the processor's."""
+    if has_accelerator():
+        import jax
+
+        return jax.devices()[0].device_kind
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Race this engine against PyTorch over the cells of Figure 3.
+
+    Attributes:
+        presets: Widths to race at.
+        rounds: Turns of every contender within a cell.
+        seconds: Seconds a turn.
+        output: Folder of the JSON files.
+    """
+
+    presets: tuple[str, ...] = ("quick", "full")
+    rounds: int = 3
+    seconds: float = 1.0
+    output: Path = HERE.parents[1] / "results" / "benchmarks"
+
+
+def main() -> None:
+    """Race, print, and write."""
+    wanted = tyro.cli(Benchmark, description=__doc__)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder("inductor")))
+    gpu = has_accelerator()
+    contenders = contenders_on_gpu() if gpu else contenders_on_cpu(available_cores())
+    wanted.output.mkdir(parents=True, exist_ok=True)
+    for preset in wanted.presets:
+        result = run_preset(preset, contenders, wanted.rounds, wanted.seconds)
+        for name, mean in result["summary"].items():
+            print(f"{preset}: {name}: {mean:.2f} (geometric mean)")
+        file = wanted.output / f"{'gpu' if gpu else 'cpu'}-{preset}.json"
+        partial = file.with_suffix(".partial")
+        partial.write_text(json.dumps({"machine": machine(), **result}, indent=1))
+        partial.replace(file)
+        print(f"wrote {file}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The same networks in PyTorch, as its users write and train them."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from dse.arch.graph import (
+    INPUT,
+    Add,
+    Architecture,
+    Concat,
+    Convolution,
+    Dropout,
+    GlobalAverage,
+    MaxPool,
+    Relu,
+)
+from dse.train.recipe import Recipe
+
+
+class TorchNetwork(nn.Module):
+    """An architecture's graph, interpreted."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.convolutions = nn.ModuleDict()
+        for layer in architecture.layers:
+            if isinstance(layer, Convolution):
+                channels = architecture.shapes[layer.inputs[0]][2]
+                convolution = nn.Conv2d(
+                    channels, layer.filters, layer.kernel, layer.stride, layer.padding
+                )
+                nn.init.kaiming_normal_(convolution.weight)
+                nn.init.zeros_(convolution.bias)
+                self.convolutions[_key(layer.name)] = convolution
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Class scores of NCHW images."""
+        outputs = {INPUT: images}
+        for layer in self.architecture.layers:
+            inputs = [outputs[name] for name in layer.inputs]
+            outputs[layer.name] = self._run(layer, inputs)
+        return outputs[self.architecture.layers[-1].name].flatten(1)
+
+    def _run(self, layer: object, inputs: list[torch.Tensor]) -> torch.Tensor:
+        x = inputs[0]
+        match layer:
+            case Convolution(name=name):
+                return self.convolutions[_key(name)](x)
+            case MaxPool(window=window, stride=stride):
+                (top, bottom), (left, right) = (
+                    layer.padding(extent) for extent in x.shape[2:]
+                )
+                if top or bottom or left or right:
+                    around = (left, right, top, bottom)
+                    x = F.pad(x, around, value=float("-inf"))
+                return F.max_pool2d(x, window, stride)
+            case Relu():
+                return F.relu(x)
+            case Concat():
+                return torch.cat(inputs, 1)
+            case Add():
+                return sum(inputs[1:], start=x)
+            case Dropout(rate=rate):
+                return F.dropout(x, rate, self.training)
+            case GlobalAverage():
+                return x.mean((2, 3), keepdim=True)
+            case _:
+                raise TypeError(f"no PyTorch form of {layer!r}")
+
+
+def _key(name: str) -> str:
+    return name.replace("/", "_")
+
+
+class TorchTraining:
+    """SGD as the recipe has it, on random images held in memory.
+
+    Args:
+        architecture: the network.
+        recipe: batch size, rates and clipping; its augmentation is left out.
+        compiled: whether through `torch.compile`.
+        bfloat16: whether under autocast.
+        device: `cpu` or `cuda`.
+        images: how many to hold.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        recipe: Recipe,
+        *,
+        compiled: bool,
+        bfloat16: bool,
+        device: str,
+        images: int,
+    ) -> None:
+        height, width, channels = architecture.input_shape
+        layout = torch.channels_last
+        network = TorchNetwork(architecture).to(device, memory_format=layout)
+        self._parameters = list(network.parameters())
+        self._forward = torch.compile(network) if compiled else network
+        self._optimiser = torch.optim.SGD(
+            self._parameters,
+            lr=recipe.peak_learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+        )
+        shape = (images, channels, height, width)
+        pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
+        self._pixels = pixels.to(device, memory_format=layout)
+        self._labels = torch.randint(0, 10, (images,)).to(device)
+        self._recipe, self._device, self._bfloat16 = recipe, device, bfloat16
+
+    def epoch(self) -> int:
+        """Train an epoch; the number of images seen."""
+        batch = self._recipe.batch_size
+        order = torch.randperm(len(self._labels), device=self._device)
+        steps = len(order) // batch
+        for step in range(steps):
+            self._step(order[step * batch : (step + 1) * batch])
+        if self._device == "cuda":
+            torch.cuda.synchronize()
+        return steps * batch
+
+    def _step(self, chosen: torch.Tensor) -> None:
+        images = (self._pixels[chosen].float() - 72.9) / 90.0
+        images = images.to(memory_format=torch.channels_last)
+        with torch.autocast(self._device, torch.bfloat16, enabled=self._bfloat16):
+            scores = self._forward(images)
+        loss = F.cross_entropy(scores.float(), self._labels[chosen])
+        self._optimiser.zero_grad()
+        loss.backward()
+        if self._recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self._parameters, self._recipe.clip_norm)
+        self._optimiser.step()
