@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dse.store.append import Point
     from dse.store.database import Store
     from dse.store.query import RunState
+    from dse.study.estimate import Estimate
     from dse.study.executors import Executor
     from dse.study.projection import SamplerName
 
@@ -84,6 +85,56 @@ def describe(
     point = Metaparameters.from_mapping(metaparameters)
     architecture = squeezenet(point, input_shape, classes)
     return as_json(architecture, cost(architecture))
+
+
+def plan(
+    experiment: str, options: Options | None = None, *, device: str = "here"
+) -> "Estimate":
+    """Work and time of an experiment, before anything of it is trained.
+
+    Args:
+        experiment: a shipped name, or the path of a file that defines EXPERIMENT.
+        options: how. The data set `imagenet` need not be there: it stands for the
+            paper's protocol, whatever the preset.
+        device: `here` for a calibration of seconds on this machine, or a file that
+            experiments/benchmarks/speed.py wrote on another.
+
+    Raises:
+        DseError: with one clear line, for whatever cannot be done as asked.
+    """
+    from pathlib import Path
+
+    from dse.study.estimate import (
+        IMAGENET,
+        IMAGENET_RECIPE,
+        IMAGENET_WIDTH,
+        ImageSet,
+        calibrate,
+        estimate,
+        speed_from_benchmark,
+    )
+    from dse.study.experiment import load_experiment
+
+    chosen = options or Options()
+    _, wanted = load_experiment(experiment)
+    preset = wanted.preset(chosen.preset)
+    if chosen.dataset == IMAGENET.name:
+        images, recipe = IMAGENET, IMAGENET_RECIPE
+        points, replicates = wanted.points(IMAGENET_WIDTH), 1
+    else:
+        dataset = _load(chosen.dataset or preset.dataset)
+        images, recipe = ImageSet.of(dataset), preset.recipe_for(dataset)
+        points, replicates = wanted.points(preset.base_e), preset.replicates
+    if chosen.seeds is not None:
+        replicates = chosen.seeds
+    if replicates < 1:
+        raise DseError(f"replicates (--seeds) is {replicates}; expected 1 or more")
+    speed = (
+        calibrate(points, recipe, images, chosen.executor, chosen.workers)
+        if device == "here"
+        else speed_from_benchmark(Path(device))
+    )
+    return estimate(points, recipe, replicates, images, speed)
 
 
 def sweep(experiment: str, options: Options | None = None) -> SweepOutcome:
@@ -182,7 +233,7 @@ def search(
             announce=lambda points: progress.labels.update(_labels(points)),
             keep_weights=chosen.weights,
         )
-        progress.conclude(executor.workers)
+        progress.conclude(executor.workers, executor.peak_bytes)
     if exhausted:
         progress.say("nothing new is left within the budget")
     return report_search(store, study, dataset)
@@ -318,7 +369,7 @@ class _Sweep:
                     progress,
                     keep_weights=self.options.weights,
                 )
-                progress.conclude(executor.workers)
+                progress.conclude(executor.workers, executor.peak_bytes)
 
     def _states(self) -> "dict[tuple[str, int], RunState]":
         from dse.store.query import run_states

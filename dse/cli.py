@@ -81,6 +81,40 @@ class Describe:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """Print an experiment's cells, runs, MACs and time before it is launched.
+
+    Example: dse plan fig3b --preset full --dataset path/to/cifar10
+
+    Attributes:
+        dataset: What to train on; imagenet needs no images and is the paper's protocol.
+        preset: quick or full.
+        seeds: Replicates of each cell.
+        workers: Worker processes.
+        executor: serial or process.
+        device: here, calibrated in seconds, or a file of experiments/benchmarks.
+    """
+
+    experiment: Positional[Experiment]
+    dataset: str | None = None
+    preset: str = "quick"
+    seeds: int | None = None
+    workers: int | None = None
+    executor: str | None = None
+    device: str = "here"
+
+    def __call__(self) -> None:
+        """Print the plan."""
+        from dse.api import plan
+        from dse.tables import print_estimate
+
+        options = Options(
+            self.dataset, self.preset, self.seeds, self.workers, self.executor
+        )
+        print_estimate(plan(self.experiment, options, device=self.device))
+
+
+@dataclass(frozen=True)
 class Sweep:
     """Train what is missing of an experiment; repeat the command to go on.
 
@@ -293,6 +327,7 @@ class Import:
 
 Command = (
     Annotated[Describe, subcommand("describe")]
+    | Annotated[Plan, subcommand("plan")]
     | Annotated[Sweep, subcommand("sweep")]
     | Annotated[Reproduce, subcommand("reproduce")]
     | Annotated[Search, subcommand("search")]

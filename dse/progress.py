@@ -49,7 +49,7 @@ class SweepProgress:
         self._ended = 0
         self._work_done = 0.0
         self._images = 0
-        self._step_seconds = 0.0
+        self._train_seconds = 0.0
         self._speed: dict[tuple[str, int], float] = {}
         self._began = time.monotonic()
         self._bars = Progress(
@@ -88,6 +88,7 @@ class SweepProgress:
             case EpochEnded():
                 self._add_epoch(key, event)
             case Done(metrics=metrics):
+                self._train_seconds += event.train_seconds
                 self._end(
                     event,
                     f"validation {metrics['validation']['accuracy']:.1%}, "
@@ -111,16 +112,17 @@ class SweepProgress:
             f"on {workers} worker{'s' if workers > 1 else ''}"
         )
 
-    def conclude(self, workers: int) -> None:
+    def conclude(self, workers: int, peak_bytes: int) -> None:
         """Say what was done, how fast, and where the time went."""
         if not self._ended:
             return
         seconds = time.monotonic() - self._began
-        outside = 1 - self._step_seconds / (seconds * workers)
+        outside = 1 - self._train_seconds / (seconds * workers)
         self.say(
             f"{self._ended} runs in {seconds:.0f} s: {self._images / seconds:,.0f} "
             f"images/s over {workers} worker{'s' if workers > 1 else ''}, "
-            f"{outside:.0%} of the time outside training steps"
+            f"{outside:.0%} of the time outside training and evaluation, "
+            f"{peak_bytes / 2**30:.1f} GiB of memory at most"
         )
 
     def say(self, line: str) -> None:
@@ -130,7 +132,6 @@ class SweepProgress:
     def _add_epoch(self, key: tuple[str, int], event: EpochEnded) -> None:
         self._work_done += self._work.get(event.cell_id, 1.0) / self._epochs
         self._images += event.images
-        self._step_seconds += event.seconds
         self._speed[key] = event.images_per_second
         accuracy = event.metrics["validation"]["accuracy"]
         self._bars.update(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dse.report import Report
+    from dse.study.estimate import Estimate
 
 
 def print_description(
@@ -49,6 +50,36 @@ def print_description(
     if rounding_moves_pct_3x3(metaparameters):
         resolved = resolved_pct_3x3(metaparameters)
         print(f"{100 * resolved:.2f} % of the expand filters are 3x3 after rounding")
+
+
+def print_estimate(estimate: "Estimate") -> None:
+    """A plan's cells with their work and time, and the sum."""
+    rows = [
+        [
+            cell.metaparameters.short(),
+            f"{cell.params:,}",
+            f"{cell.macs:,}",
+            f"{cell.training_macs:.3g}",
+            duration(cell.seconds),
+        ]
+        for cell in estimate.cells
+    ]
+    _print(["cell", "params", "MACs", "MACs of all runs", "time"], rows, left=1)
+    runs = len(estimate.cells) * estimate.replicates
+    work = sum(cell.training_macs for cell in estimate.cells)
+    print(
+        f"{estimate.dataset}: {len(estimate.cells)} cells, {runs} runs of "
+        f"{estimate.images:,} images each, {work:.3g} MACs\n"
+        f"about {duration(estimate.seconds)}, by {estimate.speed.source}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds in a unit that people read."""
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def print_frame(

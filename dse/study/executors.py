@@ -1,5 +1,6 @@
 """Executors: jobs in, events out. They know nothing of databases, nor of Optuna."""
 
+import contextlib
 import os
 import pickle
 import subprocess
@@ -17,6 +18,9 @@ from dse.train.cell import Cell
 from dse.train.device import use_one_thread, worker_environment
 from dse.train.events import Done, EpochEnded, Event, Failed
 from dse.train.guard import train_guarded
+
+WORKER_BYTES = 2**30
+"""What a worker is given of memory when their number is chosen; most take half."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,10 @@ class Executor(Protocol):
     """
 
     workers: int
+
+    @property
+    def peak_bytes(self) -> int:
+        """Most memory that the workers were seen to hold, all together."""
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Event]:
         """Run `jobs` to their end; every run ends in `Done` or `Failed`."""
@@ -69,6 +77,11 @@ class SerialExecutor:
                 if upcoming is not None and isinstance(event, EpochEnded):
                     self._trainer.prepare(upcoming.cell, upcoming.replicates)
 
+    @property
+    def peak_bytes(self) -> int:
+        """See `Executor`."""
+        return _peak_bytes(os.getpid())
+
     def close(self) -> None:
         """Nothing is under way between two events, but for a compilation."""
         self._trainer.close()
@@ -77,11 +90,13 @@ class SerialExecutor:
 class ProcessExecutor:
     """Worker processes on this machine, each with one thread of its own.
 
-    A worker that dies is replaced; its unfinished runs fail with reason `lost`.
+    A worker that dies is replaced; its unfinished runs fail with reason `lost`. Where
+    the workers take all cores, each keeps to one.
     """
 
     def __init__(self, dataset: Dataset, workers: int, log: Path | None = None) -> None:
         self.workers = workers
+        self._peaks: dict[int, int] = {}
         self._dataset = dataset
         self._log = log
         self._pool: list[_Worker] = []
@@ -100,11 +115,24 @@ class ProcessExecutor:
         while busy < self.workers and (job := next(waiting, None)) is not None:
             worker = next((w for w in self._pool if w.job is None), None)
             if worker is None:
-                worker = _Worker(self._dataset, self._log)
+                worker = _Worker(self._dataset, self._log, self._free_core())
                 self._pool.append(worker)
             worker.start(job)
             busy += 1
         return busy > 0
+
+    def _free_core(self) -> int | None:
+        """A core for the next worker to keep to."""
+        if not hasattr(os, "sched_getaffinity"):
+            return None
+        cores = os.sched_getaffinity(0)
+        taken = {worker.core for worker in self._pool}
+        return min(cores - taken, default=None) if len(cores) == self.workers else None
+
+    @property
+    def peak_bytes(self) -> int:
+        """See `Executor`."""
+        return sum(self._peaks.values())
 
     def _receive(self, worker: "_Worker") -> Iterator[Event]:
         try:
@@ -114,6 +142,7 @@ class ProcessExecutor:
             yield from worker.lost()
             return
         if isinstance(message, JobEnded):
+            self._peaks[worker.process.pid] = _peak_bytes(worker.process.pid)
             worker.job, worker.unfinished = None, set()
             return
         if isinstance(message, Done | Failed):
@@ -133,7 +162,8 @@ class ProcessExecutor:
 class _Worker:
     """A process that trains, and the connection to it."""
 
-    def __init__(self, dataset: Dataset, log: Path | None) -> None:
+    def __init__(self, dataset: Dataset, log: Path | None, core: int | None) -> None:
+        self.core = core
         self.connection, theirs = Pipe()
         self.job: Job | None = None
         self.unfinished: set[int] = set()
@@ -150,6 +180,9 @@ class _Worker:
             stdout=sink,
             stderr=sink,
         )
+        if core is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(self.process.pid, {core})
         theirs.close()
         if not isinstance(sink, int):
             sink.close()
@@ -196,8 +229,32 @@ def make_executor(
             raise DseError(f"workers is {workers}; the serial executor has one")
         return SerialExecutor(dataset)
     if kind == "process":
-        return ProcessExecutor(dataset, workers or available_cores(), log)
+        return ProcessExecutor(dataset, workers or default_workers(), log)
     raise DseError(f"no executor is called {kind!r}; expected serial or process")
+
+
+def default_workers() -> int:
+    """A worker for each core, as far as memory goes."""
+    return max(1, min(available_cores(), _available_bytes() // WORKER_BYTES))
+
+
+def _available_bytes() -> int:
+    """Memory that programs may still take; without bound where nobody tells."""
+    return _kibibytes(Path("/proc/meminfo"), "MemAvailable", sys.maxsize)
+
+
+def _peak_bytes(process: int) -> int:
+    """Most memory that a process was seen to hold; 0 where nobody tells."""
+    return _kibibytes(Path(f"/proc/{process}/status"), "VmHWM", 0)
+
+
+def _kibibytes(file: Path, name: str, otherwise: int) -> int:
+    """The bytes of a line `name: N kB` in one of Linux's files."""
+    with contextlib.suppress(OSError):
+        for line in file.read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return 1024 * int(line.split()[1])
+    return otherwise
 
 
 def available_cores() -> int:

@@ -239,6 +239,7 @@ def run_preset(
         cells.append(
             {
                 "cell": point.short(),
+                "metaparameters": asdict(point),
                 "contenders": measured,
                 "roofline_images_per_second": limit,
             }
@@ -248,6 +249,8 @@ def run_preset(
             current = [c for c in current if not far_behind(c, measured, contenders)]
     return {
         "preset": preset,
+        "input_shape": INPUT_SHAPES[preset],
+        "processes": ours.processes,
         "batch_size": recipe.batch_size,
         "peak": asdict(peak),
         "cells": cells,

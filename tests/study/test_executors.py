@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dse.arch.squeezenet import Metaparameters
+from dse.study import executors
 from dse.study.executors import Job, ProcessExecutor, SerialExecutor
 from dse.study.plan import make_point
 from dse.train.events import Done, EpochEnded, Failed, Started
@@ -95,3 +96,69 @@ def test_a_run_that_raises_fails_with_the_error(tiny, jobs, tmp_path):
     assert {e.reason for e in events if isinstance(e, Failed)} == {"error"}
     assert isinstance(events[0], Started | Failed)
     assert "Traceback" in log.read_text()
+
+
+class Recorder:
+    """In place of a trainer: two epochs a replicate, and a record of what was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def prepare(self, cell, replicates):
+        self.asked.append(("prepare", cell.id, replicates))
+
+    def train(self, cell, replicates):
+        self.asked.append(("train", cell.id, replicates))
+        for epoch in (1, 2):
+            yield EpochEnded(cell.id, replicates[0], epoch, {}, 10, 0.1)
+
+
+def test_the_next_job_is_prepared_while_one_trains(tiny, jobs):
+    executor = SerialExecutor(tiny)
+    executor.close()
+    executor._trainer = recorder = Recorder()
+    first, second = (job.cell.id for job in jobs)
+    list(executor.run(jobs))
+    assert recorder.asked == [
+        ("train", first, (0, 1)),
+        ("prepare", second, (0, 1)),
+        ("prepare", second, (0, 1)),
+        ("train", second, (0, 1)),
+    ]
+    # What comes next is unknown of jobs that are made one by one.
+    recorder.asked.clear()
+    list(executor.run(iter(jobs)))
+    assert [verb for verb, *_ in recorder.asked] == ["train", "train"]
+
+
+def test_workers_by_cores_and_memory(monkeypatch):
+    monkeypatch.setattr(executors, "available_cores", lambda: 4)
+    for gibibytes, expected in ((100, 4), (2.5, 2), (0.1, 1)):
+        free = int(gibibytes * 2**30)
+        monkeypatch.setattr(executors, "_available_bytes", lambda free=free: free)
+        assert executors.default_workers() == expected
+
+
+def test_memory_as_linux_tells_it(tmp_path):
+    file = tmp_path / "status"
+    file.write_text("VmPeak:\t  9 kB\nVmHWM:\t    1234 kB\n")
+    assert executors._kibibytes(file, "VmHWM", 0) == 1234 * 1024
+    assert executors._kibibytes(file, "VmSwap", 7) == 7
+    assert executors._kibibytes(tmp_path / "absent", "VmHWM", 7) == 7
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
+def test_workers_that_take_all_cores_keep_to_one_each(tiny):
+    cores = os.sched_getaffinity(0)
+    executor = ProcessExecutor(tiny, workers=len(cores))
+    try:
+        workers = []
+        for _ in cores:
+            workers.append(executors._Worker(tiny, None, executor._free_core()))
+            executor._pool.append(workers[-1])
+        pinned = [os.sched_getaffinity(worker.process.pid) for worker in workers]
+    finally:
+        executor.close()
+    assert sorted(core for mine in pinned for core in mine) == sorted(cores)
+    few = ProcessExecutor(tiny, workers=len(cores) + 1)
+    assert few._free_core() is None

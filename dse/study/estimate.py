@@ -1,0 +1,321 @@
+"""How long a plan will take: its work, and the speed of a machine.
+
+A step's time is modelled as a·MACs + b·activations an image, a and b from a calibration
+of seconds on this machine or from a benchmark's file of another.
+"""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from dse.arch.cost import cost
+from dse.arch.graph import Architecture, Shape
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.data.dataset import VALIDATION_SHARE, Dataset, Images
+from dse.errors import DseError
+from dse.study.executors import Job, has_accelerator, make_executor
+from dse.train.cell import Cell
+from dse.train.events import EpochEnded, Failed, Started
+from dse.train.recipe import Recipe
+
+TRAINING_PASSES = 3
+"""A training step costs about three forward passes."""
+TRIAL_SECONDS = 0.7
+"""Of an epoch of the calibration, about."""
+TRIAL_EPOCHS = 3
+TRIAL_MACS_PER_SECOND = 2e10
+"""What a worker is at first taken to train at, to size the calibration."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """What a plan must know of a dataset.
+
+    Attributes:
+        name: short name.
+        image_shape: height, width, channels.
+        classes: number of classes.
+        train: images trained on, validation apart.
+        evaluated: images scored in validation.
+        test: images scored once.
+    """
+
+    name: str
+    image_shape: Shape
+    classes: int
+    train: int
+    evaluated: int
+    test: int
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "ImageSet":
+        """The sizes of a dataset at hand."""
+        held_out = round(VALIDATION_SHARE * len(dataset.train))
+        return cls(
+            dataset.name,
+            dataset.image_shape,
+            dataset.classes,
+            len(dataset.train) - held_out,
+            held_out,
+            len(dataset.test),
+        )
+
+
+IMAGENET = ImageSet("imagenet", (227, 227, 3), 1000, 1_281_167, 0, 50_000)
+"""ILSVRC-2012 as the paper trains on it: all of train, its validation part as test."""
+
+IMAGENET_WIDTH = 128
+IMAGENET_STEPS, IMAGENET_BATCH = 170_000, 512
+"""The released solver's steps and the paper's batch: 67.9 epochs."""
+
+IMAGENET_RECIPE = Recipe(
+    epochs=round(IMAGENET_STEPS * IMAGENET_BATCH / IMAGENET.train),
+    peak_learning_rate=0.04,
+    batch_size=IMAGENET_BATCH,
+    crop_padding=0,
+    mirror=True,
+)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A machine's speed in training, all of its workers together.
+
+    Attributes:
+        seconds_per_mac: a, per image and MAC of a forward pass.
+        seconds_per_activation: b, per image and activation.
+        compile_seconds: for a cell.
+        workers: cells that are compiled at once.
+        source: where this is from, in words.
+    """
+
+    seconds_per_mac: float
+    seconds_per_activation: float
+    compile_seconds: float
+    workers: int
+    source: str
+
+    def seconds_per_image(self, architecture: Architecture) -> float:
+        """Seconds of training an image."""
+        costs = cost(architecture)
+        return (
+            self.seconds_per_mac * costs.macs
+            + self.seconds_per_activation * costs.activations
+        )
+
+
+@dataclass(frozen=True)
+class CellEstimate:
+    """A cell's work and time.
+
+    Attributes:
+        metaparameters: the point.
+        params: parameters.
+        macs: of one image's forward pass.
+        training_macs: of all its runs.
+        seconds: of all its runs, on all workers.
+    """
+
+    metaparameters: Metaparameters
+    params: int
+    macs: int
+    training_macs: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan will take.
+
+    Attributes:
+        cells: one for each distinct cell.
+        replicates: runs a cell.
+        images: images that each run trains on, over all epochs.
+        dataset: its name.
+        speed: what the times rest on.
+    """
+
+    cells: tuple[CellEstimate, ...]
+    replicates: int
+    images: int
+    dataset: str
+    speed: Speed
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all cells."""
+        return sum(cell.seconds for cell in self.cells)
+
+
+def estimate(
+    points: Sequence[Metaparameters],
+    recipe: Recipe,
+    replicates: int,
+    images: ImageSet,
+    speed: Speed,
+) -> Estimate:
+    """Work and time of points under a recipe; points of one network are one cell."""
+    seen = recipe.epochs * images.train
+    if images == IMAGENET:
+        seen = IMAGENET_STEPS * IMAGENET_BATCH
+    scored = recipe.epochs * images.evaluated + images.test
+    cells = {}
+    for point in points:
+        architecture = squeezenet(point, images.image_shape, images.classes)
+        costs = cost(architecture)
+        passes = replicates * (seen + scored / TRAINING_PASSES)
+        seconds = passes * speed.seconds_per_image(architecture)
+        cells[architecture.id] = CellEstimate(
+            point,
+            costs.params,
+            costs.macs,
+            TRAINING_PASSES * costs.macs * passes,
+            seconds + speed.compile_seconds / speed.workers,
+        )
+    return Estimate(tuple(cells.values()), replicates, seen, images.name, speed)
+
+
+def fit(
+    architectures: Sequence[Architecture], seconds_per_image: Sequence[float]
+) -> tuple[float, float]:
+    """A and b, neither negative, of least relative error."""
+    from scipy.optimize import nnls
+
+    costs = [cost(architecture) for architecture in architectures]
+    work = np.array([[c.macs, c.activations] for c in costs], float)
+    scale = work.max(axis=0)
+    measured = np.array(seconds_per_image)
+    coefficients, _ = nnls(work / scale / measured[:, None], np.ones(len(measured)))
+    a, b = coefficients / scale
+    return float(a), float(b)
+
+
+def speed_from_benchmark(file: Path) -> Speed:
+    """The speed that experiments/benchmarks/speed.py measured somewhere.
+
+    Raises:
+        DseError: the file is no such benchmark.
+    """
+    expected = "expected here, or a file that experiments/benchmarks/speed.py wrote"
+    try:
+        told = json.loads(file.read_text())
+        cells = told["cells"]
+        points = [Metaparameters.from_mapping(c["metaparameters"]) for c in cells]
+        measured = [cell["contenders"]["dse"] for cell in cells]
+        networks = [squeezenet(p, tuple(told["input_shape"]), 10) for p in points]
+        a, b = fit(networks, [1 / ours["images_per_second"] for ours in measured])
+        machine = told["machine"]
+        return Speed(
+            a,
+            b,
+            float(np.median([ours["ready_seconds"] for ours in measured])),
+            int(told["processes"]),
+            f"the benchmark {file} on {machine['device']}, {machine['cores']} cores",
+        )
+    except OSError as error:
+        raise DseError(f"device {file}: {error.strerror}; {expected}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        kind = type(error).__name__
+        raise DseError(
+            f"device {file} is no benchmark, {kind}: {error}; {expected}"
+        ) from error
+
+
+def calibrate(
+    points: Sequence[Metaparameters],
+    recipe: Recipe,
+    images: ImageSet,
+    executor: str | None = None,
+    workers: int | None = None,
+) -> Speed:
+    """Train the cheapest and the dearest point for seconds, on random images.
+
+    All workers train at once, as in a sweep.
+
+    Raises:
+        DseError: the training failed, or there is no such executor.
+    """
+    networks = {
+        network.id: network
+        for network in (
+            squeezenet(p, images.image_shape, images.classes) for p in points
+        )
+    }
+    ordered = sorted(networks.values(), key=lambda network: cost(network).macs)
+    chosen = [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
+    trials = [_trial(x, recipe, images, executor, workers) for x in chosen]
+    a, b = fit(chosen, [1 / trial.images_per_second for trial in trials])
+    used = trials[0].workers
+    return Speed(
+        a,
+        b,
+        max(trial.compile_seconds for trial in trials),
+        used,
+        f"a calibration here, {used} worker{'s' if used > 1 else ''}",
+    )
+
+
+@dataclass(frozen=True)
+class _Trial:
+    images_per_second: float
+    compile_seconds: float
+    workers: int
+
+
+def _trial(
+    architecture: Architecture,
+    recipe: Recipe,
+    images: ImageSet,
+    executor_kind: str | None,
+    workers: int | None,
+) -> _Trial:
+    """One network on all workers at once, a replicate each."""
+    dataset, short = _random_images(architecture, recipe, images)
+    executor = make_executor(executor_kind, dataset, workers)
+    names = dataset.class_names
+    cell = Cell(architecture, short, dataset.name, dataset.fingerprint, names)
+    started: dict[int, float] = {}
+    compiled: dict[int, float] = {}
+    speeds: dict[int, float] = {}
+    try:
+        for event in executor.run([Job(cell, (n,)) for n in range(executor.workers)]):
+            match event:
+                case Started():
+                    started[event.replicate] = time.monotonic()
+                case EpochEnded():
+                    waited = time.monotonic() - started[event.replicate] - event.seconds
+                    compiled.setdefault(event.replicate, waited)
+                    speeds[event.replicate] = event.images_per_second
+                case Failed(reason=reason, detail=detail) if reason != "untrained":
+                    raise DseError(f"the calibration failed, {reason}: {detail}")
+    finally:
+        executor.close()
+    return _Trial(sum(speeds.values()), max(compiled.values()), executor.workers)
+
+
+def _random_images(
+    architecture: Architecture, recipe: Recipe, images: ImageSet
+) -> tuple[Dataset, Recipe]:
+    """Images enough for seconds, and the recipe with a batch that is no longer."""
+    macs = TRAINING_PASSES * cost(architecture).macs
+    count = max(8, round(TRIAL_SECONDS * TRIAL_MACS_PER_SECOND / macs))
+    batch = recipe.batch_size if has_accelerator() else min(recipe.batch_size, count)
+    batches = max(1, min(count, images.train) // batch)
+    whole = math.ceil(batches * batch / (1 - VALIDATION_SHARE)) + 2
+    generator = np.random.default_rng(0)
+
+    def part(size: int) -> Images:
+        shape = (size, *images.image_shape)
+        pixels = generator.integers(0, 256, shape, dtype=np.uint8)
+        return Images(pixels, np.arange(size, dtype=np.int32) % 2)
+
+    names = tuple(str(number) for number in range(images.classes))
+    short = replace(
+        recipe, epochs=TRIAL_EPOCHS, peak_learning_rate=1e-6, batch_size=batch
+    )
+    return Dataset("random", f"random-{whole}", names, part(whole), part(8)), short

@@ -1,0 +1,35 @@
+"""How many architectures a second the closed form costs, on one core.
+
+python experiments/benchmarks/costs.py
+"""
+
+import time
+
+import numpy as np
+
+from dse.arch.closed_form import squeezenet_cost
+
+POINTS = 2_000_000
+ROUNDS = 7
+
+
+def main() -> None:
+    """Cost random points of the paper's space, and print the rates."""
+    generator = np.random.default_rng(0)
+    widths = 8 * generator.integers(1, 65, (2, POINTS))
+    freq = generator.integers(1, 5, POINTS)
+    ratios, shares = generator.random((2, POINTS))
+    seconds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        squeezenet_cost(*widths, freq, ratios, shares)
+        seconds.append(time.perf_counter() - began)
+    rates = sorted(POINTS / 1e6 / each for each in seconds)
+    print(
+        f"{rates[len(rates) // 2]:.1f} million architectures a second "
+        f"(median of {ROUNDS}; {rates[0]:.1f} to {rates[-1]:.1f})"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""What a plan is said to take, by hand."""
+
+import json
+
+import pytest
+
+import dse
+from dse.arch.cost import cost
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.errors import DseError
+from dse.study.estimate import (
+    IMAGENET,
+    IMAGENET_RECIPE,
+    ImageSet,
+    Speed,
+    estimate,
+    fit,
+    speed_from_benchmark,
+)
+from dse.train.recipe import Recipe
+
+NARROW, WIDE = Metaparameters(16, 16), Metaparameters(16, 16, sr=1.0)
+SET = ImageSet("some", (28, 28, 1), 10, train=900, evaluated=100, test=200)
+
+
+def network(point):
+    return squeezenet(point, SET.image_shape, SET.classes)
+
+
+def test_work_and_time_by_hand():
+    macs = cost(network(NARROW)).macs
+    speed = Speed(1e-9, 0.0, compile_seconds=4.0, workers=2, source="")
+    # The last point is the first under another name: 0.13 and 0.125 both squeeze to 2,
+    # 4, 6 and 8 filters.
+    points = [NARROW, WIDE, Metaparameters(16, 16, sr=0.13)]
+    told = estimate(points, Recipe(3, 0.1), replicates=5, images=SET, speed=speed)
+    assert len(told.cells) == 2
+    assert told.images == 2700
+    # Five runs of 2,700 images; 300 + 200 are scored at a third of a step's cost.
+    passes = 5 * (2700 + 500 / 3)
+    first = told.cells[0]
+    assert first.training_macs == pytest.approx(3 * macs * passes)
+    assert first.seconds == pytest.approx(1e-9 * macs * passes + 2)
+    assert told.seconds == pytest.approx(sum(c.seconds for c in told.cells))
+
+
+def test_imagenet_is_170_000_steps_of_512():
+    speed = Speed(1e-12, 0.0, 0.0, 1, "")
+    told = estimate([Metaparameters()], IMAGENET_RECIPE, 1, IMAGENET, speed)
+    assert told.images == 170_000 * 512
+    assert told.images / IMAGENET.train == pytest.approx(67.9, abs=0.05)
+    assert told.cells[0].macs == 861_339_936
+
+
+def test_the_fit_finds_what_made_the_times():
+    networks = [network(p) for p in (NARROW, WIDE, Metaparameters(32, 32, sr=0.5))]
+    costs = [cost(n) for n in networks]
+    times = [2e-10 * c.macs + 3e-9 * c.activations for c in costs]
+    assert fit(networks, times) == pytest.approx((2e-10, 3e-9))
+    # Of one network alone the time is met, and no part is negative.
+    a, b = fit(networks[:1], times[:1])
+    assert min(a, b) >= 0
+    assert a * costs[0].macs + b * costs[0].activations == pytest.approx(times[0])
+
+
+def benchmark():
+    return {
+        "machine": {"device": "a processor", "cores": "2"},
+        "processes": 2,
+        "input_shape": [28, 28, 1],
+        "cells": [
+            {
+                "metaparameters": {"base_e": 16, "incr_e": 16, "sr": sr},
+                "contenders": {
+                    "dse": {"images_per_second": speed, "ready_seconds": 4.0}
+                },
+            }
+            for sr, speed in ((0.125, 8000.0), (1.0, 2000.0))
+        ],
+    }
+
+
+def test_a_benchmark_of_another_machine(tmp_path):
+    file = tmp_path / "cpu.json"
+    file.write_text(json.dumps(benchmark()))
+    speed = speed_from_benchmark(file)
+    assert speed.workers == 2
+    assert "a processor, 2 cores" in speed.source
+    assert 1 / speed.seconds_per_image(network(WIDE)) == pytest.approx(2000, rel=0.3)
+    file.write_text('{"cells": 3}')
+    with pytest.raises(DseError, match=r"is no benchmark.* expected here, or a file"):
+        speed_from_benchmark(file)
+    with pytest.raises(DseError, match="No such file"):
+        speed_from_benchmark(tmp_path / "absent.json")
+
+
+@pytest.mark.slow
+def test_a_calibration_of_seconds(small_experiment):
+    told = dse.plan(str(small_experiment), dse.Options(seeds=3, workers=1))
+    assert len(told.cells) == 2
+    assert told.replicates == 3
+    assert told.dataset == "stripes"
+    assert told.images == 4 * 360
+    assert all(cell.seconds > 0 for cell in told.cells)
+    assert told.speed.compile_seconds > 0
+    assert told.speed.source == "a calibration here, 1 worker"
