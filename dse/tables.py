@@ -68,8 +68,10 @@ def print_estimate(estimate: "Estimate") -> None:
     runs = len(estimate.cells) * estimate.replicates
     work = sum(cell.training_macs for cell in estimate.cells)
     print(
-        f"{estimate.dataset}: {len(estimate.cells)} cells, {runs} runs of "
-        f"{estimate.images:,} images each, {work:.3g} MACs\n"
+        f"{estimate.dataset}: {len(estimate.cells)} "
+        f"cell{'s' if len(estimate.cells) > 1 else ''}, {runs} "
+        f"run{'s' if runs > 1 else ''} of {estimate.images:,} images, "
+        f"{work:.3g} MACs in all\n"
         f"about {duration(estimate.seconds)}, by {estimate.speed.source}"
     )
 

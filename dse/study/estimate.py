@@ -201,7 +201,7 @@ def speed_from_benchmark(file: Path) -> Speed:
     Raises:
         DseError: the file is no such benchmark.
     """
-    expected = "expected here, or a file that experiments/benchmarks/speed.py wrote"
+    expected = "expected 'here' or a file that experiments/benchmarks/speed.py wrote"
     try:
         told = json.loads(file.read_text())
         cells = told["cells"]

@@ -22,7 +22,7 @@ def main() -> None:
         _answer(**asdict(measure(wanted["bfloat16"])))
         return
     began = time.perf_counter()
-    epoch = _from_torch(wanted) if wanted["engine"] == "torch" else _from_dse(wanted)
+    epoch = _from_torch(wanted) if wanted["engine"] == "torch" else dse_epochs(wanted)
     epoch()
     _answer(ready_seconds=time.perf_counter() - began)
     for line in sys.stdin:
@@ -66,7 +66,8 @@ def _from_torch(wanted: dict[str, Any]) -> Callable[[], int]:
     return training.epoch
 
 
-def _from_dse(wanted: dict[str, Any]) -> Callable[[], int]:
+def dse_epochs(wanted: dict[str, Any]) -> Callable[[], int]:
+    """What trains an epoch by this engine and says how many images it saw."""
     import jax.numpy as jnp
     import numpy as np
 

@@ -88,7 +88,7 @@ def test_a_benchmark_of_another_machine(tmp_path):
     assert "a processor, 2 cores" in speed.source
     assert 1 / speed.seconds_per_image(network(WIDE)) == pytest.approx(2000, rel=0.3)
     file.write_text('{"cells": 3}')
-    with pytest.raises(DseError, match=r"is no benchmark.* expected here, or a file"):
+    with pytest.raises(DseError, match=r"is no benchmark.* expected 'here' or a file"):
         speed_from_benchmark(file)
     with pytest.raises(DseError, match="No such file"):
         speed_from_benchmark(tmp_path / "absent.json")

@@ -1,0 +1,102 @@
+"""Where the time of a training step goes, by kind of operation.
+
+    python experiments/benchmarks/profile_step.py --base-e 16 --sr 0.5
+    python experiments/benchmarks/profile_step.py --base-e 128 --input-shape 32 32 3
+
+It traces an epoch of a few steps with JAX's profiler and sums XLA's operations by kind;
+tracing itself slows small operations down.
+"""
+
+import collections
+import gzip
+import json
+import os
+import re
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import tyro
+
+from dse.arch.squeezenet import Metaparameters
+from dse.study.presets import PRESETS
+from dse.train.device import use_one_thread
+
+KINDS = {
+    r"ynn_fusion|dot|convolution|conv_general|custom-call": "products, convolutions",
+    r"concatenate": "concatenation, patches",
+    r"select|remainder|maximum": "pooling, ReLU",
+    r"pad|slice|copy|transpose|bitcast": "padding, slices, copies",
+    r"reduce|add|multiply": "sums, SGD",
+    r"while": "random numbers",
+}
+"""By the start of an operation's name, which XLA makes of what is fused in it."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Profile one network's training on this machine.
+
+    Attributes:
+        base_e: Width; incr_e too.
+        sr: Squeeze ratio.
+        pct_3x3: Share of 3x3 filters.
+        input_shape: Height, width, channels.
+        batch_size: Images a step.
+        steps: Steps to trace.
+    """
+
+    base_e: int = 16
+    sr: float = 0.5
+    pct_3x3: float = 0.5
+    input_shape: tuple[int, int, int] = (28, 28, 1)
+    batch_size: int = 32
+    steps: int = 20
+
+
+def main() -> None:
+    """Trace, sum and print."""
+    wanted = tyro.cli(Profile, description=__doc__)
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    use_one_thread()
+    import jax
+    from contender import dse_epochs
+
+    point = Metaparameters(
+        wanted.base_e, wanted.base_e, sr=wanted.sr, pct_3x3=wanted.pct_3x3
+    )
+    recipe = replace(PRESETS["quick"].recipe, batch_size=wanted.batch_size, epochs=1000)
+    epoch = dse_epochs(
+        {
+            "metaparameters": asdict(point),
+            "input_shape": wanted.input_shape,
+            "recipe": asdict(recipe),
+            "images": wanted.steps * wanted.batch_size,
+            "replicates": 1,
+        }
+    )
+    epoch()
+    with tempfile.TemporaryDirectory() as folder:
+        with jax.profiler.trace(folder, create_perfetto_trace=True):
+            epoch()
+        [file] = Path(folder).rglob("perfetto_trace.json.gz")
+        with gzip.open(file) as opened:
+            told = json.load(opened)
+    events = told["traceEvents"] if isinstance(told, dict) else told
+    times: collections.Counter[str] = collections.Counter()
+    for event in events:
+        if event.get("ph") == "X" and "hlo_op" in event.get("args", {}):
+            times[kind(event["name"])] += event["dur"]
+    whole = sum(times.values())
+    print(f"{point.short()}: {whole / wanted.steps / 1000:.2f} ms a step")
+    for name, microseconds in times.most_common():
+        print(f"{microseconds / whole:6.1%}  {name}")
+
+
+def kind(name: str) -> str:
+    """The first kind whose pattern an operation's name has."""
+    return next((k for pattern, k in KINDS.items() if re.search(pattern, name)), "rest")
+
+
+if __name__ == "__main__":
+    main()
