@@ -120,15 +120,12 @@ def plan(
     preset = wanted.preset(chosen.preset)
     if chosen.dataset == IMAGENET.name:
         images, recipe = IMAGENET, IMAGENET_RECIPE
-        points, replicates = wanted.points(IMAGENET_WIDTH), 1
+        preset = replace(preset, base_e=IMAGENET_WIDTH, replicates=1)
     else:
         dataset = _load(chosen.dataset or preset.dataset)
         images, recipe = ImageSet.of(dataset), preset.recipe_for(dataset)
-        points, replicates = wanted.points(preset.base_e), preset.replicates
-    if chosen.seeds is not None:
-        replicates = chosen.seeds
-    if replicates < 1:
-        raise DseError(f"replicates (--seeds) is {replicates}; expected 1 or more")
+    points = wanted.points(preset.base_e)
+    replicates = preset.replicates_for(chosen.seeds)
     speed = (
         calibrate(points, recipe, images, chosen.executor, chosen.workers)
         if device == "here"

@@ -18,7 +18,7 @@ STACKED = Operations(fast.product_convolution, fast.max_pool, jnp.bfloat16)
 def operations_for(platform: str, *, stacked: bool = False) -> Operations:
     """The form for a JAX platform (`cpu`, `gpu`, ...), `stacked` under `vmap`.
 
-    Measured on CPUs; on GPUs it is what the hardware's makers advise.
+    Measured on CPUs only.
     """
     if platform == "cpu":
         return FAST_ON_CPU

@@ -183,7 +183,7 @@ def estimate(
 def fit(
     architectures: Sequence[Architecture], seconds_per_image: Sequence[float]
 ) -> tuple[float, float]:
-    """A and b, neither negative, of least relative error."""
+    """The model's a and b, neither negative, of least relative error."""
     from scipy.optimize import nnls
 
     costs = [cost(architecture) for architecture in architectures]

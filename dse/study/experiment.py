@@ -34,6 +34,17 @@ class Preset:
     dataset: str = EMBEDDED
     least_images: int = 0
 
+    def replicates_for(self, asked: int | None) -> int:
+        """Runs a cell: as many as asked, or the preset's number.
+
+        Raises:
+            DseError: fewer than one is asked.
+        """
+        wanted = self.replicates if asked is None else asked
+        if wanted < 1:
+            raise DseError(f"replicates (--seeds) is {wanted}; expected 1 or more")
+        return wanted
+
     def recipe_for(self, dataset: Dataset) -> Recipe:
         """The recipe with its epochs and augmentation settled for a dataset."""
         recipe = self.recipe.resolved(dataset.name, dataset.image_shape)

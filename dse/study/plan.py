@@ -7,7 +7,6 @@ from functools import cached_property
 from dse.arch.cost import cost
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.dataset import Dataset
-from dse.errors import DseError
 from dse.store.append import Point, StudyRecord
 from dse.store.query import RunState
 from dse.study.executors import Job
@@ -74,9 +73,7 @@ def make_plan(
         DseError: no such preset, zero replicates, or images too small.
     """
     preset = experiment.preset(preset_name)
-    wanted = preset.replicates if replicates is None else replicates
-    if wanted < 1:
-        raise DseError(f"replicates (--seeds) is {wanted}; expected 1 or more")
+    wanted = preset.replicates_for(replicates)
     study = study_record(name, preset_name, dataset, preset.recipe_for(dataset), wanted)
     points = [
         make_point(point, study.recipe, dataset)

@@ -207,9 +207,9 @@ def figure_3_cells(base_e: int) -> list[Metaparameters]:
     return list(dict.fromkeys(points))
 
 
-def measure_peak(contender: Contender, element: int) -> Peak:
+def measure_peak(contender: Contender) -> Peak:
     """What all of a contender's processes reach together."""
-    with racing({}, replace(contender, engine="peak", bfloat16=element == 2)) as racer:
+    with racing({}, replace(contender, engine="peak")) as racer:
         return Peak(
             sum(answer["flops"] for answer in racer.first),
             sum(answer["bytes"] for answer in racer.first),
@@ -222,7 +222,7 @@ def run_preset(
     """Race over all cells of a preset's width."""
     recipe = replace(PRESETS[preset].recipe, crop_padding=0, mirror=False, epochs=1000)
     ours = contenders[0]
-    peak = measure_peak(ours, 2 if ours.bfloat16 else 4)
+    peak, element = measure_peak(ours), 2 if ours.bfloat16 else 4
     cells, current = [], list(contenders)
     for point in figure_3_cells(PRESETS[preset].base_e):
         architecture = squeezenet(point, INPUT_SHAPES[preset], 10)
@@ -234,7 +234,6 @@ def run_preset(
             "device": "cuda" if has_accelerator() else "cpu",
         }
         measured = race(current, wanted, rounds, seconds)
-        element = 2 if ours.bfloat16 else 4
         limit = peak.images_per_second(architecture, element)
         cells.append(
             {
