@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dse.api import (
-        Options,
         describe,
         load_model,
         load_runs,
         plan,
         reproduce,
+        reproduce_all,
         search,
         sweep,
+        sweep_all,
     )
     from dse.arch.space import Budget
     from dse.errors import DseError
+    from dse.sweeping import Options
 
 __all__ = [
     "Budget",
@@ -33,11 +35,17 @@ __all__ = [
     "load_runs",
     "plan",
     "reproduce",
+    "reproduce_all",
     "search",
     "sweep",
+    "sweep_all",
 ]
 
-_ELSEWHERE = {"Budget": "dse.arch.space", "DseError": "dse.errors"}
+_ELSEWHERE = {
+    "Budget": "dse.arch.space",
+    "DseError": "dse.errors",
+    "Options": "dse.sweeping",
+}
 
 
 def __getattr__(name: str) -> Any:

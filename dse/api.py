@@ -1,9 +1,8 @@
 """The verbs as functions: what the command line and `import dse` both call."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dse.arch.cost import cost
@@ -12,6 +11,14 @@ from dse.arch.graph import Shape
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.errors import DseError
 from dse.store import DEFAULT_STORAGE
+from dse.sweeping import (
+    Options,
+    Sweep,
+    SweepOutcome,
+    executor_for,
+    load_dataset,
+    open_storage,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,57 +26,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dse.arch.space import Budget
-    from dse.data.dataset import Dataset
     from dse.models.trained import TrainedModel
     from dse.report import Report
     from dse.store.append import Point
-    from dse.store.database import Store
-    from dse.store.query import RunState
     from dse.study.estimate import Estimate
-    from dse.study.executors import Executor
     from dse.study.projection import SamplerName
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run a sweep; what is None is chosen.
-
-    Attributes:
-        dataset: the embedded set, a folder, or a hub id; by default the preset's.
-        preset: quick (two cores, narrow networks) or full (the paper's width).
-        seeds: replicates of each cell; by default the preset's.
-        workers: worker processes; by default one a core.
-        executor: serial or process; by default process on CPUs, serial on a GPU.
-        storage: database URL.
-        weights: whether to keep the weights of completed runs.
-    """
-
-    dataset: str | None = None
-    preset: str = "quick"
-    seeds: int | None = None
-    workers: int | None = None
-    executor: str | None = None
-    storage: str = DEFAULT_STORAGE
-    weights: bool = True
-
-
-@dataclass(frozen=True)
-class SweepOutcome:
-    """What a sweep came to.
-
-    Attributes:
-        study: its name in the database.
-        planned: runs that the plan wants.
-        trained: runs that this call trained.
-        failed: runs that failed, by reason, over all sessions.
-        unfinished: runs that the same command would try again.
-    """
-
-    study: str
-    planned: int
-    trained: int
-    failed: Mapping[str, int]
-    unfinished: int
 
 
 def describe(
@@ -88,12 +49,16 @@ def describe(
 
 
 def plan(
-    experiment: str, options: Options | None = None, *, device: str = "here"
+    experiments: str | Sequence[str],
+    options: Options | None = None,
+    *,
+    device: str = "here",
 ) -> "Estimate":
     """Work and time of an experiment, before anything of it is trained.
 
     Args:
-        experiment: a shipped name, or the path of a file that defines EXPERIMENT.
+        experiments: a shipped name, or the path of a file that defines EXPERIMENT; or
+            several, which train a cell that they share once.
         options: how. The data set `imagenet` need not be there: it stands for the
             paper's protocol, whatever the preset.
         device: `here` for a calibration of seconds on this machine, or a file that
@@ -113,18 +78,18 @@ def plan(
         estimate,
         speed_from_benchmark,
     )
-    from dse.study.experiment import load_experiment
+    from dse.study.experiment import load_together
 
     chosen = options or Options()
-    _, wanted = load_experiment(experiment)
-    preset = wanted.preset(chosen.preset)
+    names = [experiments] if isinstance(experiments, str) else experiments
+    loaded, preset = load_together(names, chosen.preset)
     if chosen.dataset == IMAGENET.name:
         images, recipe = IMAGENET, IMAGENET_RECIPE
         preset = replace(preset, base_e=IMAGENET_WIDTH, replicates=1)
     else:
-        dataset = _load(chosen.dataset or preset.dataset)
+        dataset = load_dataset(chosen.dataset or preset.dataset)
         images, recipe = ImageSet.of(dataset), preset.recipe_for(dataset)
-    points = wanted.points(preset.base_e)
+    points = [p for each in loaded.values() for p in each.points(preset.base_e)]
     replicates = preset.replicates_for(chosen.seeds)
     speed = (
         calibrate(points, recipe, images, chosen.executor, chosen.workers)
@@ -144,7 +109,17 @@ def sweep(experiment: str, options: Options | None = None) -> SweepOutcome:
     Raises:
         DseError: with one clear line, for whatever cannot be done as asked.
     """
-    return _Sweep(experiment, options or Options()).run()
+    return sweep_all([experiment], options)[0]
+
+
+def sweep_all(
+    experiments: Sequence[str], options: Options | None = None
+) -> list[SweepOutcome]:
+    """Train what is missing of several experiments, as `sweep`, in one go.
+
+    What two of them share is trained once.
+    """
+    return Sweep(experiments, options or Options()).run()
 
 
 def reproduce(experiment: str, options: Options | None = None) -> "Report":
@@ -157,14 +132,26 @@ def reproduce(experiment: str, options: Options | None = None) -> "Report":
     Raises:
         DseError: with one clear line, for whatever cannot be done as asked.
     """
+    return reproduce_all([experiment], options)[0]
+
+
+def reproduce_all(
+    experiments: Sequence[str], options: Options | None = None
+) -> "list[Report]":
+    """Train what is missing of several experiments in one go, then report on each."""
     from dse.report import report_experiment
 
-    work = _Sweep(experiment, options or Options())
-    outcome = work.run()
-    report = report_experiment(
-        work.store, work.plan.study, work.experiment, work.dataset
-    )
-    return replace(report, unfinished=outcome.unfinished)
+    work = Sweep(experiments, options or Options())
+    outcomes = work.run()
+    return [
+        replace(
+            report_experiment(work.store, plan.study, experiment, work.dataset),
+            unfinished=outcome.unfinished,
+        )
+        for experiment, plan, outcome in zip(
+            work.experiments, work.plans, outcomes, strict=True
+        )
+    ]
 
 
 def search(
@@ -209,17 +196,18 @@ def search(
         30 if trials is None and minutes is None else trials,
         minutes,
     )
-    dataset = _load(chosen.dataset or preset.dataset)
-    store = _open(chosen.storage)
+    dataset = load_dataset(chosen.dataset or preset.dataset)
+    store = open_storage(chosen.storage)
     recipe = preset.recipe_for(dataset)
     study = study_record(wanted.name, chosen.preset, dataset, recipe, 1)
     progress = SweepProgress(recipe.epochs)
     with (
         storage_faults(store),
         store.sweeping(),
-        closing(_executor(chosen, dataset, store)) as executor,
+        closing(executor_for(chosen, dataset, store)) as executor,
         progress,
     ):
+        executor.start(executor.workers)
         exhausted = run_search(
             wanted,
             study,
@@ -296,98 +284,3 @@ def predict(
         best = int(probabilities.argmax())
         answers.append((file, model.class_names[best], float(probabilities[best])))
     return answers
-
-
-class _Sweep:
-    """An experiment with everything that it takes to run it."""
-
-    def __init__(self, name: str, options: Options) -> None:
-        from dse.study.experiment import load_experiment
-        from dse.study.plan import make_plan
-
-        self.options = options
-        stem, self.experiment = load_experiment(name)
-        preset = self.experiment.preset(options.preset)
-        self.dataset = _load(options.dataset or preset.dataset)
-        self.plan = make_plan(
-            stem, self.experiment, options.preset, self.dataset, options.seeds
-        )
-        self.store = _open(options.storage)
-
-    def run(self) -> SweepOutcome:
-        """Train what is missing."""
-        from dse.study.driver import register
-        from dse.study.projection import storage_faults
-
-        with storage_faults(self.store), self.store.sweeping():
-            missing = register(self.store, self.plan)
-            count = sum(len(replicates) for replicates in missing.values())
-            self._train(missing)
-        states = self._states()
-        failed = [s.reason or "" for s in states.values() if s.status == "failed"]
-        again = self.plan.missing(states).values()
-        return SweepOutcome(
-            study=self.plan.study.name,
-            planned=self.plan.runs,
-            trained=count,
-            failed=dict(Counter(failed)),
-            unfinished=sum(map(len, again)),
-        )
-
-    def _train(self, missing: dict[str, tuple[int, ...]]) -> None:
-        from dse.analysis.figures import point_label
-        from dse.progress import SweepProgress
-        from dse.study.driver import complete
-
-        recipe, varied = self.plan.study.recipe, self.experiment.varied
-        progress = SweepProgress(
-            recipe.epochs,
-            labels={
-                point.cell.id: f"{varied or 'cell'} "
-                + point_label(point.metaparameters, varied).replace("\n", " ")
-                for point in reversed(self.plan.points)
-            },
-            work={
-                cell_id: float(cost(cell.architecture).macs)
-                for cell_id, cell in self.plan.cells.items()
-            },
-            runs={cell_id: len(listed) for cell_id, listed in missing.items()},
-        )
-        with closing(_executor(self.options, self.dataset, self.store)) as executor:
-            if missing:
-                runs = self.plan.runs
-                progress.introduce(self.plan.study.name, runs, executor.workers)
-            with progress:
-                complete(
-                    self.plan,
-                    missing,
-                    self.store,
-                    executor,
-                    progress,
-                    keep_weights=self.options.weights,
-                )
-                progress.conclude(executor.workers, executor.peak_bytes)
-
-    def _states(self) -> "dict[tuple[str, int], RunState]":
-        from dse.store.query import run_states
-
-        return run_states(self.store, self.plan.cells)
-
-
-def _load(name: str) -> "Dataset":
-    from dse.data.load import load
-
-    return load(name)
-
-
-def _open(url: str) -> "Store":
-    from dse.store.database import open_store
-
-    return open_store(url)
-
-
-def _executor(options: Options, dataset: "Dataset", store: "Store") -> "Executor":
-    from dse.study.executors import make_executor
-
-    log = store.artifacts.parent / "workers.log"
-    return make_executor(options.executor, dataset, options.workers, log)

@@ -13,13 +13,17 @@ from typing import Annotated, Any, Literal, NoReturn
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from dse.api import Options
 from dse.errors import DseError
 from dse.store import DEFAULT_STORAGE
+from dse.sweeping import Options
 
 AGAIN_SECONDS = 0.5
-Experiment = Annotated[
-    str, arg(metavar="EXPERIMENT", help="A shipped name, or the path of a file.")
+Experiments = Annotated[
+    tuple[str, ...],
+    arg(
+        metavar="EXPERIMENT [EXPERIMENT ...]",
+        help="A shipped name, or the path of a file; several share what they train.",
+    ),
 ]
 
 
@@ -95,7 +99,7 @@ class Plan:
         device: here, calibrated in seconds, or a file of experiments/benchmarks.
     """
 
-    experiment: Positional[Experiment]
+    experiments: Positional[Experiments]
     dataset: str | None = None
     preset: str = "quick"
     seeds: int | None = None
@@ -111,7 +115,7 @@ class Plan:
         options = Options(
             self.dataset, self.preset, self.seeds, self.workers, self.executor
         )
-        print_estimate(plan(self.experiment, options, device=self.device))
+        print_estimate(plan(self.experiments, options, device=self.device))
 
 
 @dataclass(frozen=True)
@@ -121,20 +125,21 @@ class Sweep:
     Example: dse sweep fig3b --seeds 3
     """
 
-    experiment: Positional[Experiment]
+    experiments: Positional[Experiments]
     options: OmitArgPrefixes[Options] = field(default_factory=Options)
 
     def __call__(self) -> None:
         """Run the sweep."""
-        from dse.api import sweep
+        from dse.api import sweep_all
 
-        outcome = sweep(self.experiment, self.options)
-        failed = "".join(f", {n} {reason}" for reason, n in outcome.failed.items())
-        print(
-            f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} "
-            f"trained now{failed}; dse query or dse reproduce {self.experiment} next"
-        )
-        _refuse_unfinished(outcome.unfinished)
+        outcomes = sweep_all(self.experiments, self.options)
+        for name, outcome in zip(self.experiments, outcomes, strict=True):
+            failed = "".join(f", {n} {reason}" for reason, n in outcome.failed.items())
+            print(
+                f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} "
+                f"trained now{failed}; dse query or dse reproduce {name} next"
+            )
+        _refuse_unfinished(max(outcome.unfinished for outcome in outcomes))
 
 
 @dataclass(frozen=True)
@@ -144,17 +149,18 @@ class Reproduce:
     Example: dse reproduce fig3b
     """
 
-    experiment: Positional[Experiment]
+    experiments: Positional[Experiments]
     options: OmitArgPrefixes[Options] = field(default_factory=Options)
 
     def __call__(self) -> None:
         """Run and report."""
-        from dse.api import reproduce
+        from dse.api import reproduce_all
         from dse.tables import print_summary
 
-        report = reproduce(self.experiment, self.options)
-        print_summary(report)
-        _refuse_unfinished(report.unfinished)
+        reports = reproduce_all(self.experiments, self.options)
+        for report in reports:
+            print_summary(report)
+        _refuse_unfinished(max(report.unfinished for report in reports))
 
 
 @dataclass(frozen=True)

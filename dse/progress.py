@@ -104,13 +104,17 @@ class SweepProgress:
             note=self._time_left(),
         )
 
-    def introduce(self, study: str, runs: int, workers: int) -> None:
-        """Say what is to be done."""
+    def introduce(self, planned: Mapping[str, int], workers: int) -> None:
+        """Say what is to be done: how many runs each study wants, and how many lack."""
         todo = self._planned or 0
-        self.say(
-            f"{study}: {runs} runs, {runs - todo} in, {todo} to do "
-            f"on {workers} worker{'s' if workers > 1 else ''}"
-        )
+        on = f"on {workers} worker{'s' if workers > 1 else ''}"
+        if len(planned) == 1:
+            [(study, runs)] = planned.items()
+            self.say(f"{study}: {runs} runs, {runs - todo} in, {todo} to do {on}")
+            return
+        for study, runs in planned.items():
+            self.say(f"{study}: {runs} runs")
+        self.say(f"{todo} to do {on}; what studies share is trained once")
 
     def conclude(self, workers: int, peak_bytes: int) -> None:
         """Say what was done, how fast, and where the time went."""

@@ -169,6 +169,43 @@ def test_killed_at_three_random_moments_and_resumed(undisturbed, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_experiments_in_one_command_share_a_cell(undisturbed, tmp_path):
+    """Killed once on the way: the shared cell is trained once, as it is alone."""
+    folder, _ = undisturbed
+    text = (folder / "small.py").read_text()
+    (tmp_path / "small.py").write_text(text)
+    (tmp_path / "other.py").write_text(text.replace("(0.25, 0.75)", "(0.75, 0.5)"))
+    names = "small", "other"
+    both = ["reproduce", "small.py", "other.py"]
+    process = subprocess.Popen(
+        [*DSE, *both], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    said = [process.stdout.readline() for _ in range(4)]
+    assert said[:2] == [
+        "small/stripes-quick: 4 runs\n",
+        "other/stripes-quick: 4 runs\n",
+    ]
+    assert said[2].startswith("6 to do on ")
+    assert said[3].startswith("run 1 of 6 ")
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    done = run(*both, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    store = open_store(f"sqlite:///{tmp_path}/results/dse.db")
+    small, other = (view(store, "runs", f"{n}/stripes-quick") for n in names)
+    for name, runs in (("small", small), ("other", other)):
+        assert len(runs) == 4
+        assert (tmp_path / f"results/{name}/stripes-quick/figure.png").is_file()
+        trials = open_study(store, f"{name}/stripes-quick").trials
+        assert [trial.state.name for trial in trials] == ["COMPLETE"] * 2
+    assert len(set(small["run_id"]) & set(other["run_id"])) == 2
+    assert len(set(small["run_id"]) | set(other["run_id"])) == 6
+    rows = table(tmp_path)
+    of_small = rows[rows["study"] == "small/stripes-quick"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_small, table(folder))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_says_how_to_go_on(small_experiment, workplace, sign):
     process = subprocess.Popen(

@@ -1,6 +1,6 @@
 """The driver: it hands out jobs, writes their events down, and tells the study."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 
 from dse.arch.cost import cost
@@ -22,62 +22,85 @@ from dse.train.recipe import Recipe
 Listener = Callable[[Event], None]
 
 
-def register(store: Store, plan: Plan) -> dict[str, tuple[int, ...]]:
-    """Enter a plan in the database.
+def register(store: Store, plans: Sequence[Plan]) -> dict[str, tuple[int, ...]]:
+    """Enter plans in the database.
 
     Returns:
-        The replicates that are missing, by cell.
+        The replicates that are missing, by cell; a cell of several plans is one cell.
 
     Raises:
-        DseError: the study there was begun with another recipe.
+        DseError: a study there was begun with another recipe.
     """
-    register_study(store, plan.study)
-    register_points(store, plan.study.name, plan.points, only=True)
-    return plan.missing(run_states(store, plan.cells))
+    missing: dict[str, tuple[int, ...]] = {}
+    for plan in plans:
+        register_study(store, plan.study)
+        register_points(store, plan.study.name, plan.points, only=True)
+        for cell_id, wanted in plan.missing(run_states(store, plan.cells)).items():
+            missing[cell_id] = max(missing.get(cell_id, ()), wanted, key=len)
+    return missing
 
 
 def complete(
-    plan: Plan,
-    missing: dict[str, tuple[int, ...]],
+    plans: Sequence[Plan],
+    missing: Mapping[str, tuple[int, ...]],
     store: Store,
     executor: Executor,
     listener: Listener,
     *,
     keep_weights: bool,
 ) -> None:
-    """Train what is missing of a plan; every event is in the database when it is heard.
+    """Train what is missing of plans; every event is in the database when it is heard.
 
-    A cell's trial is told as soon as its last planned replicate ends.
+    A cell's trial is told as soon as its last planned replicate ends. The plans share
+    a recipe.
     """
-    from dse.study.projection import PlanProjection
-
-    projection = PlanProjection(store, plan.study.name)
-    points = {point.cell.id: point for point in reversed(plan.points)}
-    jobs = jobs_for([(plan.cells[c], r) for c, r in missing.items()], executor.workers)
-    in_turn = dict.fromkeys([job.cell.id for job in jobs] + list(plan.cells))
-    projection.enqueue({cell_id: points[cell_id] for cell_id in in_turn})
+    cells = {cell_id: cell for plan in plans for cell_id, cell in plan.cells.items()}
+    jobs = jobs_for([(cells[c], r) for c, r in missing.items()], executor.workers)
+    order = [job.cell.id for job in jobs]
+    trials = [_Trials(store, plan, order) for plan in plans]
 
     def hear(event: Event) -> None:
-        if isinstance(event, Started):
-            projection.claim(event.cell_id)
-        if isinstance(event, Done | Failed):
-            tell(event.cell_id)
+        for of_plan in trials:
+            of_plan.hear(event)
         listener(event)
 
-    def tell(cell_id: str) -> None:
-        if projection.is_told(cell_id):
-            return
-        states = run_states(store, [cell_id])
-        first = [states.get((cell_id, r)) for r in range(plan.study.replicates)]
-        ended = [state for state in first if state is not None and state.ended]
-        if len(ended) == plan.study.replicates:
-            mean = mean_val_accuracy(ended)
-            size = cost(plan.cells[cell_id].architecture).bytes_fp32
-            projection.tell(cell_id, mean, size)
+    recipe = plans[0].study.recipe
+    execute(jobs, recipe, store, executor, hear, keep_weights=keep_weights)
 
-    for cell_id in plan.cells:
-        tell(cell_id)
-    execute(jobs, plan.study.recipe, store, executor, hear, keep_weights=keep_weights)
+
+class _Trials:
+    """A plan's cells as Optuna's trials."""
+
+    def __init__(self, store: Store, plan: Plan, order: Sequence[str]) -> None:
+        from dse.study.projection import PlanProjection
+
+        self._store, self._plan = store, plan
+        self._projection = PlanProjection(store, plan.study.name)
+        points = {point.cell.id: point for point in reversed(plan.points)}
+        in_turn = dict.fromkeys([*filter(points.__contains__, order), *plan.cells])
+        self._projection.enqueue({cell_id: points[cell_id] for cell_id in in_turn})
+        for cell_id in plan.cells:
+            self._tell(cell_id)
+
+    def hear(self, event: Event) -> None:
+        if event.cell_id not in self._plan.cells:
+            return
+        if isinstance(event, Started):
+            self._projection.claim(event.cell_id)
+        if isinstance(event, Done | Failed):
+            self._tell(event.cell_id)
+
+    def _tell(self, cell_id: str) -> None:
+        if self._projection.is_told(cell_id):
+            return
+        replicates = self._plan.study.replicates
+        states = run_states(self._store, [cell_id])
+        first = [states.get((cell_id, r)) for r in range(replicates)]
+        ended = [state for state in first if state is not None and state.ended]
+        if len(ended) == replicates:
+            mean = mean_val_accuracy(ended)
+            size = cost(self._plan.cells[cell_id].architecture).bytes_fp32
+            self._projection.tell(cell_id, mean, size)
 
 
 def execute(

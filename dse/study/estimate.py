@@ -6,8 +6,10 @@ of seconds on this machine or from a benchmark's file of another.
 
 import json
 import math
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,9 +91,10 @@ class Speed:
     Attributes:
         seconds_per_mac: a, per image and MAC of a forward pass.
         seconds_per_activation: b, per image and activation.
-        compile_seconds: for a cell.
+        compile_seconds: for a cell, nothing of it in the cache.
         workers: cells that are compiled at once.
         source: where this is from, in words.
+        start_seconds: until the workers stand ready.
     """
 
     seconds_per_mac: float
@@ -99,6 +102,7 @@ class Speed:
     compile_seconds: float
     workers: int
     source: str
+    start_seconds: float = 0.0
 
     def seconds_per_image(self, architecture: Architecture) -> float:
         """Seconds of training an image."""
@@ -148,8 +152,8 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """Wall time of all cells."""
-        return sum(cell.seconds for cell in self.cells)
+        """Wall time of it all."""
+        return self.speed.start_seconds + sum(cell.seconds for cell in self.cells)
 
 
 def estimate(
@@ -257,12 +261,14 @@ def calibrate(
         max(trial.compile_seconds for trial in trials),
         used,
         f"a calibration here, {used} worker{'s' if used > 1 else ''}",
+        max(trial.start_seconds for trial in trials),
     )
 
 
 @dataclass(frozen=True)
 class _Trial:
     images_per_second: float
+    start_seconds: float
     compile_seconds: float
     workers: int
 
@@ -274,8 +280,9 @@ def _trial(
     executor_kind: str | None,
     workers: int | None,
 ) -> _Trial:
-    """One network on all workers at once, a replicate each."""
+    """One network on all workers at once, a replicate each, no program from a cache."""
     dataset, short = _random_images(architecture, recipe, images)
+    began = time.monotonic()
     executor = make_executor(executor_kind, dataset, workers)
     names = dataset.class_names
     cell = Cell(architecture, short, dataset.name, dataset.fingerprint, names)
@@ -283,6 +290,8 @@ def _trial(
     compiled: dict[int, float] = {}
     speeds: dict[int, float] = {}
     try:
+        with _nothing_compiled_before():
+            executor.start(executor.workers)
         for event in executor.run([Job(cell, (n,)) for n in range(executor.workers)]):
             match event:
                 case Started():
@@ -295,7 +304,25 @@ def _trial(
                     raise DseError(f"the calibration failed, {reason}: {detail}")
     finally:
         executor.close()
-    return _Trial(sum(speeds.values()), max(compiled.values()), executor.workers)
+    return _Trial(
+        sum(speeds.values()),
+        max(started.values()) - began,
+        max(compiled.values()),
+        executor.workers,
+    )
+
+
+@contextmanager
+def _nothing_compiled_before() -> Iterator[None]:
+    """Processes that begin here do not use JAX's cache."""
+    name = "JAX_ENABLE_COMPILATION_CACHE"
+    before = os.environ.get(name)
+    os.environ[name] = "false"
+    yield
+    if before is None:
+        del os.environ[name]
+    else:
+        os.environ[name] = before
 
 
 def _random_images(

@@ -48,6 +48,9 @@ class Executor(Protocol):
     def peak_bytes(self) -> int:
         """Most memory that the workers were seen to hold, all together."""
 
+    def start(self, jobs: int) -> None:
+        """Get ready for so many jobs, while the caller goes on."""
+
     def run(self, jobs: Iterable[Job]) -> Iterator[Event]:
         """Run `jobs` to their end; every run ends in `Done` or `Failed`."""
 
@@ -66,6 +69,9 @@ class SerialExecutor:
         from dse.train.run import Trainer
 
         self._trainer = Trainer(dataset)
+
+    def start(self, jobs: int) -> None:
+        """See `Executor.start`."""
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Event]:
         """See `Executor.run`. Of jobs in a list, the next is known ahead."""
@@ -101,6 +107,11 @@ class ProcessExecutor:
         self._log = log
         self._pool: list[_Worker] = []
 
+    def start(self, jobs: int) -> None:
+        """See `Executor.start`."""
+        while len(self._pool) < min(jobs, self.workers):
+            self._add_worker()
+
     def run(self, jobs: Iterable[Job]) -> Iterator[Event]:
         """See `Executor.run`."""
         waiting = iter(jobs)
@@ -115,11 +126,15 @@ class ProcessExecutor:
         while busy < self.workers and (job := next(waiting, None)) is not None:
             worker = next((w for w in self._pool if w.job is None), None)
             if worker is None:
-                worker = _Worker(self._dataset, self._log, self._free_core())
-                self._pool.append(worker)
+                worker = self._add_worker()
             worker.start(job)
             busy += 1
         return busy > 0
+
+    def _add_worker(self) -> "_Worker":
+        worker = _Worker(self._dataset, self._log, self._free_core())
+        self._pool.append(worker)
+        return worker
 
     def _free_core(self) -> int | None:
         """A core for the next worker to keep to."""

@@ -155,3 +155,30 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
     if not isinstance(experiment, Experiment):
         raise DseError(f"{file} defines no EXPERIMENT = Experiment(...)")
     return file.stem, experiment
+
+
+def load_together(
+    names: Sequence[str], preset_name: str
+) -> tuple[dict[str, Experiment], Preset]:
+    """Experiments by name, and the preset under which all of them train.
+
+    Raises:
+        DseError: there is none, one is not there or there twice, or its preset is not
+            that of the others.
+    """
+    if not names:
+        raise DseError("no experiment is given; expected one or more, as fig3b")
+    loaded = [load_experiment(name) for name in names]
+    experiments = dict(loaded)
+    if len(experiments) < len(loaded):
+        called = ", ".join(name for name, _ in loaded)
+        raise DseError(f"an experiment is given twice: {called}; give each once")
+    presets = {n: e.preset(preset_name) for n, e in experiments.items()}
+    first, *others = presets
+    for other in others:
+        if presets[other] != presets[first]:
+            raise DseError(
+                f"{first} and {other} mean different things by the preset "
+                f"{preset_name}; run them one after the other"
+            )
+    return experiments, presets[first]

@@ -6,14 +6,16 @@ from multiprocessing.connection import Connection
 
 from dse.study.executors import Job, JobEnded
 from dse.train.guard import train_guarded
-from dse.train.run import Trainer
 
 
 def main(file_number: int) -> None:
     """Serve the driver at the other end until it is gone."""
     driver: Connection = Connection(file_number)
     try:
-        trainer = Trainer(driver.recv())
+        dataset = driver.recv()  # before JAX is imported: the driver waits for it
+        from dse.train.run import Trainer
+
+        trainer = Trainer(dataset)
         while True:
             job: Job = driver.recv()
             for event in train_guarded(trainer, job.cell, job.replicates):

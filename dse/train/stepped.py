@@ -5,9 +5,11 @@ own many times slower. A batch is worked on in parts whose activations stay in t
 processor's cache.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +33,15 @@ from dse.train.program import EvaluationRows
 
 PART_BYTES = 16 * 2**20
 """Bytes of activations that a part of a batch may have."""
+
+SHORT_RUN_OPERATIONS = 1e13
+"""Floating-point operations of a run, about two minutes of a core, under which less
+time to compile is worth slower steps."""
+
+_FAST_TO_COMPILE: Sequence[dict[str, Any]] = (
+    {"xla_backend_optimization_level": 1},
+    {"xla_cpu_use_fusion_emitters": False},  # XLA's older ones, until JAX 0.11
+)
 
 _order = jax.jit(epoch_order, static_argnames=("steps", "batch_size"))
 
@@ -58,6 +69,25 @@ def part_size(architecture: Architecture, batch_size: int) -> int:
     return batch_size
 
 
+def compiler_options(engine: Engine) -> dict[str, Any]:
+    """What to ask of XLA for this cell: to compile fast where runs are short."""
+    images = engine.steps * engine.batch_size
+    operations = 6 * cost(engine.architecture).macs * images
+    return _fast_to_compile() if operations < SHORT_RUN_OPERATIONS else {}
+
+
+@cache
+def _fast_to_compile() -> dict[str, Any]:
+    """Those of the options that this version of XLA knows."""
+    known: dict[str, Any] = {}
+    probe = jax.jit(jnp.negative).lower(jnp.zeros(()))
+    for option in _FAST_TO_COMPILE:
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
+            probe.compile(compiler_options=option)
+            known |= option
+    return known
+
+
 def compile_stepped(
     engine: Engine,
     images: Batches,
@@ -70,23 +100,24 @@ def compile_stepped(
     order = _epoch(engine, replicate, 1)
     size = part_size(engine.architecture, engine.batch_size)
     parts = engine.batch_size // size
+    options = compiler_options(engine)
     train_step = add_part = descend = None
     if parts == 1:
         step = jax.jit(engine.train_step, donate_argnums=0)
-        train_step = step.lower(state, images, order, replicate).compile()
+        train_step = step.lower(state, images, order, replicate).compile(options)
     else:
         sums, part = _sums_to_overwrite(state), jnp.int32(0)
         adding = jax.jit(partial(engine.add_part, size=size), donate_argnums=0)
         add_part = adding.lower(
             sums, state.parameters, state.step, images, order, part, replicate
-        ).compile()
+        ).compile(options)
         descending = jax.jit(engine.descend, donate_argnums=0)
-        descend = descending.lower(state, sums).compile()
+        descend = descending.lower(state, sums).compile(options)
     chosen = jnp.zeros(evaluation_batch, jnp.int32)
     evaluate = (
         jax.jit(engine.evaluate)
         .lower(state.parameters, no_totals(), images, chosen, replicate.normaliser)
-        .compile()
+        .compile(options)
     )
     functions = _Functions(parts, train_step, add_part, descend, evaluate)
     return partial(SteppedTraining, engine, images, functions)

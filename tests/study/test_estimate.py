@@ -29,7 +29,7 @@ def network(point):
 
 def test_work_and_time_by_hand():
     macs = cost(network(NARROW)).macs
-    speed = Speed(1e-9, 0.0, compile_seconds=4.0, workers=2, source="")
+    speed = Speed(1e-9, 0.0, 4.0, workers=2, source="", start_seconds=3.0)
     # The last point is the first under another name: 0.13 and 0.125 both squeeze to 2,
     # 4, 6 and 8 filters.
     points = [NARROW, WIDE, Metaparameters(16, 16, sr=0.13)]
@@ -41,7 +41,7 @@ def test_work_and_time_by_hand():
     first = told.cells[0]
     assert first.training_macs == pytest.approx(3 * macs * passes)
     assert first.seconds == pytest.approx(1e-9 * macs * passes + 2)
-    assert told.seconds == pytest.approx(sum(c.seconds for c in told.cells))
+    assert told.seconds == pytest.approx(3 + sum(c.seconds for c in told.cells))
 
 
 def test_imagenet_is_170_000_steps_of_512():
@@ -95,7 +95,9 @@ def test_a_benchmark_of_another_machine(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_calibration_of_seconds(small_experiment):
+def test_a_calibration_of_seconds(small_experiment, tmp_path, monkeypatch):
+    compiled = tmp_path / "compiled"
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
     told = dse.plan(str(small_experiment), dse.Options(seeds=3, workers=1))
     assert len(told.cells) == 2
     assert told.replicates == 3
@@ -103,4 +105,7 @@ def test_a_calibration_of_seconds(small_experiment):
     assert told.images == 4 * 360
     assert all(cell.seconds > 0 for cell in told.cells)
     assert told.speed.compile_seconds > 0
+    assert told.speed.start_seconds > 0
+    # Compiled for itself alone: a cell of the sweep does not find its program ready.
+    assert not compiled.exists()
     assert told.speed.source == "a calibration here, 1 worker"

@@ -162,3 +162,24 @@ def test_workers_that_take_all_cores_keep_to_one_each(tiny):
     assert sorted(core for mine in pinned for core in mine) == sorted(cores)
     few = ProcessExecutor(tiny, workers=len(cores) + 1)
     assert few._free_core() is None
+
+
+def test_workers_start_before_they_have_work(tiny, jobs):
+    executor = ProcessExecutor(tiny, workers=2)
+    try:
+        executor.start(jobs=0)
+        assert not executor._pool
+        executor.start(jobs=1)
+        [worker] = executor._pool
+        executor.start(jobs=5)
+        assert len(executor._pool) == 2
+        assert executor._pool[0] is worker
+        # One that died meanwhile is lost with its job, and replaced.
+        worker.process.kill()
+        worker.process.wait()
+        small = Job(jobs[0].cell, (0,))
+        [event] = executor.run([small])
+        assert isinstance(event, Failed)
+        assert event.reason == "lost"
+    finally:
+        executor.close()

@@ -4,7 +4,12 @@ from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
 from dse.store.query import RunState
 from dse.study.executors import make_executor
-from dse.study.experiment import Experiment, Preset, load_experiment
+from dse.study.experiment import (
+    Experiment,
+    Preset,
+    load_experiment,
+    load_together,
+)
 from dse.study.plan import jobs_for, make_plan
 from dse.study.presets import PRESETS
 from dse.train.recipe import Recipe
@@ -53,6 +58,29 @@ def test_replicates_share_a_job_unless_workers_would_idle(plan):
     assert together[0].cell == cells[1][0]
     apart = jobs_for(cells, workers=3)
     assert [job.replicates for job in apart] == [(0,), (1,), (2,)] * 2
+
+
+def test_experiments_that_train_together_agree_on_the_preset(workplace):
+    text = """from dse.study.experiment import Experiment, Preset
+from dse.arch.squeezenet import Metaparameters
+from dse.train.recipe import Recipe
+EXPERIMENT = Experiment("", Metaparameters(), {"quick": Preset(4, 3, Recipe(1, 0.1))})
+"""
+    (workplace / "own.py").write_text(text)
+    loaded, preset = load_together(["fig3a", "table3"], "quick")
+    assert list(loaded) == ["fig3a", "table3"]
+    assert preset == PRESETS["quick"]
+    for names, complaint in (
+        ([], "no experiment is given"),
+        (["fig3a", "fig3b", "fig3a"], "given twice: fig3a, fig3b, fig3a"),
+        (
+            ["fig3a", "own.py"],
+            "fig3a and own mean different things by the preset",
+        ),
+        (["fig3a", "absent"], "no experiment is called 'absent'"),
+    ):
+        with pytest.raises(DseError, match=complaint):
+            load_together(names, "quick")
 
 
 def test_the_plan_of_the_paper(tiny):

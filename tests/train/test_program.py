@@ -1,5 +1,7 @@
 """Both forms of training, parts of batches, and stacks of replicates."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +9,10 @@ import pytest
 
 from dse.arch.cost import cost
 from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.ops import FAST_ON_CPU
 from dse.train import stepped
 from dse.train.cell import Cell
-from dse.train.engine import Batches, Normaliser, Replicate, replicate_keys
+from dse.train.engine import Batches, Engine, Normaliser, Replicate, replicate_keys
 from dse.train.program import compile_program, form_for, stack_size
 from dse.train.recipe import Recipe
 
@@ -84,3 +87,14 @@ def test_replicates_share_a_program_except_on_cpus():
     assert (form_for("cpu"), form_for("gpu")) == ("stepped", "stacked")
     assert stack_size(5, "stacked") == 5
     assert stack_size(5, "stepped") == stack_size(5) == 1
+
+
+def test_short_runs_compile_fast_and_long_ones_run_fast(cell, images):
+    """The work of a run decides, 6 operations a MAC; never what else is in the job."""
+    macs = cost(ARCHITECTURE).macs
+    # 4 images a step; so many steps that the bound lies between one more and one less.
+    steps = int(stepped.SHORT_RUN_OPERATIONS / (6 * macs * 4))
+    short = Engine(ARCHITECTURE, replace(cell.recipe, epochs=1), steps, 4, FAST_ON_CPU)
+    long = replace(short, steps_per_epoch=steps + 1)
+    assert stepped.compiler_options(short)["xla_backend_optimization_level"] == 1
+    assert stepped.compiler_options(long) == {}

@@ -1,0 +1,169 @@
+"""Experiments with everything that it takes to run them, trained as one sweep."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dse.arch.cost import cost
+from dse.store import DEFAULT_STORAGE
+
+if TYPE_CHECKING:
+    from dse.data.dataset import Dataset
+    from dse.progress import SweepProgress
+    from dse.store.database import Store
+    from dse.study.executors import Executor
+    from dse.study.plan import Plan
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run a sweep; what is None is chosen.
+
+    Attributes:
+        dataset: the embedded set, a folder, or a hub id; by default the preset's.
+        preset: quick (two cores, narrow networks) or full (the paper's width).
+        seeds: replicates of each cell; by default the preset's.
+        workers: worker processes; by default one a core.
+        executor: serial or process; by default process on CPUs, serial on a GPU.
+        storage: database URL.
+        weights: whether to keep the weights of completed runs.
+    """
+
+    dataset: str | None = None
+    preset: str = "quick"
+    seeds: int | None = None
+    workers: int | None = None
+    executor: str | None = None
+    storage: str = DEFAULT_STORAGE
+    weights: bool = True
+
+
+@dataclass(frozen=True)
+class SweepOutcome:
+    """What a sweep came to.
+
+    Attributes:
+        study: its name in the database.
+        planned: runs that the plan wants.
+        trained: runs that this call trained.
+        failed: runs that failed, by reason, over all sessions.
+        unfinished: runs that the same command would try again.
+    """
+
+    study: str
+    planned: int
+    trained: int
+    failed: Mapping[str, int]
+    unfinished: int
+
+
+class Sweep:
+    """Experiments on one dataset under one recipe; a cell that they share trains once.
+
+    Attributes:
+        experiments: the experiments.
+        plans: what each wants trained.
+        dataset: what they train on.
+        store: where the results go.
+    """
+
+    def __init__(self, names: Sequence[str], options: Options) -> None:
+        from dse.study.experiment import load_together
+        from dse.study.plan import make_plan
+
+        self._options = options
+        loaded, preset = load_together(names, options.preset)
+        self.experiments = list(loaded.values())
+        self.dataset = load_dataset(options.dataset or preset.dataset)
+        self.plans = [
+            make_plan(name, experiment, options.preset, self.dataset, options.seeds)
+            for name, experiment in loaded.items()
+        ]
+        self.store = open_storage(options.storage)
+
+    def run(self) -> list[SweepOutcome]:
+        """Train what is missing."""
+        from dse.study.driver import register
+        from dse.study.projection import storage_faults
+
+        with storage_faults(self.store), self.store.sweeping():
+            missing = register(self.store, self.plans)
+            with closing(
+                executor_for(self._options, self.dataset, self.store)
+            ) as executor:
+                executor.start(sum(map(len, missing.values())))
+                self._train(missing, executor)
+        return [self._outcome(plan, missing) for plan in self.plans]
+
+    def _train(
+        self, missing: Mapping[str, tuple[int, ...]], executor: "Executor"
+    ) -> None:
+        from dse.study.driver import complete
+
+        progress = self._progress(missing)
+        if missing:
+            planned = {plan.study.name: plan.runs for plan in self.plans}
+            progress.introduce(planned, executor.workers)
+        with progress:
+            complete(
+                self.plans,
+                missing,
+                self.store,
+                executor,
+                progress,
+                keep_weights=self._options.weights,
+            )
+            progress.conclude(executor.workers, executor.peak_bytes)
+
+    def _progress(self, missing: Mapping[str, tuple[int, ...]]) -> "SweepProgress":
+        from dse.analysis.figures import point_label
+        from dse.progress import SweepProgress
+
+        labels, work = {}, {}
+        for experiment, plan in zip(self.experiments, self.plans, strict=True):
+            varied = experiment.varied
+            for point in reversed(plan.points):
+                value = point_label(point.metaparameters, varied).replace("\n", " ")
+                labels[point.cell.id] = f"{varied or 'cell'} {value}"
+                work[point.cell.id] = float(cost(point.cell.architecture).macs)
+        runs = {cell_id: len(replicates) for cell_id, replicates in missing.items()}
+        return SweepProgress(self.plans[0].study.recipe.epochs, labels, work, runs)
+
+    def _outcome(
+        self, plan: "Plan", missing: Mapping[str, tuple[int, ...]]
+    ) -> SweepOutcome:
+        from dse.store.query import run_states
+
+        states = run_states(self.store, plan.cells)
+        failed = [s.reason or "" for s in states.values() if s.status == "failed"]
+        return SweepOutcome(
+            study=plan.study.name,
+            planned=plan.runs,
+            trained=sum(len(missing.get(cell_id, ())) for cell_id in plan.cells),
+            failed=dict(Counter(failed)),
+            unfinished=sum(map(len, plan.missing(states).values())),
+        )
+
+
+def load_dataset(name: str) -> "Dataset":
+    """The dataset called `name`."""
+    from dse.data.load import load
+
+    return load(name)
+
+
+def open_storage(url: str) -> "Store":
+    """The database at `url`."""
+    from dse.store.database import open_store
+
+    return open_store(url)
+
+
+def executor_for(options: Options, dataset: "Dataset", store: "Store") -> "Executor":
+    """The executor that `options` ask for, with its log beside the database."""
+    from dse.study.executors import make_executor
+
+    log = store.artifacts.parent / "workers.log"
+    return make_executor(options.executor, dataset, options.workers, log)
