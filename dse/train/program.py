@@ -12,6 +12,7 @@ from jaxtyping import Int
 
 from dse.models.network import Weights
 from dse.ops import operations_for
+from dse.ops.interface import Operations
 from dse.train.cell import Cell
 from dse.train.engine import Batches, Engine, Keys, Normaliser, Replicate, Totals
 
@@ -68,6 +69,7 @@ def compile_program(
     evaluation_batch: int,
     replicates: int,
     form: Form | None = None,
+    operations: Operations | None = None,
 ) -> Program:
     """Compile `cell` for stacks of `stack_size(replicates, form)` replicates.
 
@@ -78,6 +80,7 @@ def compile_program(
         evaluation_batch: images evaluated at a time.
         replicates: how many are wanted.
         form: how they train; None for what suits the device.
+        operations: the numerics; None for what suits the device.
     """
     from dse.train.stacked import compile_stacked
     from dse.train.stepped import compile_stepped
@@ -92,7 +95,7 @@ def compile_program(
         cell.recipe,
         train_size // batch_size,
         batch_size,
-        operations_for(platform, stacked=together > 1),
+        operations or operations_for(platform, stacked=together > 1),
     )
     compiling = compile_stacked if form == "stacked" else compile_stepped
     example = [_example(images, train_size)] * together

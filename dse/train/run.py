@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dse.data.dataset import Dataset, channel_statistics, validation_split
+from dse.ops.interface import Operations
 from dse.train.cell import Cell
 from dse.train.device import keep_compiled_programs
 from dse.train.engine import (
@@ -29,11 +30,16 @@ LARGEST_EVALUATION_BATCH = 250
 
 
 class Trainer:
-    """Trains cells on one dataset, and compiles the next one meanwhile."""
+    """Trains cells on one dataset, and compiles the next one meanwhile.
 
-    def __init__(self, dataset: Dataset) -> None:
+    Args:
+        dataset: the dataset.
+        operations: the numerics; None for what suits the device.
+    """
+
+    def __init__(self, dataset: Dataset, operations: Operations | None = None) -> None:
         keep_compiled_programs()
-        self._dataset = dataset
+        self._dataset, self._operations = dataset, operations
         self._compiler = ThreadPoolExecutor(1, "compile")
         self._ahead: dict[tuple[str, int], Future[Program]] = {}
 
@@ -85,7 +91,12 @@ class Trainer:
     def _compile(self, cell: Cell, replicates: int) -> Program:
         train_size = len(validation_split(self._dataset, cell.recipe.seed, 0).train)
         return compile_program(
-            cell, self._images, train_size, self._evaluation_batch, replicates
+            cell,
+            self._images,
+            train_size,
+            self._evaluation_batch,
+            replicates,
+            operations=self._operations,
         )
 
     def _member(self, cell: Cell, number: int) -> "_Member":

@@ -18,17 +18,16 @@ import contextlib
 import json
 import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import tyro
+from machine import RESULTS, write_result
 from rich.console import Console
 from rich.table import Table
 from roofline import Peak
@@ -45,6 +44,9 @@ from dse.train.recipe import Recipe
 
 HERE = Path(__file__).parent
 INPUT_SHAPES = {"quick": (28, 28, 1), "full": (32, 32, 3)}
+IMAGES_A_RUN = {"quick": 27_000, "full": 30 * 45_000}
+"""What a run of the preset trains on (full: 30 epochs of CIFAR-10), since this engine
+compiles otherwise for short runs than for long ones."""
 FAR_BEHIND = 0.7
 """A form of PyTorch under this share of its best on the first cell is dropped."""
 
@@ -111,7 +113,8 @@ def contenders_on_gpu() -> list[Contender]:
 class Racer:
     """A contender's processes, alive over all rounds of one cell."""
 
-    def __init__(self, wanted: Mapping[str, Any], contender: Contender) -> None:
+    def __init__(self, contender: Contender) -> None:
+        self._contender = contender
         environment = dict(os.environ)
         environment.pop("GLIBC_TUNABLES", None)
         if contender.huge_pages:
@@ -130,7 +133,10 @@ class Racer:
             )
             for _ in range(contender.processes)
         ]
-        self._tell(json.dumps(wanted | asdict(contender)))
+
+    def begin(self, wanted: Mapping[str, Any]) -> None:
+        """Have the processes get ready."""
+        self._tell(json.dumps(wanted | asdict(self._contender)))
         self.first = self._hear()
 
     def round(self, seconds: float) -> float:
@@ -165,8 +171,9 @@ class Racer:
 @contextlib.contextmanager
 def racing(wanted: Mapping[str, Any], contender: Contender) -> Iterator[Racer]:
     """A racer that is stopped in the end."""
-    racer = Racer(wanted, contender)
+    racer = Racer(contender)
     try:
+        racer.begin(wanted)
         yield racer
     finally:
         racer.end()
@@ -220,17 +227,19 @@ def run_preset(
     preset: str, contenders: Sequence[Contender], rounds: int, seconds: float
 ) -> dict[str, Any]:
     """Race over all cells of a preset's width."""
-    recipe = replace(PRESETS[preset].recipe, crop_padding=0, mirror=False, epochs=1000)
+    recipe = replace(PRESETS[preset].recipe, crop_padding=0, mirror=False)
     ours = contenders[0]
     peak, element = measure_peak(ours), 2 if ours.bfloat16 else 4
     cells, current = [], list(contenders)
     for point in figure_3_cells(PRESETS[preset].base_e):
         architecture = squeezenet(point, INPUT_SHAPES[preset], 10)
+        images = images_held(architecture, recipe)
+        epochs = math.ceil(IMAGES_A_RUN[preset] / images)
         wanted = {
             "metaparameters": asdict(point),
             "input_shape": INPUT_SHAPES[preset],
-            "recipe": asdict(recipe),
-            "images": images_held(architecture, recipe),
+            "recipe": asdict(replace(recipe, epochs=epochs)),
+            "images": images,
             "device": "cuda" if has_accelerator() else "cpu",
         }
         measured = race(current, wanted, rounds, seconds)
@@ -344,30 +353,6 @@ def show_cell(
     Console().print(table)
 
 
-def machine() -> dict[str, str]:
-    """Device and versions."""
-    libraries = ("jax", "jaxlib", "flax", "optax", "torch", "numpy")
-    return {
-        "device": device_name(),
-        "cores": str(available_cores()),
-        "python": platform.python_version(),
-        **{name: version(name) for name in libraries},
-    }
-
-
-def device_name() -> str:
-    """The GPU's name, or the processor's."""
-    if has_accelerator():
-        import jax
-
-        return jax.devices()[0].device_kind
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor() or platform.machine()
-
-
 @dataclass(frozen=True)
 class Benchmark:
     """Race this engine against PyTorch over the cells of Figure 3.
@@ -382,25 +367,23 @@ class Benchmark:
     presets: tuple[str, ...] = ("quick", "full")
     rounds: int = 3
     seconds: float = 1.0
-    output: Path = HERE.parents[1] / "results" / "benchmarks"
+    output: Path = RESULTS
 
 
 def main() -> None:
     """Race, print, and write."""
     wanted = tyro.cli(Benchmark, description=__doc__)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder("inductor")))
-    gpu = has_accelerator()
-    contenders = contenders_on_gpu() if gpu else contenders_on_cpu(available_cores())
-    wanted.output.mkdir(parents=True, exist_ok=True)
+    contenders = (
+        contenders_on_gpu()
+        if has_accelerator()
+        else contenders_on_cpu(available_cores())
+    )
     for preset in wanted.presets:
         result = run_preset(preset, contenders, wanted.rounds, wanted.seconds)
         for name, mean in result["summary"].items():
             print(f"{preset}: {name}: {mean:.2f} (geometric mean)")
-        file = wanted.output / f"{'gpu' if gpu else 'cpu'}-{preset}.json"
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps({"machine": machine(), **result}, indent=1))
-        partial.replace(file)
-        print(f"wrote {file}")
+        print(f"wrote {write_result(wanted.output, preset, result)}")
 
 
 if __name__ == "__main__":

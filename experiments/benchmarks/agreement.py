@@ -1,0 +1,125 @@
+"""Whether the fast form costs accuracy: both forms train the same replicates.
+
+    python experiments/benchmarks/agreement.py                 # quick, about 5 minutes
+    python experiments/benchmarks/agreement.py --preset full --dataset path/to/cifar10
+
+The reference form (`dse.ops.REFERENCE`, float32) and the form that the device trains in
+share a replicate's initial weights, order, augmentation and dropout, so they are
+compared pairwise. Float rounding alone makes two trainings of one replicate part within
+an epoch: what may agree is their mean. It writes a file under results/benchmarks/.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from machine import RESULTS, write_result
+
+from dse.analysis.statistics import half_widths
+from dse.arch.squeezenet import Metaparameters
+from dse.data.dataset import Dataset
+from dse.data.load import load
+from dse.ops import REFERENCE
+from dse.ops.interface import Operations
+from dse.study.executors import has_accelerator
+from dse.study.experiment import load_experiment
+from dse.study.plan import make_point
+from dse.train.cell import Cell
+from dse.train.device import use_one_thread
+from dse.train.events import Done, Failed
+from dse.train.run import Trainer
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Compare the device's form with the reference on one cell.
+
+    Attributes:
+        preset: quick or full.
+        dataset: The embedded set, a folder, or a hub id; by default the preset's.
+        sr: Squeeze ratio of the cell.
+        pct_3x3: Share of 3x3 filters of the cell.
+        replicates: How many each form trains.
+        output: Folder of the JSON file.
+    """
+
+    preset: str = "quick"
+    dataset: str | None = None
+    sr: float = 0.5
+    pct_3x3: float = 0.5
+    replicates: int = 5
+    output: Path = RESULTS
+
+
+def main() -> None:
+    """Train, compare and write."""
+    wanted = tyro.cli(Agreement, description=__doc__)
+    if not has_accelerator():
+        use_one_thread()
+    _, experiment = load_experiment("fig3b")
+    preset = experiment.preset(wanted.preset)
+    dataset = load(wanted.dataset or preset.dataset)
+    point = Metaparameters(
+        preset.base_e, preset.base_e, sr=wanted.sr, pct_3x3=wanted.pct_3x3
+    )
+    cell = make_point(point, preset.recipe_for(dataset), dataset).cell
+    forms = {"reference": REFERENCE, "device": None}
+    accuracies = {
+        name: train(name, dataset, operations, cell, wanted.replicates)
+        for name, operations in forms.items()
+    }
+    result = {
+        "preset": wanted.preset,
+        "dataset": dataset.name,
+        "metaparameters": asdict(point),
+        **compare(accuracies),
+    }
+    print(result["verdict"])
+    print(f"wrote {write_result(wanted.output, f'agreement-{wanted.preset}', result)}")
+
+
+def train(
+    name: str,
+    dataset: Dataset,
+    operations: Operations | None,
+    cell: Cell,
+    replicates: int,
+) -> dict[int, float]:
+    """Test accuracy by replicate, of those that were trained to the end."""
+    accuracy = {}
+    for event in Trainer(dataset, operations).train(cell, range(replicates)):
+        if isinstance(event, Done):
+            accuracy[event.replicate] = event.metrics["test"]["accuracy"]
+            print(
+                f"{name} form, replicate {event.replicate}: "
+                f"{accuracy[event.replicate]:.2%} on test"
+            )
+        if isinstance(event, Failed):
+            print(f"{name} form, replicate {event.replicate}: {event.detail}")
+    return accuracy
+
+
+def compare(accuracies: dict[str, dict[int, float]]) -> dict[str, Any]:
+    """Means, and the mean of the paired differences with its interval."""
+    reference, fast = accuracies.values()
+    both = sorted(reference.keys() & fast.keys())
+    differences = np.array([fast[r] - reference[r] for r in both])
+    if len(both) < 2:
+        return {"accuracies": accuracies, "verdict": "too few replicates to compare"}
+    mean, [half] = float(differences.mean()), half_widths([differences])
+    low, high = mean - half, mean + half
+    agrees = "agree" if low <= 0 <= high else "DO NOT agree"
+    return {
+        "accuracies": accuracies,
+        "mean_difference": mean,
+        "interval": [low, high],
+        "verdict": f"the forms {agrees}: the device's is {100 * mean:+.2f} points from "
+        f"the reference ({100 * low:+.2f} to {100 * high:+.2f}, 95 %), "
+        f"{len(both)} replicates",
+    }
+
+
+if __name__ == "__main__":
+    main()

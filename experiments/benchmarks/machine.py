@@ -1,0 +1,50 @@
+"""What a measurement was taken on, and the file that it is kept in."""
+
+import contextlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from dse.study.executors import available_cores, has_accelerator
+
+RESULTS = Path(__file__).parents[2] / "results" / "benchmarks"
+LIBRARIES = ("jax", "jaxlib", "flax", "optax", "torch", "numpy")
+
+
+def machine() -> dict[str, str]:
+    """Device, and versions of what is installed."""
+    described = {
+        "device": device_name(),
+        "cores": str(available_cores()),
+        "python": platform.python_version(),
+    }
+    for name in LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            described[name] = version(name)
+    return described
+
+
+def device_name() -> str:
+    """The GPU's name, or the processor's."""
+    if has_accelerator():
+        import jax
+
+        return jax.devices()[0].device_kind
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def write_result(folder: Path, name: str, result: Mapping[str, Any]) -> Path:
+    """Write `result`, and the machine, to DEVICE-NAME.json, wholly or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{'gpu' if has_accelerator() else 'cpu'}-{name}.json"
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps({"machine": machine(), **result}, indent=1))
+    partial.replace(file)
+    return file
