@@ -150,7 +150,7 @@ class Racer:
         """Stop the processes."""
         for process in self._processes:
             process.kill()
-            process.wait()
+            process.communicate()
 
     def _tell(self, line: str) -> None:
         for process in self._processes:

@@ -1,0 +1,98 @@
+"""The benchmarks' arithmetic by hand, and one contender that really trains."""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+import dse
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.train.recipe import Recipe
+
+FOLDER = Path(dse.__file__).parents[1] / "experiments" / "benchmarks"
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="not a checkout")
+
+
+@pytest.fixture(autouse=True)
+def among_the_benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+
+def test_the_thirteen_cells_of_figure_3():
+    from speed import figure_3_cells
+
+    cells = figure_3_cells(128)
+    assert len(cells) == 5 + 9 - 1
+    assert {(c.base_e, c.incr_e) for c in cells} == {(128, 128)}
+
+
+def test_ratios_are_to_the_best_of_a_group():
+    from speed import contenders_on_cpu, far_behind, geometric_mean, ratio, rivals
+
+    groups = rivals(contenders_on_cpu(2))
+    assert [len(group) for group in groups.values()] == [4, 6, 2]
+    speeds = {"dse": 300.0, "eager, 1 process": 100.0, "compiled, 1 process": 200.0}
+    measured = {name: {"images_per_second": speed} for name, speed in speeds.items()}
+    assert ratio(measured, "dse", groups["float32"]) == 1.5
+    assert geometric_mean([2, 8]) == pytest.approx(4)
+    measured["eager, bfloat16, 1 process"] = {"images_per_second": 1000.0}
+    known = [c for c in contenders_on_cpu(2) if c.name in measured]
+    dropped = [c.name for c in known if far_behind(c, measured, known)]
+    # Under 0.7 of the best float32; bfloat16 is measured against its own kind.
+    assert dropped == ["eager, 1 process"]
+
+
+def test_forms_agree_where_the_interval_of_the_differences_holds_zero():
+    from agreement import compare
+
+    reference = {0: 0.80, 1: 0.82, 2: 0.84, 3: 0.5}
+    told = compare({"reference": reference, "device": {0: 0.81, 1: 0.82, 2: 0.83}})
+    # Differences 0.01, 0, -0.01: deviation 0.01, t(0.975; 2) = 4.303.
+    half = 4.3027 * 0.01 / math.sqrt(3)
+    assert told["mean_difference"] == pytest.approx(0)
+    assert told["interval"] == pytest.approx([-half, half], rel=1e-4)
+    assert told["verdict"].startswith("the forms agree")
+    worse = {r: accuracy - 0.1 + 0.001 * r for r, accuracy in reference.items()}
+    told = compare({"reference": reference, "device": worse})
+    assert told["verdict"].startswith("the forms DO NOT agree")
+    told = compare({"reference": reference, "device": {0: 0.8}})
+    assert "too few" in told["verdict"]
+
+
+def test_a_result_is_written_with_its_machine(tmp_path):
+    from machine import write_result
+
+    file = write_result(tmp_path / "new", "quick", {"cells": []})
+    told = json.loads(file.read_text())
+    assert told["cells"] == []
+    assert told["machine"]["jax"]
+    assert [f.name for f in file.parent.iterdir()] == [file.name]
+
+
+@pytest.mark.slow
+def test_a_contender_trains_when_it_is_told_to(monkeypatch):
+    """Images a second that a process of ours reports, in both of its turns."""
+    from speed import Contender, racing
+
+    point = Metaparameters(4, 4, sr=0.5)
+    wanted = {
+        "metaparameters": asdict(point),
+        "input_shape": squeezenet(point, (28, 28, 1), 10).input_shape,
+        "recipe": asdict(Recipe(2, 0.05, batch_size=8, crop_padding=0, mirror=False)),
+        "images": 16,
+        "device": "cpu",
+    }
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    ours = Contender("dse", "dse", processes=2, threads=1, huge_pages=True)
+    with racing(wanted, ours) as racer:
+        assert all(answer["ready_seconds"] > 0 for answer in racer.first)
+        assert min(racer.round(0.2), racer.round(0.2)) > 0
+        assert racer.peak_bytes > 2**20
+        processes = racer._processes
+    assert all(process.poll() is not None for process in processes)
+    # One that cannot begin says so, and is gone too.
+    with pytest.raises(SystemExit), racing({}, ours) as racer:
+        processes = racer._processes
+    assert all(process.poll() is not None for process in processes)
