@@ -10,7 +10,7 @@ do, a process a core; eager and compiled; with the C library's allocator as it i
 with huge pages. What is far behind on the first cell of a preset sits the others out.
 On a GPU one process of each runs, this engine's also with five replicates together.
 
-It needs PyTorch (`pip install -c constraints.txt -e '.[benchmarks]'`), takes about 20
+It needs PyTorch (`pip install -c constraints.txt -e '.[benchmarks]'`), takes about 35
 minutes on two cores, and writes results/benchmarks/DEVICE-PRESET.json.
 """
 
