@@ -411,14 +411,20 @@ def _listen_for_interruptions() -> None:
     """Make Ctrl-C and SIGTERM a KeyboardInterrupt that gets through.
 
     One that is raised inside a callback of the garbage collector or of a weak
-    reference is lost: Python prints and ignores it. So it is raised again until the
-    command has ended.
+    reference is lost: Python would print and ignore it. So it is not printed there, and
+    raised again until the command has ended.
     """
+    told = sys.unraisablehook
+
+    def lost(what: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(what.exc_type, KeyboardInterrupt):
+            told(what)
 
     def interrupt(*_: object) -> NoReturn:
         signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
         raise KeyboardInterrupt
 
+    sys.unraisablehook = lost
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, interrupt)
