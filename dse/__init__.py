@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dse.api import (
+        check,
         describe,
         load_model,
         load_runs,
@@ -30,6 +31,7 @@ __all__ = [
     "Budget",
     "DseError",
     "Options",
+    "check",
     "describe",
     "load_model",
     "load_runs",

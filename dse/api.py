@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dse.arch.space import Budget
     from dse.models.trained import TrainedModel
-    from dse.report import Report
+    from dse.report import Claims, Report
     from dse.store.append import Point
     from dse.study.estimate import Estimate
     from dse.study.projection import SamplerName
@@ -152,6 +152,37 @@ def reproduce_all(
             work.experiments, work.plans, outcomes, strict=True
         )
     ]
+
+
+def check(experiments: Sequence[str], options: Options | None = None) -> "list[Claims]":
+    """Judge the paper's claims by the runs that are there; nothing is trained.
+
+    Args:
+        experiments: shipped names, or paths of files that define EXPERIMENT.
+        options: which dataset, preset and storage.
+
+    Raises:
+        DseError: with one clear line, for whatever cannot be judged.
+    """
+    from dse.report import check_claims
+    from dse.store.query import view
+    from dse.study.experiment import load_together
+    from dse.study.plan import make_plan
+
+    chosen = options or Options()
+    loaded, preset = load_together(experiments, chosen.preset)
+    dataset = load_dataset(chosen.dataset or preset.dataset)
+    store = open_storage(chosen.storage, create=False)
+    judged = []
+    for name, experiment in loaded.items():
+        if not experiment.claims:
+            raise DseError(f"{name} makes no claims")
+        study = make_plan(name, experiment, chosen.preset, dataset).study
+        claims = check_claims(study, experiment, view(store, "runs", study.name))
+        if claims.table is None:
+            raise DseError(f"{study.name}: {claims.refusal}")
+        judged.append(claims)
+    return judged
 
 
 def search(

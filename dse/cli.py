@@ -164,6 +164,34 @@ class Reproduce:
 
 
 @dataclass(frozen=True)
+class Check:
+    """Judge the paper's claims by the runs in the database; nothing is trained.
+
+    Example: dse check fig3a fig3b table3
+
+    Attributes:
+        dataset: What was trained on; by default the preset's.
+        preset: quick or full.
+        storage: Database URL.
+    """
+
+    experiments: Positional[Experiments]
+    dataset: str | None = None
+    preset: str = "quick"
+    storage: str = DEFAULT_STORAGE
+
+    def __call__(self) -> None:
+        """Print the verdicts."""
+        from dse.api import check
+        from dse.tables import print_claims
+
+        options = Options(self.dataset, self.preset, storage=self.storage)
+        for claims in check(self.experiments, options):
+            print(f"{claims.study}:")
+            print_claims(claims)
+
+
+@dataclass(frozen=True)
 class Search:
     """Search the metaparameters for the best networks within a hard budget.
 
@@ -336,6 +364,7 @@ Command = (
     | Annotated[Plan, subcommand("plan")]
     | Annotated[Sweep, subcommand("sweep")]
     | Annotated[Reproduce, subcommand("reproduce")]
+    | Annotated[Check, subcommand("check")]
     | Annotated[Search, subcommand("search")]
     | Annotated[Status, subcommand("status")]
     | Annotated[Query, subcommand("query")]

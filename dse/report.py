@@ -12,6 +12,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
+from dse.analysis.claims import claims_table, judge
 from dse.analysis.figures import (
     STYLE,
     draw_front,
@@ -27,7 +28,7 @@ from dse.analysis.figures import (
 from dse.analysis.pareto import on_front
 from dse.analysis.statistics import points, summarise
 from dse.arch.describe import table_1
-from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
+from dse.arch.paper import PUBLISHED, SLIPS, TABLE_1_PARAMS, TABLE_1_TOTAL
 from dse.arch.squeezenet import (
     Metaparameters,
     rounding_moves_pct_3x3,
@@ -58,6 +59,7 @@ class Report:
         weights: where the weights of a search's best network lie, if they were kept.
         table_1: the paper's Table 1 beside our counts, where the experiment shows it.
         unfinished: runs that the same command would try again.
+        claims: what became of the experiment's claims, if it has any.
     """
 
     folder: Path
@@ -67,6 +69,27 @@ class Report:
     weights: Path | None = None
     table_1: pd.DataFrame | None = None
     unfinished: int = 0
+    claims: "Claims | None" = None
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What became of an experiment's claims.
+
+    Attributes:
+        study: the study that they were held against.
+        table: one row a claim (`dse.analysis.claims`); None where the runs do not allow
+            for judgements.
+        refusal: why not, then.
+        caveat: what was measured, beside the paper.
+        slips: where the paper contradicts itself.
+    """
+
+    study: str
+    table: pd.DataFrame | None
+    refusal: str
+    caveat: str
+    slips: Sequence[str]
 
 
 def report_experiment(
@@ -91,8 +114,36 @@ def report_experiment(
     tables = {"runs": runs, "summary": summary}
     if table is not None:
         tables["table1"] = table
+    claims = check_claims(study, experiment, runs) if experiment.claims else None
+    if claims is not None and claims.table is not None:
+        tables["claims"] = claims.table
     folder = _write(results, study, tables, figure)
-    return Report(folder, folder / "figure.png", summary, labels, table_1=table)
+    return Report(
+        folder,
+        folder / "figure.png",
+        summary,
+        labels,
+        table_1=table,
+        claims=claims,
+    )
+
+
+def check_claims(
+    study: StudyRecord, experiment: Experiment, runs: pd.DataFrame
+) -> Claims:
+    """Judge an experiment's claims by the runs of a study."""
+    table, refusal = None, ""
+    try:
+        table = claims_table(judge(experiment, runs))
+    except DseError as error:
+        refusal = str(error)
+    widths = "".join(f", base_e {width}" for width in runs["base_e"].unique())
+    caveat = (
+        f"measured as top-1 on {study.dataset}{widths}, {study.recipe.epochs} epochs; "
+        "the paper's are of ImageNet at base_e 128"
+    )
+    slips = SLIPS.get(experiment.published or "", ())
+    return Claims(study.name, table, refusal, caveat, slips)
 
 
 def report_search(

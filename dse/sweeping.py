@@ -154,11 +154,11 @@ def load_dataset(name: str) -> "Dataset":
     return load(name)
 
 
-def open_storage(url: str) -> "Store":
+def open_storage(url: str, *, create: bool = True) -> "Store":
     """The database at `url`."""
     from dse.store.database import open_store
 
-    return open_store(url)
+    return open_store(url, create=create)
 
 
 def executor_for(options: Options, dataset: "Dataset", store: "Store") -> "Executor":

@@ -20,7 +20,7 @@ from dse.arch.squeezenet import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dse.report import Report
+    from dse.report import Claims, Report
     from dse.study.estimate import Estimate
 
 
@@ -118,7 +118,23 @@ def print_summary(report: "Report") -> None:
         "to (95 %)": _column(report.summary, "test_high", "{:.1%}"),
     }
     _print(list(columns), zip(*columns.values(), strict=True), left=1)
+    if report.claims is not None:
+        print_claims(report.claims)
     _print_places(report)
+
+
+def print_claims(claims: "Claims") -> None:
+    """What the paper says of an experiment, and whether it holds here."""
+    if claims.table is None:
+        print(f"claims: not judged: {claims.refusal}")
+        return
+    rows = [
+        [c["verdict"], c["section"], c["claim"], c["finding"]]
+        for c in claims.table.to_dict("records")
+    ]
+    rows += [["SLIP", "", "(the paper against itself)", slip] for slip in claims.slips]
+    _print(["claims", "section", "the paper says", "found"], rows, left=4)
+    print(f"{claims.caveat}; the intervals of a study hold together with 95 %")
 
 
 def print_front(report: "Report") -> None:

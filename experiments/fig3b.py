@@ -8,6 +8,7 @@ Expect the paper's shape: a steep rise at first, and little gain past 50 %.
 """
 
 from dse.arch.squeezenet import Metaparameters
+from dse.study.claim import Beats, GainsLittle, SizesAsPrinted
 from dse.study.experiment import Experiment
 from dse.study.presets import PRESETS
 
@@ -18,4 +19,16 @@ EXPERIMENT = Experiment(
     values=(0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99),
     published="figure 3(b)",
     presets=PRESETS,
+    # A point of accuracy is a ninth of what the paper gains up to 50 %.
+    claims=(
+        SizesAsPrinted("the networks have the sizes that Figure 3(b) prints", "5.3"),
+        Beats("3x3 filters up to 50 % add accuracy", "5.3", better=0.5, worse=0.01),
+        GainsLittle(
+            "past 50 % of 3x3 filters accuracy does not improve",
+            "5.3",
+            start=0.5,
+            end=0.99,
+            margin=0.01,
+        ),
+    ),
 )

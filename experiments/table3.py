@@ -9,6 +9,7 @@ complex bypass cannot be reached: the four 1x1 convolutions make 6.06 MiB.
 """
 
 from dse.arch.squeezenet import Metaparameters
+from dse.study.claim import Beats, SizesAsPrinted
 from dse.study.experiment import Experiment
 from dse.study.presets import PRESETS
 
@@ -19,4 +20,12 @@ EXPERIMENT = Experiment(
     values=("none", "simple", "complex"),
     published="table 3",
     presets=PRESETS,
+    claims=(
+        SizesAsPrinted(
+            "the networks have the sizes that Table 3 prints", "6", slips=("complex",)
+        ),
+        Beats("simple bypass adds accuracy", "6", better="simple", worse="none"),
+        Beats("complex bypass adds accuracy", "6", better="complex", worse="none"),
+        Beats("simple adds more than complex", "6", better="simple", worse="complex"),
+    ),
 )

@@ -74,6 +74,7 @@ def workplace(tmp_path, monkeypatch) -> Path:
 
 SMALL_EXPERIMENT = '''"""Two narrow cells, seconds each."""
 from dse.arch.squeezenet import Metaparameters
+from dse.study.claim import Beats
 from dse.study.experiment import Experiment, Preset
 from dse.train.recipe import Recipe
 
@@ -83,6 +84,7 @@ EXPERIMENT = Experiment(
     varied="pct_3x3",
     values=(0.25, 0.75),
     published="figure 3(b)",
+    claims=[Beats("3x3 filters add accuracy", "5.3", better=0.75, worse=0.25)],
     presets={
         "quick": Preset(
             base_e=8,

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from scipy.special import stdtrit
+from scipy.stats import bootstrap
 
+from dse.analysis.comparison import compare, front_probability
 from dse.arch.squeezenet import Metaparameters, resolved_pct_3x3
+from dse.errors import DseError
 from dse.store.schema import METAPARAMETERS
 
 CONFIDENCE = 0.95
@@ -26,8 +30,10 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Per cell in order its metaparameters, `resolved_pct_3x3`, costs, `replicates`
         (completed), `failed`, `untrained`, `val_accuracy`, `test_accuracy` (means),
-        `test_deviation` and the interval `test_low`, `test_high`; NaN where no
-        replicate, or no second one anywhere, completed.
+        `test_deviation`, the interval `test_low`, `test_high`, the cell's own bootstrap
+        interval `bootstrap_low`, `bootstrap_high` (it undercovers with so few
+        replicates), and `front_probability`, of being on the Pareto front of accuracy
+        against bytes; NaN where no replicate, or no second one, completed.
     """
     complete = runs[runs["status"] == "complete"].groupby("cell_id")
     scores = complete["test_accuracy"]
@@ -58,7 +64,38 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     widths = pd.Series(half, index=list(scores.groups), dtype="float64")
     rows["test_low"] = rows["test_accuracy"] - by_cell(widths)
     rows["test_high"] = rows["test_accuracy"] + by_cell(widths)
+    resampled = {cell: bootstrap_interval(group.to_numpy()) for cell, group in scores}
+    for name, index in (("bootstrap_low", 0), ("bootstrap_high", 1)):
+        ends = {cell: interval[index] for cell, interval in resampled.items()}
+        rows[name] = by_cell(pd.Series(ends, dtype="float64"))
+    rows["front_probability"] = by_cell(_front_probability(runs, rows))
     return rows
+
+
+def _front_probability(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
+    """By cell; nothing where replicates are too few to compare."""
+    try:
+        comparison = compare(runs)
+    except DseError:
+        return pd.Series(dtype="float64")
+    sizes = rows.drop_duplicates("cell_id").set_index("cell_id")["bytes_fp32"]
+    cost = sizes.loc[list(comparison.cells)].to_numpy(float)
+    chances = front_probability(comparison, cost)
+    return pd.Series(chances, index=list(comparison.cells))
+
+
+def bootstrap_interval(values: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """Percentiles of the mean of resampled values; NaN for fewer than two."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    found = bootstrap(
+        (values,),
+        np.mean,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return float(found.low), float(found.high)
 
 
 def points(rows: pd.DataFrame) -> list[Metaparameters]:

@@ -12,6 +12,7 @@ from dse.arch.squeezenet import Metaparameters
 from dse.data.dataset import Dataset
 from dse.data.load import EMBEDDED
 from dse.errors import DseError
+from dse.study.claim import Claim, values_of
 from dse.train.recipe import Recipe
 
 
@@ -64,9 +65,11 @@ class Experiment:
         values: its values, in the order of the figure.
         published: the paper's own points (`dse.arch.paper.PUBLISHED`), if it has any.
         shows: what the report draws.
+        claims: what the source says of them, stated before there is data.
 
     Raises:
-        DseError: a value is out of range, or nothing varies.
+        DseError: a value is out of range, nothing varies, or a claim is of a value
+            that is none of them.
     """
 
     title: str
@@ -76,6 +79,7 @@ class Experiment:
     values: Sequence[Any] = ()
     published: str | None = None
     shows: Literal["size", "layers"] = "size"
+    claims: Sequence[Claim] = ()
 
     def __post_init__(self) -> None:
         names = [field.name for field in fields(Metaparameters)]
@@ -91,6 +95,13 @@ class Experiment:
                 f"nothing is published as {self.published!r}; expected one of "
                 f"{', '.join(PUBLISHED)}"
             )
+        for claim in self.claims:
+            for value in values_of(claim):
+                if value not in self.values:
+                    raise DseError(
+                        f"a claim is of {self.varied} {value!r}; expected one of "
+                        f"{', '.join(map(str, self.values))}"
+                    )
         self.points(self.anchor.base_e)
 
     def points(self, base_e: int) -> list[Metaparameters]:

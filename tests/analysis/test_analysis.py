@@ -97,6 +97,22 @@ def test_summary():
     half = 12.7062 * 0.141421 / math.sqrt(2)
     assert summary["test_high"].iloc[0] == pytest.approx(0.6 + half, rel=1e-5)
     assert summary["test_low"].iloc[1] == pytest.approx(0.9 - 12.7062 * 0.141421, 1e-5)
+    # Two values resampled: one is drawn twice in half of the cases.
+    assert summary["bootstrap_low"].tolist()[0] == 0.5
+    assert summary["bootstrap_high"].tolist()[0] == 0.7
+    assert np.isnan(summary["bootstrap_low"].tolist()[1:]).all()
+    # No replicate of two cells but one is shared: no residual is left.
+    assert summary["front_probability"].isna().all()
+
+
+def test_the_front_probability_of_a_summary():
+    near = [[0.5, 0.6], [0.8, 0.9], [0.7, 0.81]]
+    summary = summarise(*frames(near))
+    first, second, third = summary["front_probability"]
+    assert first == 1
+    # The largest is 0.09 to 0.1 less accurate in either replicate.
+    assert second > 0.95
+    assert third < 0.05
 
 
 def test_a_summary_of_nothing():

@@ -1,0 +1,180 @@
+"""Whether a paper's sentences hold of a study: PASS, FAIL or INCONCLUSIVE."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from dse.analysis.comparison import Comparison, compare
+from dse.arch.cost import MEBIBYTE, cost
+from dse.arch.paper import PUBLISHED, Published
+from dse.arch.squeezenet import squeezenet
+from dse.errors import DseError
+from dse.study.claim import Beats, Claim, GainsLittle, SizesAsPrinted, values_of
+from dse.study.experiment import Experiment
+
+Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+ERROR_RATE = 0.05
+"""Of any wrong PASS or FAIL among the claims of a study, by Bonferroni's correction."""
+PAPER_WIDTH = 128
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What became of a claim.
+
+    Attributes:
+        claim: the claim.
+        verdict: PASS where the whole interval is on the claim's side of its bound, FAIL
+            where it is on the other side.
+        finding: what was found, in words.
+        estimate: the difference in accuracy; NaN where nothing was measured.
+        low: of its interval, corrected for the number of claims.
+        high: of the same.
+        bound: what the interval is held against.
+        replicates_needed: for an undecided claim, replicates a cell that would decide
+            it if the estimate stays; None where it is decided, or beyond reach.
+    """
+
+    claim: Claim
+    verdict: Verdict
+    finding: str
+    estimate: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    bound: float = math.nan
+    replicates_needed: int | None = None
+
+
+def judge(experiment: Experiment, runs: pd.DataFrame) -> list[Judgement]:
+    """Judge the claims of an experiment by the runs of one study.
+
+    Measured claims are tested one-sidedly on test accuracy, over the replicates that
+    the cells share (`dse.analysis.comparison`), each at `ERROR_RATE` over the number
+    of such claims.
+
+    Raises:
+        DseError: cells are missing, have one replicate, or are of several recipes or
+            numerics.
+    """
+    measured = [c for c in experiment.claims if not isinstance(c, SizesAsPrinted)]
+    comparison = None
+    if measured:
+        _refuse_mixed(runs)
+        _refuse_missing(experiment, measured, runs)
+        comparison = compare(runs)
+    judgements = []
+    for claim in experiment.claims:
+        if isinstance(claim, SizesAsPrinted):
+            judgements.append(_judge_sizes(experiment, claim))
+        else:
+            assert comparison is not None
+            level = ERROR_RATE / len(measured)
+            cell_of = _cells_by_value(experiment, runs)
+            judgements.append(_judge_measured(claim, cell_of, comparison, level))
+    return judgements
+
+
+def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
+    """One row a claim."""
+    return pd.DataFrame(
+        [
+            {
+                "section": j.claim.section,
+                "claim": j.claim.sentence,
+                "verdict": j.verdict,
+                "finding": j.finding,
+                "estimate": j.estimate,
+                "low": j.low,
+                "high": j.high,
+                "bound": j.bound,
+                "replicates_needed": j.replicates_needed,
+            }
+            for j in judgements
+        ]
+    ).astype({"replicates_needed": "Int64"})
+
+
+def _judge_measured(
+    claim: Beats | GainsLittle,
+    cell_of: dict[object, str],
+    comparison: Comparison,
+    level: float,
+) -> Judgement:
+    first, second = values_of(claim)
+    bound = claim.margin if isinstance(claim, GainsLittle) else 0.0
+    difference = comparison.difference(cell_of[second], cell_of[first])
+    low, high = difference.interval(level)
+    above, below = low > bound, high <= bound
+    holds, fails = (above, below) if isinstance(claim, Beats) else (below, above)
+    verdict: Verdict = "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
+    needed = None
+    if verdict == "INCONCLUSIVE":
+        needed = comparison.replicates_needed(difference, bound, level)
+    finding = (
+        f"{first} to {second}: {100 * difference.estimate:+.1f} points "
+        f"({100 * low:+.1f} to {100 * high:+.1f})"
+    )
+    if isinstance(claim, GainsLittle):
+        finding += f", at most {100 * bound:+.1f} asked"
+    if verdict == "INCONCLUSIVE":
+        finding += f"; {needed or 'over 1,000'} replicates might decide"
+    return Judgement(
+        claim, verdict, finding, difference.estimate, low, high, bound, needed
+    )
+
+
+def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
+    """Compare the paper's labels with exact sizes: within a unit of the last digit."""
+    published = PUBLISHED[experiment.published or ""]
+    points = dict(zip(experiment.values, experiment.points(PAPER_WIDTH), strict=True))
+    wrong = []
+    for point in published:
+        size = cost(squeezenet(points[point.value])).bytes_fp32 / MEBIBYTE
+        if point.value not in claim.slips and not _fits(size, point):
+            wrong.append(f"{point.value}: {size:.2f} MiB, printed {point.size_mib:g}")
+    counted = len(published) - len(claim.slips)
+    if wrong:
+        return Judgement(claim, "FAIL", "; ".join(wrong))
+    return Judgement(claim, "PASS", f"{counted} of {counted} sizes")
+
+
+def _fits(size: float, point: Published) -> bool:
+    unit = 1.0 if point.size_mib >= 10 else 0.1
+    return abs(size - point.size_mib) < unit
+
+
+def _cells_by_value(experiment: Experiment, runs: pd.DataFrame) -> dict[object, str]:
+    assert experiment.varied is not None
+    pairs = runs[[experiment.varied, "cell_id"]].drop_duplicates()
+    return dict(zip(pairs[experiment.varied], pairs["cell_id"], strict=True))
+
+
+def _refuse_mixed(runs: pd.DataFrame) -> None:
+    """Accuracies of several recipes, data sets or numerics are not compared."""
+    for column, what in (
+        ("study", "studies, each with a recipe of its own"),
+        ("numerics_version", "numerics versions"),
+    ):
+        found = runs[column].unique().tolist()
+        if len(found) > 1:
+            raise DseError(
+                f"the runs are of {len(found)} {what}: "
+                f"{' and '.join(map(str, found))}; claims are judged on one"
+            )
+
+
+def _refuse_missing(
+    experiment: Experiment, claims: Sequence[Claim], runs: pd.DataFrame
+) -> None:
+    """Every value that a claim names needs a completed run."""
+    named = [value for claim in claims for value in values_of(claim)]
+    done = set(runs.loc[runs["status"] == "complete", experiment.varied])
+    missing = [value for value in dict.fromkeys(named) if value not in done]
+    if missing:
+        raise DseError(
+            f"no run of {experiment.varied} {', '.join(map(str, missing))} is "
+            "complete, and a claim needs it; dse reproduce trains what is missing"
+        )

@@ -1,0 +1,165 @@
+"""Differences between cells, paired over replicates."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.special import stdtr, stdtrit
+
+from dse.analysis.pareto import on_front
+from dse.errors import DseError
+
+MOST_REPLICATES = 1000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more accurate one cell is than another.
+
+    Attributes:
+        estimate: the difference of the two means.
+        error: its standard error.
+        freedom: degrees of freedom of the error.
+    """
+
+    estimate: float
+    error: float
+    freedom: int
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """The interval each of whose ends errs with probability `level`."""
+        half = float(stdtrit(self.freedom, 1 - level)) * self.error
+        return self.estimate - half, self.estimate + half
+
+    def p_above(self, bound: float) -> float:
+        """The p-value of "it is `bound` or less": small where it is more."""
+        if self.error == 0:
+            return float(self.estimate <= bound)
+        return float(stdtr(self.freedom, (bound - self.estimate) / self.error))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An additive model of a study: accuracy = cell + replicate + residual.
+
+    Replicates are blocks: the split, the order and the augmentation of a replicate are
+    the same in all cells, and what they move is no part of a difference. The residual's
+    deviation is pooled over the cells.
+
+    Attributes:
+        cells: ids, in the order of `means`.
+        means: each cell's mean accuracy, were all replicates complete.
+        unscaled: covariance of `means` over the residual's variance, less a constant
+            that all cells share.
+        deviation: of the residual.
+        freedom: its degrees of freedom.
+        replicates: of the cell that has the fewest.
+    """
+
+    cells: tuple[str, ...]
+    means: Float[np.ndarray, " c"]
+    unscaled: Float[np.ndarray, "c c"]
+    deviation: float
+    freedom: int
+    replicates: int
+
+    def difference(self, better: str, worse: str) -> Difference:
+        """How much `better` exceeds `worse`."""
+        contrast = np.zeros(len(self.cells))
+        contrast[self.cells.index(better)] += 1
+        contrast[self.cells.index(worse)] -= 1
+        variance = float(contrast @ self.unscaled @ contrast)
+        error = self.deviation * math.sqrt(variance)
+        return Difference(float(contrast @ self.means), error, self.freedom)
+
+    def replicates_needed(
+        self, difference: Difference, bound: float, level: float
+    ) -> int | None:
+        """Replicates a cell for `difference` to part from `bound` at `level`.
+
+        It takes the estimate and the deviation as they are now; None where more than
+        `MOST_REPLICATES` would be needed.
+        """
+        distance = abs(difference.estimate - bound)
+        counts = np.arange(self.replicates + 1, MOST_REPLICATES + 1)
+        freedom = (len(self.cells) - 1) * (counts - 1)
+        errors = self.deviation * np.sqrt(2 / counts)
+        enough = np.flatnonzero(stdtrit(freedom, 1 - level) * errors < distance)
+        return int(counts[enough[0]]) if len(enough) else None
+
+
+def compare(runs: pd.DataFrame) -> Comparison:
+    """Fit the model to the completed runs of one study.
+
+    Args:
+        runs: the view `runs` of one study; an alias of a cell counts once.
+
+    Raises:
+        DseError: no cell has a second replicate, or there is one cell only.
+    """
+    done = runs[runs["status"] == "complete"].drop_duplicates(["cell_id", "replicate"])
+    cells, cell = np.unique(done["cell_id"].to_numpy(str), return_inverse=True)
+    blocks, block = np.unique(done["replicate"].to_numpy(), return_inverse=True)
+    if len(cells) < 2:
+        raise DseError(f"there is {len(cells)} cell with results; expected 2 or more")
+    design = np.zeros((len(done), len(cells) + len(blocks) - 1))
+    design[np.arange(len(done)), cell] = 1
+    # The last block is the one that the others are told against.
+    inner = block < len(blocks) - 1
+    design[np.flatnonzero(inner), len(cells) + block[inner]] = 1
+    accuracy = done["test_accuracy"].to_numpy(float)
+    inverse = np.linalg.pinv(design.T @ design)
+    coefficients = inverse @ design.T @ accuracy
+    freedom = len(done) - int(np.linalg.matrix_rank(design))
+    counts = np.bincount(cell)
+    if freedom < 1:
+        few = (
+            "each cell has one replicate"
+            if counts.max() == 1
+            else "too few replicates are complete in more than one cell"
+        )
+        raise DseError(
+            f"{few}, so no interval exists; repeat the sweep with --seeds "
+            f"{counts.max() + 1} or more"
+        )
+    residuals = accuracy - design @ coefficients
+    shift = coefficients[len(cells) :].sum() / len(blocks)
+    return Comparison(
+        tuple(cells.tolist()),
+        coefficients[: len(cells)] + shift,
+        inverse[: len(cells), : len(cells)],
+        math.sqrt(float(residuals @ residuals) / freedom),
+        freedom,
+        int(counts.min()),
+    )
+
+
+def front_probability(
+    comparison: Comparison,
+    cost: Float[np.ndarray, " c"],
+    draws: int = 4000,
+    seed: int = 0,
+) -> Float[np.ndarray, " c"]:
+    """How likely each cell is on the Pareto front of mean accuracy against `cost`.
+
+    Means are drawn from their joint Student's t distribution (a flat prior's
+    posterior); what replicates share moves all cells alike and decides nothing.
+
+    Args:
+        comparison: the study.
+        cost: of each cell, in the order of `comparison.cells`; to be small.
+        draws: how many.
+        seed: of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    normal = generator.multivariate_normal(
+        np.zeros(len(cost)), comparison.unscaled, draws, method="eigh"
+    )
+    freedom = comparison.freedom
+    scale = np.sqrt(freedom / generator.chisquare(freedom, draws))
+    drawn = comparison.means + comparison.deviation * scale[:, None] * normal
+    fronts = np.array([on_front(cost, accuracy) for accuracy in drawn], float)
+    chances: np.ndarray = fronts.mean(axis=0)
+    return chances

@@ -1,0 +1,134 @@
+"""Verdicts by hand; what cannot be judged is refused by name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from dse.analysis.claims import claims_table, judge
+from dse.arch.squeezenet import Metaparameters
+from dse.errors import DseError
+from dse.study.claim import Beats, GainsLittle, SizesAsPrinted
+from dse.study.experiment import Experiment, load_experiment
+from dse.study.presets import PRESETS
+
+RISES = Beats("rises", "5.2", better=0.5, worse=0.125)
+LEVEL = GainsLittle("levels off", "5.2", start=0.5, end=1.0, margin=0.02)
+
+
+def experiment(*claims):
+    return Experiment(
+        "Some", Metaparameters(), PRESETS, "sr", (0.125, 0.5, 1.0), claims=claims
+    )
+
+
+def frame(scores):
+    """Runs by value of SR and replicate; None has failed."""
+    return pd.DataFrame(
+        [
+            {
+                "study": "some/set-quick",
+                "cell_id": f"cell of {sr}",
+                "sr": sr,
+                "replicate": replicate,
+                "status": "failed" if accuracy is None else "complete",
+                "test_accuracy": accuracy,
+                "numerics_version": 3,
+            }
+            for sr, row in scores.items()
+            for replicate, accuracy in enumerate(row)
+        ]
+    )
+
+
+def study(middle, end, spread):
+    noise = spread * np.array([[1, -1, 0], [0, 1, -1], [-1, 0, 1]])
+    means = {0.125: 0.6, 0.5: middle, 1.0: end}
+    return frame(
+        {sr: m + row for (sr, m), row in zip(means.items(), noise, strict=True)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("middle", "end", "spread", "verdicts"),
+    [
+        (0.70, 0.70, 0.001, ["PASS", "PASS"]),
+        (0.50, 0.60, 0.001, ["FAIL", "FAIL"]),
+        (0.61, 0.64, 0.030, ["INCONCLUSIVE", "INCONCLUSIVE"]),
+        # A fall is no gain either.
+        (0.70, 0.60, 0.001, ["PASS", "PASS"]),
+    ],
+)
+def test_verdicts(middle, end, spread, verdicts):
+    judged = judge(experiment(RISES, LEVEL), study(middle, end, spread))
+    assert [j.verdict for j in judged] == verdicts
+    for j in judged:
+        assert j.low < j.estimate < j.high
+        assert (j.replicates_needed or 0) > 3 or j.verdict != "INCONCLUSIVE"
+    assert judged[0].estimate == pytest.approx(middle - 0.6)
+    assert judged[1].bound == 0.02
+
+
+def test_the_level_is_shared_among_the_claims():
+    runs = study(0.70, 0.70, 0.01)
+    [alone] = judge(experiment(RISES), runs)
+    first, _ = judge(experiment(RISES, LEVEL), runs)
+    # Three cells and replicates: freedom 4.
+    widths = [alone.high - alone.low, first.high - first.low]
+    quantiles = stats.t.ppf([0.95, 0.975], 4)
+    assert widths[1] / widths[0] == pytest.approx(quantiles[1] / quantiles[0])
+
+
+def test_printed_sizes_need_no_runs_and_a_slip_is_found():
+    for name in ("fig3a", "fig3b", "table3"):
+        _, shipped = load_experiment(name)
+        sizes = [c for c in shipped.claims if isinstance(c, SizesAsPrinted)]
+        assert len(sizes) == 1
+        alone = Experiment(
+            "",
+            shipped.anchor,
+            PRESETS,
+            shipped.varied,
+            shipped.values,
+            shipped.published,
+            claims=sizes,
+        )
+        [judged] = judge(alone, frame({}))
+        assert judged.verdict == "PASS"
+    claims = (SizesAsPrinted("", "6"),)
+    naive = Experiment(
+        "", shipped.anchor, PRESETS, "bypass", shipped.values, "table 3", claims=claims
+    )
+    [judged] = judge(naive, frame({}))
+    assert judged.verdict == "FAIL"
+    assert judged.finding == "complex: 6.06 MiB, printed 7.7"
+
+
+def test_what_cannot_be_judged_is_refused_by_name():
+    wanted = experiment(RISES, LEVEL)
+    full = {0.125: [0.6, 0.6], 0.5: [0.7, 0.7], 1.0: [0.7, 0.7]}
+    with pytest.raises(DseError, match=r"no run of sr 0\.5, 1\.0 is complete"):
+        judge(wanted, frame({0.125: [0.6, 0.6], 0.5: [None, None]}))
+    with pytest.raises(DseError, match="one replicate, so no interval exists"):
+        judge(wanted, frame({sr: row[:1] for sr, row in full.items()}))
+    runs = frame(full)
+    runs.loc[0, "numerics_version"] = 2
+    with pytest.raises(DseError, match="2 numerics versions: 2 and 3"):
+        judge(wanted, runs)
+    runs = frame(full)
+    runs.loc[0, "study"] = "some/other-quick"
+    with pytest.raises(DseError, match="some/other-quick and some/set-quick"):
+        judge(wanted, runs)
+
+
+def test_a_claim_of_no_value_is_refused_with_the_experiment():
+    with pytest.raises(DseError, match=r"a claim is of sr 0\.7; expected one of"):
+        experiment(Beats("", "", better=0.7, worse=0.5))
+
+
+def test_the_table_has_a_row_a_claim():
+    judged = judge(experiment(RISES, LEVEL), study(0.61, 0.63, 0.03))
+    table = claims_table(judged)
+    assert table["verdict"].tolist() == ["INCONCLUSIVE"] * 2
+    assert table["replicates_needed"].dtype == "Int64"
+    assert table["section"].tolist() == ["5.2", "5.2"]
