@@ -87,7 +87,7 @@ def plan(
         images, recipe = IMAGENET, IMAGENET_RECIPE
         preset = replace(preset, base_e=IMAGENET_WIDTH, replicates=1)
     else:
-        dataset = load_dataset(chosen.dataset or preset.dataset)
+        dataset = load_dataset(chosen.dataset, preset)
         images, recipe = ImageSet.of(dataset), preset.recipe_for(dataset)
     points = [p for each in loaded.values() for p in each.points(preset.base_e)]
     replicates = preset.replicates_for(chosen.seeds)
@@ -171,7 +171,7 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
 
     chosen = options or Options()
     loaded, preset = load_together(experiments, chosen.preset)
-    dataset = load_dataset(chosen.dataset or preset.dataset)
+    dataset = load_dataset(chosen.dataset, preset)
     store = open_storage(chosen.storage, create=False)
     judged = []
     for name, experiment in loaded.items():
@@ -227,7 +227,7 @@ def search(
         30 if trials is None and minutes is None else trials,
         minutes,
     )
-    dataset = load_dataset(chosen.dataset or preset.dataset)
+    dataset = load_dataset(chosen.dataset, preset)
     store = open_storage(chosen.storage)
     recipe = preset.recipe_for(dataset)
     study = study_record(wanted.name, chosen.preset, dataset, recipe, 1)

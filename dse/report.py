@@ -242,11 +242,21 @@ def recipe_line(recipe: Recipe) -> str:
     """A recipe in a line."""
     augmentation = [f"crop ±{recipe.crop_padding}"] if recipe.crop_padding else []
     augmentation += ["mirror"] if recipe.mirror else []
-    return (
+    more = (
+        [f"{recipe.schedule} decay of the rate"] if recipe.schedule != "linear" else []
+    )
+    if recipe.label_smoothing:
+        more.append(f"labels smoothed by {recipe.label_smoothing:g}")
+    if recipe.dropout is not None:
+        more.append(f"dropout {recipe.dropout:g}")
+    if recipe.initializer is not None:
+        more.append(f"{recipe.initializer} initialisation")
+    main = (
         f"SGD, {recipe.epochs} epochs, batch {recipe.batch_size}, peak rate "
         f"{recipe.peak_learning_rate:g}, momentum {recipe.momentum:g}, decay "
         f"{recipe.weight_decay:g}, {' and '.join(augmentation) or 'no augmentation'}"
     )
+    return ", ".join([main, *more])
 
 
 def paper_table_1(metaparameters: Metaparameters) -> pd.DataFrame:

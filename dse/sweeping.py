@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dse.progress import SweepProgress
     from dse.store.database import Store
     from dse.study.executors import Executor
+    from dse.study.experiment import Preset
     from dse.study.plan import Plan
 
 
@@ -76,7 +77,7 @@ class Sweep:
         self._options = options
         loaded, preset = load_together(names, options.preset)
         self.experiments = list(loaded.values())
-        self.dataset = load_dataset(options.dataset or preset.dataset)
+        self.dataset = load_dataset(options.dataset, preset)
         self.plans = [
             make_plan(name, experiment, options.preset, self.dataset, options.seeds)
             for name, experiment in loaded.items()
@@ -147,11 +148,11 @@ class Sweep:
         )
 
 
-def load_dataset(name: str) -> "Dataset":
-    """The dataset called `name`."""
+def load_dataset(name: str | None, preset: "Preset") -> "Dataset":
+    """The dataset called `name`, or the preset's; what of it the preset trains on."""
     from dse.data.load import load
 
-    return load(name)
+    return preset.part_of(load(name or preset.dataset))
 
 
 def open_storage(url: str, *, create: bool = True) -> "Store":

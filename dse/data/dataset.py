@@ -1,6 +1,6 @@
 """A small image set in memory, its checks, and its validation split."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -74,6 +74,23 @@ class Dataset:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+
+def balanced_part(dataset: Dataset, images: int) -> Dataset:
+    """`dataset` with about `images` of its train images, as many of each class.
+
+    The same ones each time; all where it has no more. It is another set to train on,
+    with another fingerprint.
+    """
+    train = dataset.train
+    if images >= len(train):
+        return dataset
+    kept = split_off(train.labels, images / len(train), (0,)).validation
+    return replace(
+        dataset,
+        fingerprint=f"{dataset.fingerprint}-{len(kept)}",
+        train=Images(train.pixels[kept], train.labels[kept]),
+    )
 
 
 def check_labels(images: Images, part: str, name: str, classes: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from dse.arch.paper import PUBLISHED
 from dse.arch.squeezenet import Metaparameters
-from dse.data.dataset import Dataset
+from dse.data.dataset import Dataset, balanced_part
 from dse.data.load import EMBEDDED
 from dse.errors import DseError
 from dse.study.claim import Claim, values_of
@@ -25,6 +25,7 @@ class Preset:
         replicates: runs a cell.
         recipe: how to train.
         dataset: what to train on unless asked otherwise.
+        train_images: of the train part, as many of each class; None for all.
         least_images: images that a run sees at least; on a small set the recipe's
             epochs are raised to that.
     """
@@ -33,6 +34,7 @@ class Preset:
     replicates: int
     recipe: Recipe
     dataset: str = EMBEDDED
+    train_images: int | None = None
     least_images: int = 0
 
     def replicates_for(self, asked: int | None) -> int:
@@ -45,6 +47,12 @@ class Preset:
         if wanted < 1:
             raise DseError(f"replicates (--seeds) is {wanted}; expected 1 or more")
         return wanted
+
+    def part_of(self, dataset: Dataset) -> Dataset:
+        """What of a dataset the preset trains on."""
+        if self.train_images is None:
+            return dataset
+        return balanced_part(dataset, self.train_images)
 
     def recipe_for(self, dataset: Dataset) -> Recipe:
         """The recipe with its epochs and augmentation settled for a dataset."""

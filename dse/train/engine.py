@@ -94,10 +94,15 @@ def no_totals() -> Totals:
 
 
 def learning_rate(recipe: Recipe, steps: int) -> optax.Schedule:
-    """η(t): linear from 0 to the peak in the warm-up, then linear to 0 at `steps`."""
+    """η(t): linear from 0 to the peak in the warm-up, then down to 0 at `steps`."""
     warmup = max(1, round(recipe.warmup_share * steps))
-    rise = optax.linear_schedule(0.0, recipe.peak_learning_rate, warmup)
-    fall = optax.linear_schedule(recipe.peak_learning_rate, 0.0, steps - warmup)
+    peak, left = recipe.peak_learning_rate, steps - warmup
+    rise = optax.linear_schedule(0.0, peak, warmup)
+    fall = (
+        optax.cosine_decay_schedule(peak, max(1, left))
+        if recipe.schedule == "cosine"
+        else optax.linear_schedule(peak, 0.0, left)
+    )
     return optax.join_schedules([rise, fall], [warmup])
 
 
@@ -233,7 +238,7 @@ class Engine:
 
         def loss(parameters: Weights) -> tuple[Array, Array]:
             scores = self._scores(parameters, normal, dropout_keys)
-            losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
+            losses = cross_entropy(scores, labels, self.recipe.label_smoothing)
             return losses.sum(), _correct(scores, labels).sum()
 
         values, gradients = jax.value_and_grad(loss, has_aux=True)(parameters)
@@ -283,6 +288,17 @@ def _image_keys(
     return jax.vmap(jax.random.fold_in, (None, 0))(
         jax.random.fold_in(key, step), places
     )
+
+
+def cross_entropy(
+    scores: Float[Array, "n classes"], labels: Int[Array, " n"], smoothing: float
+) -> Float[Array, " n"]:
+    """Cross-entropy; `smoothing` of each label's weight is spread over all classes."""
+    losses: Array = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
+    if smoothing:
+        evenly = -jax.nn.log_softmax(scores).mean(axis=-1)
+        losses = (1 - smoothing) * losses + smoothing * evenly
+    return losses
 
 
 def _correct(

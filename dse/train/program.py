@@ -91,7 +91,7 @@ def compile_program(
     together = stack_size(replicates, form)
     batch_size = min(cell.recipe.batch_size, train_size)
     engine = Engine(
-        cell.architecture,
+        cell.recipe.applied_to(cell.architecture),
         cell.recipe,
         train_size // batch_size,
         batch_size,

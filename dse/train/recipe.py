@@ -1,9 +1,9 @@
 """The training recipe: everything beside architecture and data that moves a result."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-from dse.arch.graph import Shape
+from dse.arch.graph import Architecture, Convolution, Dropout, Initializer, Layer, Shape
 from dse.data.suited import crop_padding, mirror_suits
 from dse.errors import DseError
 
@@ -14,16 +14,20 @@ class Recipe:
 
     Attributes:
         epochs: passes over the train part.
-        peak_learning_rate: reached after the warm-up, then linear to 0 (the released
-            solver's "poly" policy with power 1).
+        peak_learning_rate: reached after the warm-up.
         batch_size: images per step.
         warmup_share: share of all steps in which the rate rises linearly from 0.
+        schedule: how the rate falls to 0 after the warm-up; linear is the released
+            solver's "poly" policy with power 1.
         momentum: of SGD.
         weight_decay: times each parameter, biases included, added to its gradient.
         clip_norm: global norm beyond which gradients are scaled down; None for never.
         crop_padding: pixels of frame for the random crop; None for an eighth of the
             image's side.
         mirror: whether to mirror at random; None for where it suits the set.
+        label_smoothing: share of a label's weight that is spread over all classes.
+        dropout: share dropped before conv10; None for the architecture's own, 0.5.
+        initializer: of all kernels; None for the architecture's own.
         seed: the sweep seed, from which all randomness comes.
 
     Raises:
@@ -34,11 +38,15 @@ class Recipe:
     peak_learning_rate: float
     batch_size: int = 64
     warmup_share: float = 0.1
+    schedule: Literal["linear", "cosine"] = "linear"
     momentum: float = 0.9
     weight_decay: float = 2e-4
     clip_norm: float | None = 1.0
     crop_padding: int | None = None
     mirror: bool | None = None
+    label_smoothing: float = 0.0
+    dropout: float | None = None
+    initializer: Initializer | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -49,10 +57,19 @@ class Recipe:
             raise DseError(
                 f"peak_learning_rate is {self.peak_learning_rate}; expected more than 0"
             )
-        if not 0 <= self.warmup_share < 1:
-            raise DseError(
-                f"warmup_share is {self.warmup_share}; expected 0 or more, under 1"
-            )
+        for name in ("warmup_share", "label_smoothing", "dropout"):
+            share = getattr(self, name)
+            if share is not None and not 0 <= share < 1:
+                raise DseError(f"{name} is {share}; expected 0 or more, under 1")
+        for name, expected in (
+            ("schedule", ("linear", "cosine")),
+            ("initializer", (None, "he", "xavier", "gaussian")),
+        ):
+            if getattr(self, name) not in expected:
+                raise DseError(
+                    f"{name} is {getattr(self, name)!r}; expected one of "
+                    f"{', '.join(map(str, expected))}"
+                )
 
     def resolved(self, dataset_name: str, image_shape: Shape) -> "Recipe":
         """This recipe with the augmentation that suits the set where none is stated."""
@@ -62,6 +79,18 @@ class Recipe:
             crop_padding=crop_padding(*image_shape[:2]) if padding is None else padding,
             mirror=mirror_suits(dataset_name) if mirror is None else mirror,
         )
+
+    def applied_to(self, architecture: Architecture) -> Architecture:
+        """The network as this recipe trains it: the same but for dropout and draws."""
+
+        def changed(layer: Layer) -> Layer:
+            if isinstance(layer, Dropout) and self.dropout is not None:
+                return replace(layer, rate=self.dropout)
+            if isinstance(layer, Convolution) and self.initializer is not None:
+                return replace(layer, initializer=self.initializer)
+            return layer
+
+        return replace(architecture, layers=tuple(map(changed, architecture.layers)))
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name."""

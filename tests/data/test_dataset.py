@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from dse.data.dataset import (
     Dataset,
     Images,
+    balanced_part,
     channel_statistics,
     split_off,
     validation_split,
@@ -69,3 +70,24 @@ def images(labels, size=28):
 def test_a_set_that_cannot_be_trained_on_is_refused(train, test, complaint):
     with pytest.raises(DseError, match=complaint):
         Dataset("set", "print", ("a", "b"), train, test)
+
+
+def test_a_balanced_part_is_another_set():
+    labels = np.repeat([0, 1, 2], [40, 20, 20]).astype(np.int32)
+    pixels = np.arange(80, dtype=np.uint8)[:, None, None, None]
+    whole = Dataset(
+        "some",
+        "f",
+        ("a", "b", "c"),
+        Images(pixels, labels),
+        Images(pixels[:3], labels[[0, 40, 60]]),
+    )
+    part = balanced_part(whole, 20)
+    assert np.bincount(part.train.labels).tolist() == [10, 5, 5]
+    assert len(np.unique(part.train.pixels)) == 20
+    np.testing.assert_array_equal(labels[part.train.pixels.ravel()], part.train.labels)
+    assert part.fingerprint == "f-20"
+    assert part.test is whole.test
+    again = balanced_part(whole, 20)
+    np.testing.assert_array_equal(part.train.pixels, again.train.pixels)
+    assert balanced_part(whole, 80) is whole

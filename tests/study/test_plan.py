@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from dse.arch.squeezenet import Metaparameters
@@ -148,3 +149,13 @@ def test_an_experiment_is_checked_when_it_is_made():
         Experiment("x", Metaparameters(), presets, varied="sr", values=(2,))
     with pytest.raises(DseError, match="nothing is published as 'table 9'"):
         Experiment("x", Metaparameters(), presets, published="table 9")
+
+
+def test_a_preset_may_train_on_a_part(tiny):
+    preset = Preset(4, 1, Recipe(1, 0.1), train_images=len(tiny.train) // 2)
+    part = preset.part_of(tiny)
+    assert len(part.train) == len(tiny.train) // 2
+    assert len(set(np.bincount(part.train.labels))) == 1
+    assert Preset(4, 1, Recipe(1, 0.1)).part_of(tiny) is tiny
+    whole, half = (make_plan("x", EXPERIMENT, "quick", d) for d in (tiny, part))
+    assert not set(whole.cells) & set(half.cells)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import jax
@@ -14,6 +15,7 @@ from dse.train.engine import (
     Engine,
     Normaliser,
     Replicate,
+    cross_entropy,
     epoch_order,
     evaluation_batches,
     learning_rate,
@@ -28,6 +30,27 @@ def test_the_rate_rises_then_falls_to_zero():
     rate = learning_rate(Recipe(1, 0.4, warmup_share=0.2), steps=10)
     expected = [0, 0.2, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05, 0]
     np.testing.assert_allclose([rate(t) for t in range(11)], expected, atol=1e-7)
+
+
+def test_the_rate_falls_as_a_cosine():
+    recipe = Recipe(1, 0.4, warmup_share=0.2, schedule="cosine")
+    rate = learning_rate(recipe, steps=10)
+    expected = [0.4 * (1 + math.cos(math.pi * t / 8)) / 2 for t in range(9)]
+    np.testing.assert_allclose([rate(t) for t in range(2, 11)], expected, atol=1e-7)
+    np.testing.assert_allclose([rate(0), rate(1)], [0, 0.2], atol=1e-7)
+
+
+def test_smoothed_labels_by_hand():
+    scores = jnp.log(jnp.array([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]]))
+    labels = jnp.array([0, 2])
+    # 0.7 of the weight and a third of 0.3 besides is 0.8; the others have 0.1 each.
+    expected = [
+        -(0.8 * math.log(0.7) + 0.1 * math.log(0.2) + 0.1 * math.log(0.1)),
+        -(0.8 * math.log(0.5) + 0.2 * math.log(0.25)),
+    ]
+    np.testing.assert_allclose(cross_entropy(scores, labels, 0.3), expected, rtol=1e-6)
+    plain = [-math.log(0.7), -math.log(0.5)]
+    np.testing.assert_allclose(cross_entropy(scores, labels, 0.0), plain, rtol=1e-6)
 
 
 def test_two_steps_of_sgd_by_hand():

@@ -1,0 +1,55 @@
+"""A recipe's ranges, and what it changes of a network."""
+
+import subprocess
+import sys
+
+import pytest
+
+from dse.arch.cost import cost
+from dse.arch.graph import Convolution, Dropout
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.errors import DseError
+from dse.train.recipe import Recipe
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"epochs": 0}, "epochs is 0; expected 1 or more"),
+        ({"peak_learning_rate": -1.0}, "peak_learning_rate is -1.0"),
+        ({"warmup_share": 1.0}, "warmup_share is 1.0; expected 0 or more, under 1"),
+        ({"label_smoothing": -0.1}, "label_smoothing is -0.1"),
+        ({"dropout": 1.5}, "dropout is 1.5"),
+    ],
+)
+def test_values_out_of_range(change, complaint):
+    with pytest.raises(DseError, match=complaint):
+        Recipe(**{"epochs": 1, "peak_learning_rate": 0.1, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("schedule='step'", "schedule is 'step'; expected one of linear, cosine"),
+        ("initializer='zero'", "'zero'; expected one of None, he, xavier, gaussian"),
+    ],
+)
+def test_words_out_of_range(change, complaint):
+    """In a process of its own: here a type checker would complain before us."""
+    script = f"from dse.train.recipe import Recipe; Recipe(1, 0.1, {change})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True
+    )
+    assert complaint in done.stderr
+
+
+def test_a_recipe_changes_dropout_and_draws_and_nothing_else():
+    network = squeezenet(Metaparameters(8, 8), (28, 28, 1), 4)
+    assert Recipe(1, 0.1).applied_to(network) == network
+    changed = Recipe(1, 0.1, dropout=0.2, initializer="xavier").applied_to(network)
+    assert cost(changed) == cost(network)
+    assert [x.name for x in changed.layers] == [x.name for x in network.layers]
+    convolutions = [x for x in changed.layers if isinstance(x, Convolution)]
+    assert {x.initializer for x in convolutions} == {"xavier"}
+    [dropout] = [x for x in changed.layers if isinstance(x, Dropout)]
+    assert dropout.rate == 0.2
