@@ -81,8 +81,7 @@ def plan(
     from dse.study.experiment import load_together
 
     chosen = options or Options()
-    names = [experiments] if isinstance(experiments, str) else experiments
-    loaded, preset = load_together(names, chosen.preset)
+    loaded, preset = load_together(experiments, chosen.preset)
     if chosen.dataset == IMAGENET.name:
         images, recipe = IMAGENET, IMAGENET_RECIPE
         preset = replace(preset, base_e=IMAGENET_WIDTH, replicates=1)
@@ -165,6 +164,7 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
         DseError: with one clear line, for whatever cannot be judged.
     """
     from dse.report import check_claims
+    from dse.store.append import refuse_other_study
     from dse.store.query import view
     from dse.study.experiment import load_together
     from dse.study.plan import make_plan
@@ -178,6 +178,7 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
         if not experiment.claims:
             raise DseError(f"{name} makes no claims")
         study = make_plan(name, experiment, chosen.preset, dataset).study
+        refuse_other_study(store, study)
         claims = check_claims(study, experiment, view(store, "runs", study.name))
         if claims.table is None:
             raise DseError(f"{study.name}: {claims.refusal}")

@@ -139,7 +139,7 @@ class Sweep:
                 f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} "
                 f"trained now{failed}; dse query or dse reproduce {name} next"
             )
-        _refuse_unfinished(max(outcome.unfinished for outcome in outcomes))
+        _refuse_unfinished([outcome.unfinished for outcome in outcomes])
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Reproduce:
         reports = reproduce_all(self.experiments, self.options)
         for report in reports:
             print_summary(report)
-        _refuse_unfinished(max(report.unfinished for report in reports))
+        _refuse_unfinished([report.unfinished for report in reports])
 
 
 @dataclass(frozen=True)
@@ -390,11 +390,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
 
-def _refuse_unfinished(runs: int) -> None:
-    """End with status 1 when runs were lost or raised an error."""
-    if runs:
+def _refuse_unfinished(runs: Sequence[int]) -> None:
+    """End with status 1 when runs of a study were lost or raised an error."""
+    if any(runs):
+        counts = " and ".join(str(count) for count in runs if count)
         raise DseError(
-            f"{runs} runs were lost or raised an error (dse query 'SELECT reason, "
+            f"{counts} runs were lost or raised an error (dse query 'SELECT reason, "
             "detail FROM runs', and workers.log beside the database, say why); the "
             "same command tries them again"
         )

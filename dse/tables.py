@@ -133,8 +133,9 @@ def print_claims(claims: "Claims") -> None:
         for c in claims.table.to_dict("records")
     ]
     rows += [["SLIP", "", "(the paper against itself)", slip] for slip in claims.slips]
-    _print(["claims", "section", "the paper says", "found"], rows, left=4)
-    print(f"{claims.caveat}; the intervals of a study hold together with 95 %")
+    headings = ["claims", "section", "the paper says", "found"]
+    _print(headings, rows, left=4, wrapped=2)
+    print(f"{claims.caveat}; all PASS and FAIL of a study are right together with 95 %")
 
 
 def print_front(report: "Report") -> None:
@@ -179,13 +180,20 @@ def _text(value: object) -> str:
 
 
 def _print(
-    headings: Sequence[str], rows: Iterable[Iterable[object]], left: int = 0
+    headings: Sequence[str],
+    rows: Iterable[Iterable[object]],
+    left: int = 0,
+    wrapped: int = 0,
 ) -> None:
-    """A table; the first `left` columns are words, the rest numbers."""
+    """A table; the first `left` columns are words, the rest numbers.
+
+    The last `wrapped` columns take several lines where the console is narrow.
+    """
     table = Table(box=None, header_style="bold", pad_edge=False)
     for index, heading in enumerate(headings):
         justify: Literal["left", "right"] = "left" if index < left else "right"
-        table.add_column(heading, justify=justify, no_wrap=True)
+        wraps = index >= len(headings) - wrapped
+        table.add_column(heading, justify=justify, no_wrap=not wraps)
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     console = Console()

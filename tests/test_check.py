@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_image_folder
+from rich.console import Console
+from sqlalchemy import select, update
 
 import dse
 from dse.data.load import load
@@ -19,10 +21,13 @@ from dse.store.append import (
     register_study,
 )
 from dse.store.database import open_store
+from dse.store.schema import studies
 from dse.study.experiment import load_experiment
 from dse.study.plan import make_plan
+from dse.tables import print_claims
 from dse.train.events import Done, Failed, Started
 
+NARROW = Console(force_terminal=True, width=80, color_system=None)
 ACCURACIES = {0.125: 0.70, 0.25: 0.74, 0.5: 0.78, 0.75: 0.80, 1.0: 0.804}
 
 
@@ -92,3 +97,26 @@ def test_what_is_missing_is_named(storage):
         dse.check(["table1"], dse.Options(dataset="mine", storage=storage))
     with pytest.raises(DseError, match="there is no study 'fig3b/mine-quick'"):
         dse.check(["fig3b"], dse.Options(dataset="mine", storage=storage))
+
+
+def test_verdicts_are_whole_on_a_narrow_terminal(storage, monkeypatch):
+    monkeypatch.setattr("dse.tables.Console", lambda **_: NARROW)
+    [claims] = dse.check(["fig3a"], dse.Options(dataset="mine", storage=storage))
+    with NARROW.capture() as captured:
+        print_claims(claims)
+    text = captured.get()
+    assert max(map(len, text.splitlines())) <= 80
+    verdicts = [line.split()[0] for line in text.splitlines() if line[:1] != " "]
+    assert verdicts == ["claims", "PASS", "PASS", "PASS", "SLIP"]
+    assert "\u2026" not in text
+
+
+def test_another_recipe_than_the_runs_have_is_refused(storage, workplace):
+    store = open_store(storage)
+    with store.writing() as connection:
+        recipe = connection.execute(select(studies.c.recipe)).scalar_one()
+        changed = {**recipe, "epochs": 77}
+        connection.execute(update(studies).values(recipe=changed))
+    told = check("fig3a", "--dataset", "mine", "--storage", storage)
+    assert told.returncode == 1
+    assert "begun with another recipe (epochs 77 there, " in told.stderr

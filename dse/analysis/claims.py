@@ -12,6 +12,7 @@ from dse.arch.cost import MEBIBYTE, cost
 from dse.arch.paper import PUBLISHED, Published
 from dse.arch.squeezenet import squeezenet
 from dse.errors import DseError
+from dse.store.schema import FINAL_REASONS
 from dse.study.claim import Beats, Claim, GainsLittle, SizesAsPrinted, values_of
 from dse.study.experiment import Experiment
 
@@ -128,14 +129,18 @@ def _judge_measured(
 
 def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
     """Compare the paper's labels with exact sizes: within a unit of the last digit."""
-    published = PUBLISHED[experiment.published or ""]
+    published = [
+        point
+        for point in PUBLISHED[experiment.published or ""]
+        if point.value in experiment.values
+    ]
     points = dict(zip(experiment.values, experiment.points(PAPER_WIDTH), strict=True))
     wrong = []
     for point in published:
         size = cost(squeezenet(points[point.value])).bytes_fp32 / MEBIBYTE
         if point.value not in claim.slips and not _fits(size, point):
             wrong.append(f"{point.value}: {size:.2f} MiB, printed {point.size_mib:g}")
-    counted = len(published) - len(claim.slips)
+    counted = sum(point.value not in claim.slips for point in published)
     if wrong:
         return Judgement(claim, "FAIL", "; ".join(wrong))
     return Judgement(claim, "PASS", f"{counted} of {counted} sizes")
@@ -173,6 +178,14 @@ def _refuse_missing(
     named = [value for claim in claims for value in values_of(claim)]
     done = set(runs.loc[runs["status"] == "complete", experiment.varied])
     missing = [value for value in dict.fromkeys(named) if value not in done]
+    final = runs[runs["reason"].isin(FINAL_REASONS)]
+    failed = [v for v in missing if v in set(final[experiment.varied])]
+    if failed:
+        raise DseError(
+            f"every run of {experiment.varied} {', '.join(map(str, failed))} failed "
+            f"({', '.join(final['reason'].unique())}), and a claim needs one; repeat "
+            f"the sweep with --seeds {runs['replicate'].max() + 2} or more"
+        )
     if missing:
         raise DseError(
             f"no run of {experiment.varied} {', '.join(map(str, missing))} is "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 from dse.analysis.pareto import on_front
 from dse.errors import DseError
@@ -33,12 +33,6 @@ class Difference:
         half = float(stdtrit(self.freedom, 1 - level)) * self.error
         return self.estimate - half, self.estimate + half
 
-    def p_above(self, bound: float) -> float:
-        """The p-value of "it is `bound` or less": small where it is more."""
-        if self.error == 0:
-            return float(self.estimate <= bound)
-        return float(stdtr(self.freedom, (bound - self.estimate) / self.error))
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -55,7 +49,7 @@ class Comparison:
             that all cells share.
         deviation: of the residual.
         freedom: its degrees of freedom.
-        replicates: of the cell that has the fewest.
+        replicates: that were tried of each cell.
     """
 
     cells: tuple[str, ...]
@@ -97,7 +91,8 @@ def compare(runs: pd.DataFrame) -> Comparison:
         runs: the view `runs` of one study; an alias of a cell counts once.
 
     Raises:
-        DseError: no cell has a second replicate, or there is one cell only.
+        DseError: no cell has a second replicate, cells share no replicate, or there is
+            one cell only.
     """
     done = runs[runs["status"] == "complete"].drop_duplicates(["cell_id", "replicate"])
     cells, cell = np.unique(done["cell_id"].to_numpy(str), return_inverse=True)
@@ -112,17 +107,17 @@ def compare(runs: pd.DataFrame) -> Comparison:
     accuracy = done["test_accuracy"].to_numpy(float)
     inverse = np.linalg.pinv(design.T @ design)
     coefficients = inverse @ design.T @ accuracy
-    freedom = len(done) - int(np.linalg.matrix_rank(design))
-    counts = np.bincount(cell)
-    if freedom < 1:
-        few = (
-            "each cell has one replicate"
-            if counts.max() == 1
-            else "too few replicates are complete in more than one cell"
-        )
+    freedom = len(done) - design.shape[1]
+    tried = int(runs["replicate"].max()) + 1
+    few = ""
+    if tried == 1:
+        few = "each cell has one replicate"
+    elif freedom < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
+        few = "too few replicates are complete in more than one cell"
+    if few:
         raise DseError(
-            f"{few}, so no interval exists; repeat the sweep with --seeds "
-            f"{counts.max() + 1} or more"
+            f"{few}, so no interval exists; repeat the sweep with --seeds {tried + 1} "
+            "or more"
         )
     residuals = accuracy - design @ coefficients
     shift = coefficients[len(cells) :].sum() / len(blocks)
@@ -132,7 +127,7 @@ def compare(runs: pd.DataFrame) -> Comparison:
         inverse[: len(cells), : len(cells)],
         math.sqrt(float(residuals @ residuals) / freedom),
         freedom,
-        int(counts.min()),
+        tried,
     )
 
 

@@ -91,6 +91,19 @@ def register_study(store: Store, study: StudyRecord) -> None:
         )
 
 
+def refuse_other_study(store: Store, study: StudyRecord) -> None:
+    """Read alone: that what is called `study` there, if anything, is the same.
+
+    Raises:
+        DseError: it has another recipe, dataset or numerics version.
+    """
+    with store.reading() as connection:
+        query = select(studies).where(studies.c.name == study.name)
+        row = connection.execute(query).one_or_none()
+    if row is not None:
+        _refuse_other_recipe(study, row)
+
+
 def _refuse_other_recipe(study: StudyRecord, row: Any) -> None:
     different = study.recipe.differences(Recipe(**row.recipe))
     if row.dataset_fingerprint != study.dataset_fingerprint:

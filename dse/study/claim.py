@@ -1,4 +1,4 @@
-"""Sentences of a paper about an experiment's cells, stated before there is data."""
+"""Sentences of a paper about an experiment's cells, and what would count as true."""
 
 from dataclasses import dataclass
 from typing import Any

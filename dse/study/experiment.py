@@ -12,7 +12,7 @@ from dse.arch.squeezenet import Metaparameters
 from dse.data.dataset import Dataset, balanced_part
 from dse.data.load import EMBEDDED
 from dse.errors import DseError
-from dse.study.claim import Claim, values_of
+from dse.study.claim import Claim, SizesAsPrinted, values_of
 from dse.train.recipe import Recipe
 
 
@@ -73,7 +73,7 @@ class Experiment:
         values: its values, in the order of the figure.
         published: the paper's own points (`dse.arch.paper.PUBLISHED`), if it has any.
         shows: what the report draws.
-        claims: what the source says of them, stated before there is data.
+        claims: what the source says of them, and what would count as true.
 
     Raises:
         DseError: a value is out of range, nothing varies, or a claim is of a value
@@ -104,6 +104,13 @@ class Experiment:
                 f"{', '.join(PUBLISHED)}"
             )
         for claim in self.claims:
+            if self.varied is None or (
+                isinstance(claim, SizesAsPrinted) and self.published is None
+            ):
+                raise DseError(
+                    f"a claim of {type(claim).__name__} needs an experiment that "
+                    "varies something, and for printed sizes a published source"
+                )
             for value in values_of(claim):
                 if value not in self.values:
                     raise DseError(
@@ -177,7 +184,7 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
 
 
 def load_together(
-    names: Sequence[str], preset_name: str
+    names: str | Sequence[str], preset_name: str
 ) -> tuple[dict[str, Experiment], Preset]:
     """Experiments by name, and the preset under which all of them train.
 
@@ -185,6 +192,7 @@ def load_together(
         DseError: there is none, one is not there or there twice, or its preset is not
             that of the others.
     """
+    names = [names] if isinstance(names, str) else names
     if not names:
         raise DseError("no experiment is given; expected one or more, as fig3b")
     loaded = [load_experiment(name) for name in names]

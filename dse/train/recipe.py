@@ -7,6 +7,14 @@ from dse.arch.graph import Architecture, Convolution, Dropout, Initializer, Laye
 from dse.data.suited import crop_padding, mirror_suits
 from dse.errors import DseError
 
+LATER = {
+    "schedule": "linear",
+    "label_smoothing": 0.0,
+    "dropout": None,
+    "initializer": None,
+}
+"""Fields that recipes did not have at first, and what they were then."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -93,12 +101,20 @@ class Recipe:
         return replace(architecture, layers=tuple(map(changed, architecture.layers)))
 
     def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+        """The fields by name.
+
+        Those of `LATER` are left out at their defaults: cells from before them, which
+        trained the same, keep their identity.
+        """
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in LATER or value != LATER[name]
+        }
 
     def differences(self, other: "Recipe") -> str:
         """What differs from `other`, in words; empty when nothing does."""
-        mine, theirs = self.to_json(), other.to_json()
+        mine, theirs = asdict(self), asdict(other)
         return ", ".join(
             f"{name} {theirs[name]} there, {mine[name]} here"
             for name in mine

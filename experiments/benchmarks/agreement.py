@@ -42,6 +42,7 @@ class Agreement:
         sr: Squeeze ratio of the cell.
         pct_3x3: Share of 3x3 filters of the cell.
         replicates: How many each form trains.
+        margin: Difference in test accuracy that is still none, a share of 1.
         output: Folder of the JSON file.
     """
 
@@ -50,6 +51,7 @@ class Agreement:
     sr: float = 0.5
     pct_3x3: float = 0.5
     replicates: int = 5
+    margin: float = 0.01
     output: Path = RESULTS
 
 
@@ -74,7 +76,7 @@ def main() -> None:
         "preset": wanted.preset,
         "dataset": dataset.name,
         "metaparameters": asdict(point),
-        **compare(accuracies),
+        **compare(accuracies, wanted.margin),
     }
     print(result["verdict"])
     print(f"wrote {write_result(wanted.output, f'agreement-{wanted.preset}', result)}")
@@ -101,8 +103,8 @@ def train(
     return accuracy
 
 
-def compare(accuracies: dict[str, dict[int, float]]) -> dict[str, Any]:
-    """Means, and the mean of the paired differences with its interval."""
+def compare(accuracies: dict[str, dict[int, float]], margin: float) -> dict[str, Any]:
+    """The mean of the paired differences with its interval, held against a margin."""
     reference, fast = accuracies.values()
     both = sorted(reference.keys() & fast.keys())
     differences = np.array([fast[r] - reference[r] for r in both])
@@ -110,14 +112,22 @@ def compare(accuracies: dict[str, dict[int, float]]) -> dict[str, Any]:
         return {"accuracies": accuracies, "verdict": "too few replicates to compare"}
     mean, [half] = float(differences.mean()), half_widths([differences])
     low, high = mean - half, mean + half
-    agrees = "agree" if low <= 0 <= high else "DO NOT agree"
+    verdict = (
+        "the forms agree"
+        if -margin < low and high < margin
+        else "the forms DIFFER"
+        if not low <= 0 <= high
+        else "undecided"
+    )
+    alone = len(reference.keys() ^ fast.keys())
     return {
         "accuracies": accuracies,
         "mean_difference": mean,
         "interval": [low, high],
-        "verdict": f"the forms {agrees}: the device's is {100 * mean:+.2f} points from "
-        f"the reference ({100 * low:+.2f} to {100 * high:+.2f}, 95 %), "
-        f"{len(both)} replicates",
+        "margin": margin,
+        "verdict": f"{verdict}: the device's is {100 * mean:+.2f} points from the "
+        f"reference ({100 * low:+.2f} to {100 * high:+.2f}, 95 %; {100 * margin:g} are "
+        f"none), {len(both)} replicates, {alone} trained in one form only",
     }
 
 

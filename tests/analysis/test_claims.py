@@ -32,6 +32,7 @@ def frame(scores):
                 "sr": sr,
                 "replicate": replicate,
                 "status": "failed" if accuracy is None else "complete",
+                "reason": "untrained" if accuracy is None else None,
                 "test_accuracy": accuracy,
                 "numerics_version": 3,
             }
@@ -108,7 +109,12 @@ def test_what_cannot_be_judged_is_refused_by_name():
     wanted = experiment(RISES, LEVEL)
     full = {0.125: [0.6, 0.6], 0.5: [0.7, 0.7], 1.0: [0.7, 0.7]}
     with pytest.raises(DseError, match=r"no run of sr 0\.5, 1\.0 is complete"):
-        judge(wanted, frame({0.125: [0.6, 0.6], 0.5: [None, None]}))
+        judge(wanted, frame({0.125: [0.6, 0.6]}))
+    stuck = {**full, 0.5: [None, None]}
+    with pytest.raises(
+        DseError, match=r"every run of sr 0\.5 failed \(untrained\).* 3 or"
+    ):
+        judge(wanted, frame(stuck))
     with pytest.raises(DseError, match="one replicate, so no interval exists"):
         judge(wanted, frame({sr: row[:1] for sr, row in full.items()}))
     runs = frame(full)
@@ -119,6 +125,22 @@ def test_what_cannot_be_judged_is_refused_by_name():
     runs.loc[0, "study"] = "some/other-quick"
     with pytest.raises(DseError, match="some/other-quick and some/set-quick"):
         judge(wanted, runs)
+
+
+def test_sizes_are_of_the_values_that_the_experiment_has():
+    some = Experiment(
+        "",
+        Metaparameters(sr=0.5),
+        PRESETS,
+        "pct_3x3",
+        (0.125, 0.5),
+        "figure 3(b)",
+        claims=(SizesAsPrinted("", "5.3"),),
+    )
+    [judged] = judge(some, frame({}))
+    assert (judged.verdict, judged.finding) == ("PASS", "2 of 2 sizes")
+    with pytest.raises(DseError, match="SizesAsPrinted needs .* a published source"):
+        experiment(SizesAsPrinted("", ""))
 
 
 def test_a_claim_of_no_value_is_refused_with_the_experiment():

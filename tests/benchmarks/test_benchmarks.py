@@ -44,20 +44,23 @@ def test_ratios_are_to_the_best_of_a_group():
     assert dropped == ["eager, 1 process"]
 
 
-def test_forms_agree_where_the_interval_of_the_differences_holds_zero():
+def test_forms_agree_where_the_interval_lies_within_the_margin():
     from agreement import compare
 
     reference = {0: 0.80, 1: 0.82, 2: 0.84, 3: 0.5}
-    told = compare({"reference": reference, "device": {0: 0.81, 1: 0.82, 2: 0.83}})
+    near = {"reference": reference, "device": {0: 0.81, 1: 0.82, 2: 0.83}}
+    told = compare(near, 0.03)
     # Differences 0.01, 0, -0.01: deviation 0.01, t(0.975; 2) = 4.303.
     half = 4.3027 * 0.01 / math.sqrt(3)
     assert told["mean_difference"] == pytest.approx(0)
     assert told["interval"] == pytest.approx([-half, half], rel=1e-4)
     assert told["verdict"].startswith("the forms agree")
+    assert "3 replicates, 1 trained in one form only" in told["verdict"]
+    assert compare(near, 0.02)["verdict"].startswith("undecided")
     worse = {r: accuracy - 0.1 + 0.001 * r for r, accuracy in reference.items()}
-    told = compare({"reference": reference, "device": worse})
-    assert told["verdict"].startswith("the forms DO NOT agree")
-    told = compare({"reference": reference, "device": {0: 0.8}})
+    told = compare({"reference": reference, "device": worse}, 0.03)
+    assert told["verdict"].startswith("the forms DIFFER")
+    told = compare({"reference": reference, "device": {0: 0.8}}, 0.03)
     assert "too few" in told["verdict"]
 
 
@@ -93,6 +96,12 @@ def test_a_contender_trains_when_it_is_told_to(monkeypatch):
         processes = racer._processes
     assert all(process.poll() is not None for process in processes)
     # One that cannot begin says so, and is gone too.
-    with pytest.raises(SystemExit), racing({}, ours) as racer:
-        processes = racer._processes
+    begun = []
+    monkeypatch.setattr(
+        "speed.Racer.begin", lambda racer, _: begun.append(racer) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError), racing({}, ours):
+        pass
+    [failed] = begun
+    processes = failed._processes
     assert all(process.poll() is not None for process in processes)

@@ -1,6 +1,7 @@
 """What a plan is said to take, by hand."""
 
 import json
+import os
 
 import pytest
 
@@ -13,6 +14,7 @@ from dse.study.estimate import (
     IMAGENET_RECIPE,
     ImageSet,
     Speed,
+    _nothing_compiled_before,
     estimate,
     fit,
     speed_from_benchmark,
@@ -92,6 +94,19 @@ def test_a_benchmark_of_another_machine(tmp_path):
         speed_from_benchmark(file)
     with pytest.raises(DseError, match="No such file"):
         speed_from_benchmark(tmp_path / "absent.json")
+
+
+def test_the_cache_is_out_of_use_in_a_calibration_and_back_after_an_error(monkeypatch):
+    import jax
+
+    monkeypatch.delenv("JAX_ENABLE_COMPILATION_CACHE", raising=False)
+    before = jax.config.jax_enable_compilation_cache
+    with pytest.raises(KeyboardInterrupt), _nothing_compiled_before():
+        assert os.environ["JAX_ENABLE_COMPILATION_CACHE"] == "false"
+        assert not jax.config.jax_enable_compilation_cache
+        raise KeyboardInterrupt
+    assert "JAX_ENABLE_COMPILATION_CACHE" not in os.environ
+    assert jax.config.jax_enable_compilation_cache == before
 
 
 @pytest.mark.slow

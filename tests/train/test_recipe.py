@@ -9,7 +9,7 @@ from dse.arch.cost import cost
 from dse.arch.graph import Convolution, Dropout
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.errors import DseError
-from dse.train.recipe import Recipe
+from dse.train.recipe import LATER, Recipe
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,14 @@ def test_words_out_of_range(change, complaint):
         [sys.executable, "-c", script], capture_output=True, text=True
     )
     assert complaint in done.stderr
+
+
+def test_fields_of_later_do_not_move_the_identity_of_earlier_cells():
+    assert set(LATER) & set(Recipe(1, 0.1).to_json()) == set()
+    assert Recipe(1, 0.1, schedule="cosine").to_json()["schedule"] == "cosine"
+    assert Recipe(**Recipe(1, 0.1, dropout=0.1).to_json()).dropout == 0.1
+    told = Recipe(1, 0.1).differences(Recipe(1, 0.1, label_smoothing=0.1))
+    assert told == "label_smoothing 0.1 there, 0.0 here"
 
 
 def test_a_recipe_changes_dropout_and_draws_and_nothing_else():
