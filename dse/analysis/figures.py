@@ -24,6 +24,7 @@ their markers."""
 
 STYLE: Any = {
     "figure.dpi": 150,
+    "svg.hashsalt": "dse",
     "savefig.dpi": 200,
     "font.size": 9,
     "axes.titlesize": 10,

@@ -139,7 +139,7 @@ def test_sizes_are_of_the_values_that_the_experiment_has():
     )
     [judged] = judge(some, frame({}))
     assert (judged.verdict, judged.finding) == ("PASS", "2 of 2 sizes")
-    with pytest.raises(DseError, match="SizesAsPrinted needs .* a published source"):
+    with pytest.raises(DseError, match=r"SizesAsPrinted needs .* a published source"):
         experiment(SizesAsPrinted("", ""))
 
 

@@ -135,7 +135,7 @@ def test_without_a_second_replicate_or_cell_nothing_is_compared():
         compare(frame([[0.5], [0.6]]))
     with pytest.raises(DseError, match="too few replicates are complete in more"):
         compare(frame([[0.5, 0.6], [0.6, 0.7]], missing={(1, 1)}))
-    with pytest.raises(DseError, match="too few .* --seeds 4 or more"):
+    with pytest.raises(DseError, match=r"too few .* --seeds 4 or more"):
         # The third cell shares no replicate with the others.
         scores = [[0.60, 0.61, 0.0], [0.70, 0.711, 0.0], [0.0, 0.0, 0.50]]
         compare(frame(scores, missing={(0, 2), (1, 2), (2, 0), (2, 1)}))
