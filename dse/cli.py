@@ -5,7 +5,7 @@ import io
 import json
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -376,10 +376,10 @@ Command = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit with 0, 1 (failed), 2 (makes no sense) or 130 (Ctrl-C)."""
-    _listen_for_interruptions()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        _parse(words)()
+        with _interruptible():
+            _parse(words)()
     except DseError as error:
         _exit(str(error), 1)
     except OSError as error:
@@ -437,7 +437,8 @@ def _again(words: list[str]) -> str:
     return shlex.join(["dse", *words])
 
 
-def _listen_for_interruptions() -> None:
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
     """Make Ctrl-C and SIGTERM a KeyboardInterrupt that gets through.
 
     One that is raised inside a callback of the garbage collector or of a weak
@@ -454,14 +455,35 @@ def _listen_for_interruptions() -> None:
         signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
         raise KeyboardInterrupt
 
+    listened = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, interrupt) for number in listened}
     sys.unraisablehook = lost
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        while not _ignored(listened):
+            pass
+        sys.unraisablehook = told
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignored(numbers: Sequence[signal.Signals]) -> bool:
+    """Have signals ignored, and the alarm off; whether none was raised meanwhile."""
+    try:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _exit(line: str, status: int) -> NoReturn:
-    signal.setitimer(signal.ITIMER_REAL, 0)
     print(f"dse: {' '.join(line.split())}", file=sys.stderr)
     raise SystemExit(status)
 

@@ -297,10 +297,11 @@ def _write(
         _replace(folder / "config.json", partial(Path.write_text, data=text))
         _replace(folder / "figure.png", partial(figure.savefig, format="png", dpi=200))
         undated = {"Date": None}
-        _replace(
-            folder / "figure.svg",
-            partial(figure.savefig, format="svg", metadata=undated),
-        )
+        with matplotlib.rc_context(STYLE):
+            _replace(
+                folder / "figure.svg",
+                partial(figure.savefig, format="svg", metadata=undated),
+            )
     except OSError as error:
         raise DseError(
             f"cannot write the report to {folder}: {error.strerror or error}; the runs "

@@ -24,7 +24,6 @@ their markers."""
 
 STYLE: Any = {
     "figure.dpi": 150,
-    "svg.hashsalt": "dse",
     "savefig.dpi": 200,
     "font.size": 9,
     "axes.titlesize": 10,
