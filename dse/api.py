@@ -167,17 +167,18 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
     from dse.store.append import refuse_other_study
     from dse.store.query import view
     from dse.study.experiment import load_together
-    from dse.study.plan import make_plan
+    from dse.study.plan import study_record
 
     chosen = options or Options()
     loaded, preset = load_together(experiments, chosen.preset)
     dataset = load_dataset(chosen.dataset, preset)
+    recipe = preset.recipe_for(dataset)
     store = open_storage(chosen.storage, create=False)
     judged = []
     for name, experiment in loaded.items():
         if not experiment.claims:
             raise DseError(f"{name} makes no claims")
-        study = make_plan(name, experiment, chosen.preset, dataset).study
+        study = study_record(name, chosen.preset, dataset, recipe, preset.replicates)
         refuse_other_study(store, study)
         claims = check_claims(study, experiment, view(store, "runs", study.name))
         if claims.table is None:

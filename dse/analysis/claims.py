@@ -61,21 +61,23 @@ def judge(experiment: Experiment, runs: pd.DataFrame) -> list[Judgement]:
             numerics.
     """
     measured = [c for c in experiment.claims if not isinstance(c, SizesAsPrinted)]
-    comparison = None
+    judged: dict[Claim, Judgement] = {}
     if measured:
         _refuse_mixed(runs)
         _refuse_missing(experiment, measured, runs)
         comparison = compare(runs)
-    judgements = []
-    for claim in experiment.claims:
-        if isinstance(claim, SizesAsPrinted):
-            judgements.append(_judge_sizes(experiment, claim))
-        else:
-            assert comparison is not None
-            level = ERROR_RATE / len(measured)
-            cell_of = _cells_by_value(experiment, runs)
-            judgements.append(_judge_measured(claim, cell_of, comparison, level))
-    return judgements
+        cell_of = _cells_by_value(experiment, runs)
+        level = ERROR_RATE / len(measured)
+        judged = {
+            claim: _judge_measured(claim, cell_of, comparison, level)
+            for claim in measured
+        }
+    return [
+        _judge_sizes(experiment, claim)
+        if isinstance(claim, SizesAsPrinted)
+        else judged[claim]
+        for claim in experiment.claims
+    ]
 
 
 def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
