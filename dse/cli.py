@@ -41,6 +41,7 @@ class Describe:
         pct_3x3: Share of 3x3 among the expand filters, 0 to 1.
         bypass: Bypass connections.
         version: SqueezeNet 1.0 or 1.1.
+        pools: Modules (1 is conv1) that a max pool follows, as 1,4,8; or version.
         classes: Class scores.
         input_size: Side of the square input, 24 pixels or more.
         channels: Channels of the input.
@@ -54,6 +55,7 @@ class Describe:
     pct_3x3: float = 0.5
     bypass: Literal["none", "simple", "complex"] = "none"
     version: Literal["1.0", "1.1"] = "1.0"
+    pools: str = "version"
     classes: int = 1000
     input_size: int = 227
     channels: int = 3
@@ -73,6 +75,7 @@ class Describe:
             self.pct_3x3,
             self.bypass,
             self.version,
+            self.pools,
         )
         shape = (self.input_size, self.input_size, self.channels)
         architecture = squeezenet(point, shape, self.classes)

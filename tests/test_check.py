@@ -56,9 +56,8 @@ def storage(tiny, workplace):
                 step_seconds=1.0,
                 weights={},
             )
-            recipe = plan.study.recipe
-            begin_run(store, recipe, Started(point.cell.id, replicate, "cpu"))
-            complete_run(store, recipe, done, keep_weights=False)
+            begin_run(store, Started(point.cell.id, replicate, "cpu"))
+            complete_run(store, done, keep_weights=False)
     return url
 
 
@@ -89,7 +88,7 @@ def test_what_is_missing_is_named(storage):
     plan = make_plan("fig3a", experiment, "quick", load("mine"))
     lost = plan.points[3].cell.id
     for replicate in (0, 1):
-        fail_run(store, plan.study.recipe, Failed(lost, replicate, "lost", "gone"))
+        fail_run(store, Failed(lost, replicate, "lost", "gone"))
     told = check("fig3a", "--dataset", "mine", "--storage", storage)
     assert told.returncode == 1
     assert "fig3a/mine-quick: no run of sr 0.75 is complete" in told.stderr

@@ -48,6 +48,8 @@ def point_label(metaparameters: Metaparameters, varied: str | None) -> str:
     value = getattr(metaparameters, varied)
     if varied == "sr":
         return f"SR {value:g}"
+    if varied == "pools":
+        return f"pools {value}"
     if varied != "pct_3x3":
         return str(value)
     asked = f"{100 * value:g} %"

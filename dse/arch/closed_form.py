@@ -16,7 +16,6 @@ from dse.arch.squeezenet import (
     CONV1_FILTERS,
     FIRE_MODULES,
     IMAGENET_INPUT,
-    POOL_PLACES,
     Bypass,
     Metaparameters,
     Version,
@@ -52,6 +51,7 @@ def squeezenet_cost(
     pct_3x3: ArrayLike,
     bypass: Bypass = "none",
     version: Version = "1.0",
+    pools: str = "version",
     input_shape: Shape = (227, 227, 3),
     classes: int = 1000,
 ) -> CostArrays:
@@ -65,19 +65,21 @@ def squeezenet_cost(
         pct_3x3: shares of 3x3 filters in [0, 1].
         bypass: one macroarchitecture for all points.
         version: one version for all points.
+        pools: places of the max pools, for all points.
         input_shape: height, width, channels of one image.
         classes: class scores.
 
     Raises:
-        DseError: the input is too small.
+        DseError: the input is too small, or `pools` are no places.
     """
+    macroarchitecture = Metaparameters(version=version, pools=pools)
     points = np.broadcast_arrays(base_e, incr_e, freq, sr, pct_3x3)
     shape = points[0].shape
     flat = [np.asarray(x, np.float64).reshape(-1) for x in points]
     totals = np.empty((3, flat[0].size), np.int64)
-    places = _positions(version, input_shape)
+    places = _positions(macroarchitecture, input_shape)
     small = min(input_shape[:2]) < IMAGENET_INPUT
-    outer = stem(Metaparameters(version=version), min(input_shape[:2]))
+    outer = stem(macroarchitecture, min(input_shape[:2]))
     conv1 = outer.conv1_kernel**2 * input_shape[2]
     for start in range(0, totals.shape[1], BLOCK):
         block = slice(start, start + BLOCK)
@@ -106,9 +108,9 @@ def squeezenet_cost(
     return CostArrays(*(values.reshape(shape) for values in totals))
 
 
-def _positions(version: Version, input_shape: Shape) -> list[int]:
+def _positions(macroarchitecture: Metaparameters, input_shape: Shape) -> list[int]:
     """Output positions of conv1, of each Fire module, and of conv10."""
-    outer = stem(Metaparameters(version=version), min(input_shape[:2]))
+    outer = stem(macroarchitecture, min(input_shape[:2]))
     pool = MaxPool("", ("",), 3, 2, outer.rounding)
 
     def after_conv1(size: int) -> int:
@@ -118,7 +120,7 @@ def _positions(version: Version, input_shape: Shape) -> list[int]:
     height, width = (after_conv1(size) for size in input_shape[:2])
     positions = [height * width]
     for layer in range(1, FIRE_MODULES + 2):
-        if layer in POOL_PLACES[version]:
+        if layer in macroarchitecture.pool_places:
             height, width, _ = pool.output_shape((height, width, 1))
         positions.append(height * width)
     around = 2 * outer.conv10_padding

@@ -48,6 +48,8 @@ class Metaparameters:
         pct_3x3: share of 3x3 among the expand filters, in [0, 1].
         bypass: `none`, `simple` or `complex` (section 6, figure 2).
         version: `1.0` as in the paper, or the released `1.1`.
+        pools: modules that a max pool follows (1 is conv1, 2 to 9 the Fire modules),
+            as `1,4,8`: strategy 3 of section 3.1; `version` for the version's own.
 
     Raises:
         DseError: a value is out of range or of the wrong type.
@@ -60,6 +62,7 @@ class Metaparameters:
     pct_3x3: float = 0.5
     bypass: Bypass = "none"
     version: Version = "1.0"
+    pools: str = "version"
 
     def __post_init__(self) -> None:
         for name, least in (("base_e", 1), ("incr_e", 0), ("freq", 1)):
@@ -76,6 +79,14 @@ class Metaparameters:
                     f"{name} is {getattr(self, name)!r}; "
                     f"expected one of {', '.join(choices)}"
                 )
+        object.__setattr__(self, "pools", _pools(self.pools))
+
+    @property
+    def pool_places(self) -> tuple[int, ...]:
+        """The modules that a max pool follows, ascending."""
+        if self.pools == "version":
+            return POOL_PLACES[self.version]
+        return tuple(map(int, self.pools.split(",")))
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> "Metaparameters":
@@ -106,6 +117,8 @@ class Metaparameters:
             words.append(f"{self.bypass} bypass")
         if self.version != "1.0":
             words.append(f"version {self.version}")
+        if self.pools != "version":
+            words.append(f"pools after {self.pools}")
         return ", ".join(words)
 
 
@@ -124,6 +137,20 @@ def _share(name: str, value: object) -> float:
     if not 0 <= share <= 1:
         raise DseError(f"{name} is {share:g}; expected a number from 0 to 1")
     return share
+
+
+def _pools(value: object) -> str:
+    """Places of pools in one spelling: ascending, none twice, no spaces."""
+    words = str(value).replace(" ", "").split(",")
+    last = FIRE_MODULES + 1
+    if words == ["version"]:
+        return "version"
+    if not all(word.isdecimal() and 1 <= int(word) <= last for word in words):
+        raise DseError(
+            f"pools is {value!r}; expected modules from 1 to {last}, as 1,4,8, or "
+            "version"
+        )
+    return ",".join(map(str, sorted(set(map(int, words)))))
 
 
 @dataclass(frozen=True)
@@ -230,7 +257,7 @@ def squeezenet(
     if input_shape[2] < 1:
         raise DseError(f"the input has {input_shape[2]} channels; expected 1 or more")
     outer = stem(metaparameters, min(input_shape[:2]))
-    pools = POOL_PLACES[metaparameters.version]
+    pools = metaparameters.pool_places
     layers: list[Layer] = _convolution(
         "conv1",
         INPUT,

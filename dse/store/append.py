@@ -190,20 +190,22 @@ def _has(connection: Connection, table: Table, key: str) -> bool:
     return found.first() is not None
 
 
-def begin_run(store: Store, recipe: Recipe, started: Started) -> None:
+def begin_run(store: Store, started: Started) -> None:
     """Enter a run as `running`, forgetting what a try before it left."""
-    values = {
-        "cell_id": started.cell_id,
-        "replicate": started.replicate,
-        "seed": recipe.seed,
-        "status": "running",
-        "epochs": recipe.epochs,
-        "device": started.device,
-        "code_version": code_version(),
-        "created_at": datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
-    }
     where = _is_run_of(started)
     with store.writing() as connection:
+        query = select(cells.c.recipe).where(cells.c.id == started.cell_id)
+        recipe = Recipe(**connection.execute(query).scalar_one())
+        values = {
+            "cell_id": started.cell_id,
+            "replicate": started.replicate,
+            "seed": recipe.seed,
+            "status": "running",
+            "epochs": recipe.epochs,
+            "device": started.device,
+            "code_version": code_version(),
+            "created_at": datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
+        }
         tries = connection.execute(select(runs.c.tries).where(where)).scalar() or 0
         connection.execute(delete(runs).where(where))
         connection.execute(insert(runs).values(tries=tries + 1, **values))
@@ -218,9 +220,7 @@ def add_epoch(store: Store, ended: EpochEnded) -> None:
         _add_metrics(connection, run_id, ended.epoch, speed)
 
 
-def complete_run(
-    store: Store, recipe: Recipe, done: Done, *, keep_weights: bool
-) -> None:
+def complete_run(store: Store, done: Done, *, keep_weights: bool) -> None:
     """Enter a run's result; its weights are on disk before the row says so."""
     kept = save_weights(store.artifacts, done) if keep_weights else None
     with store.writing() as connection:
@@ -237,8 +237,9 @@ def complete_run(
                 compile_seconds=done.compile_seconds,
             )
         )
+        last = select(runs.c.epochs).where(runs.c.id == run_id)
         scored = {"test": done.metrics["test"]}
-        _add_metrics(connection, run_id, recipe.epochs, scored)
+        _add_metrics(connection, run_id, connection.execute(last).scalar_one(), scored)
         if kept is not None:
             connection.execute(
                 insert(artifacts).values(
@@ -247,13 +248,13 @@ def complete_run(
             )
 
 
-def fail_run(store: Store, recipe: Recipe, failed: Failed) -> None:
+def fail_run(store: Store, failed: Failed) -> None:
     """Enter a run's failure with its reason."""
     where = _is_run_of(failed)
     with store.writing() as connection:
         begun = connection.execute(select(runs.c.id).where(where)).first()
     if begun is None:
-        begin_run(store, recipe, Started(failed.cell_id, failed.replicate, "unknown"))
+        begin_run(store, Started(failed.cell_id, failed.replicate, "unknown"))
     with store.writing() as connection:
         connection.execute(
             update(runs)

@@ -30,6 +30,7 @@ DTYPES = {
             "family",
             "bypass",
             "version",
+            "pools",
             "dataset",
             "preset",
             "status",

@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -72,6 +72,7 @@ study_cells = Table(
     Column("pct_3x3", Float),
     Column("bypass", String),
     Column("version", String),
+    Column("pools", String),
 )
 
 runs = Table(
@@ -125,6 +126,7 @@ METAPARAMETERS = (
     "pct_3x3",
     "bypass",
     "version",
+    "pools",
 )
 
 FINAL_REASONS = ("diverged", "untrained")

@@ -17,7 +17,6 @@ from dse.store.query import RunState, run_states
 from dse.study.executors import Executor, Job
 from dse.study.plan import Plan, jobs_for
 from dse.train.events import Done, EpochEnded, Event, Failed, Started
-from dse.train.recipe import Recipe
 
 Listener = Callable[[Event], None]
 
@@ -51,8 +50,7 @@ def complete(
 ) -> None:
     """Train what is missing of plans; every event is in the database when it is heard.
 
-    A cell's trial is told as soon as its last planned replicate ends. The plans share
-    a recipe.
+    A cell's trial is told as soon as its last planned replicate ends.
     """
     cells = {cell_id: cell for plan in plans for cell_id, cell in plan.cells.items()}
     jobs = jobs_for([(cells[c], r) for c, r in missing.items()], executor.workers)
@@ -64,8 +62,7 @@ def complete(
             of_plan.hear(event)
         listener(event)
 
-    recipe = plans[0].study.recipe
-    execute(jobs, recipe, store, executor, hear, keep_weights=keep_weights)
+    execute(jobs, store, executor, hear, keep_weights=keep_weights)
 
 
 class _Trials:
@@ -105,7 +102,6 @@ class _Trials:
 
 def execute(
     jobs: Iterable[Job],
-    recipe: Recipe,
     store: Store,
     executor: Executor,
     listener: Listener,
@@ -116,13 +112,13 @@ def execute(
     for event in executor.run(jobs):
         match event:
             case Started():
-                begin_run(store, recipe, event)
+                begin_run(store, event)
             case EpochEnded():
                 add_epoch(store, event)
             case Done():
-                complete_run(store, recipe, event, keep_weights=keep_weights)
+                complete_run(store, event, keep_weights=keep_weights)
             case Failed():
-                fail_run(store, recipe, event)
+                fail_run(store, event)
         listener(event)
 
 

@@ -36,7 +36,11 @@ ANY_POINT: dict[str, BaseDistribution] = {
     "bypass": CategoricalDistribution(("none", "simple", "complex")),
     "version": CategoricalDistribution(tuple(POOL_PLACES)),
 }
-"""What a fixed plan's trials are drawn from, as far as Optuna has to know."""
+"""What a fixed plan's trials are drawn from, as far as Optuna has to know.
+
+The places of pools are no parameter: as a category they would need all 511 subsets in
+every trial's row. They are kept as an attribute.
+"""
 
 SamplerName = Literal["tpe", "nsga2", "random"]
 UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
@@ -88,8 +92,10 @@ class PlanProjection:
         """Make a waiting trial of every cell that has none."""
         for cell_id, point in points.items():
             if cell_id not in self._trials:
+                values = asdict(point.metaparameters)
                 self._study.enqueue_trial(
-                    asdict(point.metaparameters), user_attrs={CELL_ID: cell_id}
+                    {name: values.pop(name) for name in ANY_POINT},
+                    user_attrs={CELL_ID: cell_id, **values},
                 )
                 self._trials[cell_id] = self._study.get_trials(deepcopy=False)[-1]
 

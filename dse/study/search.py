@@ -123,9 +123,7 @@ def run_search(
             announce(points)
             jobs = jobs_for(session.untrained(points), executor.workers)
             in_time = takewhile(lambda _: not session.time_is_up(), jobs)
-            execute(
-                in_time, study.recipe, store, executor, hear, keep_weights=keep_weights
-            )
+            execute(in_time, store, executor, hear, keep_weights=keep_weights)
             session.tell(batch)
     finally:
         session.save_elapsed()

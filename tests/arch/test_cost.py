@@ -146,6 +146,7 @@ def test_closed_form_fold_and_module_agree_on_200_points():
             point.pct_3x3,
             point.bypass,
             point.version,
+            point.pools,
             shape,
             classes,
         )

@@ -1,6 +1,6 @@
 import pytest
 
-from dse.arch.graph import Add, Convolution
+from dse.arch.graph import Add, Convolution, MaxPool
 from dse.arch.squeezenet import (
     FireWidths,
     Metaparameters,
@@ -51,6 +51,29 @@ def test_resolved_share_of_narrow_networks():
 def test_an_empty_branch_is_left_out(pct, missing):
     names = [x.name for x in squeezenet(Metaparameters(pct_3x3=pct)).layers]
     assert not [name for name in names if missing in name or "concat" in name]
+
+
+def test_pools_where_they_are_asked_for():
+    given = squeezenet(Metaparameters(pools="8, 4,1"))
+    assert given.id == squeezenet(Metaparameters()).id
+    early = Metaparameters(version="1.1", pools="1,3,5")
+    assert early.pool_places == (1, 3, 5)
+    assert squeezenet(early).id == squeezenet(Metaparameters(version="1.1")).id
+    late = squeezenet(Metaparameters(16, 16, pools="4,6,9"), (32, 32, 3), 10)
+    assert [x.name for x in late.layers if isinstance(x, MaxPool)] == [
+        "pool4",
+        "pool6",
+        "pool9",
+    ]
+    assert late.shapes["fire4/concat"] == (32, 32, 32)
+    assert late.shapes["pool9"] == (4, 4, 64)
+    assert "pools after 4,6,9" in Metaparameters(pools="4,6,9").short()
+
+
+@pytest.mark.parametrize("pools", ["", "0,4", "4,10", "early", "1,-4", "1;4"])
+def test_places_that_are_none_are_refused(pools):
+    with pytest.raises(DseError, match="expected modules from 1 to 9, as 1,4,8"):
+        Metaparameters(pools=pools)
 
 
 def test_imagenet_stem_sizes():

@@ -49,7 +49,7 @@ def fill(store, dataset, replicates=2, recipe=RECIPE, study="fig"):
 
 
 def finish(store, cell_id, replicate, accuracy=0.75):
-    begin_run(store, RECIPE, Started(cell_id, replicate, "cpu"))
+    begin_run(store, Started(cell_id, replicate, "cpu"))
     scored = {"loss": 0.5, "accuracy": accuracy}
     metrics = {"train": SCORES, "validation": scored}
     for epoch in (1, 2):
@@ -65,12 +65,12 @@ def finish(store, cell_id, replicate, accuracy=0.75):
         step_seconds=1.5,
         weights=weights,
     )
-    complete_run(store, RECIPE, done, keep_weights=True)
+    complete_run(store, done, keep_weights=True)
 
 
 def test_runs_have_true_types(store, tiny):
     record, points = fill(store, tiny)
-    fail_run(store, RECIPE, Failed(points[1].cell.id, 0, "lost", "it died"))
+    fail_run(store, Failed(points[1].cell.id, 0, "lost", "it died"))
     runs = view(store, "runs", record.name)
     assert len(runs) == 3
     assert runs["created_at"].dtype == "datetime64[us, UTC]"
@@ -114,7 +114,7 @@ def test_epochs_are_one_row_each(store, tiny):
 def test_a_repeated_run_replaces_what_was_left(store, tiny):
     _, points = fill(store, tiny, replicates=1)
     cell_id = points[1].cell.id
-    begin_run(store, RECIPE, Started(cell_id, 0, "cpu"))
+    begin_run(store, Started(cell_id, 0, "cpu"))
     metrics = {"train": SCORES, "validation": SCORES}
     add_epoch(store, EpochEnded(cell_id, 0, 1, metrics, 100, 0.5))
     finish(store, cell_id, 0, accuracy=0.5)
@@ -127,7 +127,7 @@ def test_a_repeated_run_replaces_what_was_left(store, tiny):
 
 def test_status_counts_cells(store, tiny):
     record, points = fill(store, tiny)
-    fail_run(store, RECIPE, Failed(points[1].cell.id, 0, "lost", ""))
+    fail_run(store, Failed(points[1].cell.id, 0, "lost", ""))
     table = status(store, record.name)
     assert table["complete"].tolist() == [2, 0]
     assert table["failed"].tolist() == [0, 1]
