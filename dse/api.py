@@ -98,22 +98,26 @@ def plan(
     return estimate(points, recipe, replicates, images, speed)
 
 
-def sweep(experiment: str, options: Options | None = None) -> SweepOutcome:
+def sweep(experiment: str, options: Options | None = None) -> list[SweepOutcome]:
     """Train what is missing of an experiment.
 
     Args:
         experiment: a shipped name, or the path of a file that defines EXPERIMENT.
         options: how.
 
+    Returns:
+        What became of its study, or of each arm's.
+
     Raises:
         DseError: with one clear line, for whatever cannot be done as asked.
     """
-    return sweep_all([experiment], options)[0]
+    [outcomes] = sweep_all([experiment], options).values()
+    return outcomes
 
 
 def sweep_all(
     experiments: Sequence[str], options: Options | None = None
-) -> list[SweepOutcome]:
+) -> dict[str, list[SweepOutcome]]:
     """Train what is missing of several experiments, as `sweep`, in one go.
 
     What two of them share is trained once.
@@ -141,16 +145,15 @@ def reproduce_all(
     from dse.report import report_experiment
 
     work = Sweep(experiments, options or Options())
-    outcomes = work.run()
-    return [
-        replace(
-            report_experiment(work.store, plan.study, experiment, work.dataset),
-            unfinished=outcome.unfinished,
+    reports = []
+    for name, outcomes in work.run().items():
+        studies = [plan.study for plan in work.plans[name]]
+        report = report_experiment(
+            work.store, name, work.experiments[name], studies, work.dataset
         )
-        for experiment, plan, outcome in zip(
-            work.experiments, work.plans, outcomes, strict=True
-        )
-    ]
+        unfinished = sum(outcome.unfinished for outcome in outcomes)
+        reports.append(replace(report, unfinished=unfinished))
+    return reports
 
 
 def check(experiments: Sequence[str], options: Options | None = None) -> "list[Claims]":

@@ -135,14 +135,17 @@ class Sweep:
         """Run the sweep."""
         from dse.api import sweep_all
 
-        outcomes = sweep_all(self.experiments, self.options)
-        for name, outcome in zip(self.experiments, outcomes, strict=True):
-            failed = "".join(f", {n} {reason}" for reason, n in outcome.failed.items())
-            print(
-                f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} "
-                f"trained now{failed}; dse query or dse reproduce {name} next"
-            )
-        _refuse_unfinished([outcome.unfinished for outcome in outcomes])
+        unfinished = []
+        for name, outcomes in sweep_all(self.experiments, self.options).items():
+            for outcome in outcomes:
+                failed = [f", {n} {why}" for why, n in outcome.failed.items()]
+                print(
+                    f"{outcome.study}: {outcome.planned} runs planned, "
+                    f"{outcome.trained} trained now{''.join(failed)}; dse query or "
+                    f"dse reproduce {name} next"
+                )
+                unfinished.append(outcome.unfinished)
+        _refuse_unfinished(unfinished)
 
 
 @dataclass(frozen=True)

@@ -64,39 +64,47 @@ class Sweep:
     """Experiments on one dataset under one recipe; a cell that they share trains once.
 
     Attributes:
-        experiments: the experiments.
-        plans: what each wants trained.
+        experiments: the experiments by name.
+        plans: what each wants trained, a study or one for each of its arms.
         dataset: what they train on.
         store: where the results go.
     """
 
     def __init__(self, names: Sequence[str], options: Options) -> None:
         from dse.study.experiment import load_together
-        from dse.study.plan import make_plan
+        from dse.study.plan import make_plans
 
         self._options = options
-        loaded, preset = load_together(names, options.preset)
-        self.experiments = list(loaded.values())
+        self.experiments, preset = load_together(names, options.preset)
         self.dataset = load_dataset(options.dataset, preset)
-        self.plans = [
-            make_plan(name, experiment, options.preset, self.dataset, options.seeds)
-            for name, experiment in loaded.items()
-        ]
+        self.plans = {
+            name: make_plans(
+                name, experiment, options.preset, self.dataset, options.seeds
+            )
+            for name, experiment in self.experiments.items()
+        }
         self.store = open_storage(options.storage)
 
-    def run(self) -> list[SweepOutcome]:
-        """Train what is missing."""
+    @property
+    def _all_plans(self) -> "list[Plan]":
+        return [plan for plans in self.plans.values() for plan in plans]
+
+    def run(self) -> dict[str, list[SweepOutcome]]:
+        """Train what is missing; what became of each experiment's studies."""
         from dse.study.driver import register
         from dse.study.projection import storage_faults
 
         with storage_faults(self.store), self.store.sweeping():
-            missing = register(self.store, self.plans)
+            missing = register(self.store, self._all_plans)
             with closing(
                 executor_for(self._options, self.dataset, self.store)
             ) as executor:
                 executor.start(sum(map(len, missing.values())))
                 self._train(missing, executor)
-        return [self._outcome(plan, missing) for plan in self.plans]
+        return {
+            name: [self._outcome(plan, missing) for plan in plans]
+            for name, plans in self.plans.items()
+        }
 
     def _train(
         self, missing: Mapping[str, tuple[int, ...]], executor: "Executor"
@@ -105,11 +113,11 @@ class Sweep:
 
         progress = self._progress(missing)
         if missing:
-            planned = {plan.study.name: plan.runs for plan in self.plans}
+            planned = {plan.study.name: plan.runs for plan in self._all_plans}
             progress.introduce(planned, executor.workers)
         with progress:
             complete(
-                self.plans,
+                self._all_plans,
                 missing,
                 self.store,
                 executor,
@@ -123,14 +131,19 @@ class Sweep:
         from dse.progress import SweepProgress
 
         labels, work = {}, {}
-        for experiment, plan in zip(self.experiments, self.plans, strict=True):
-            varied = experiment.varied
-            for point in reversed(plan.points):
-                value = point_label(point.metaparameters, varied).replace("\n", " ")
-                labels[point.cell.id] = f"{varied or 'cell'} {value}"
-                work[point.cell.id] = float(cost(point.cell.architecture).macs)
+        for name, experiment in self.experiments.items():
+            varied = experiment.varied or "cell"
+            for plan, arm in zip(
+                self.plans[name], experiment.arms or [""], strict=True
+            ):
+                for point in reversed(plan.points):
+                    value = point_label(point.metaparameters, experiment.varied)
+                    words = [arm, varied, *value.split()]
+                    labels[point.cell.id] = " ".join(filter(None, words))
+                    work[point.cell.id] = float(cost(point.cell.architecture).macs)
         runs = {cell_id: len(replicates) for cell_id, replicates in missing.items()}
-        return SweepProgress(self.plans[0].study.recipe.epochs, labels, work, runs)
+        epochs = self._all_plans[0].study.recipe.epochs
+        return SweepProgress(epochs, labels, work, runs)
 
     def _outcome(
         self, plan: "Plan", missing: Mapping[str, tuple[int, ...]]

@@ -3,7 +3,7 @@
 import importlib.util
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,11 @@ from dse.data.load import EMBEDDED
 from dse.errors import DseError
 from dse.study.claim import Claim, SizesAsPrinted, values_of
 from dse.train.recipe import Recipe
+
+ARM_MAY_CHANGE = tuple(
+    f.name for f in fields(Recipe) if f.name not in ("epochs", "seed")
+)
+"""Of a recipe, in an ablation."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,12 @@ class Experiment:
         published: the paper's own points (`dse.arch.paper.PUBLISHED`), if it has any.
         shows: what the report draws.
         claims: what the source says of them, and what would count as true.
+        arms: recipes to compare, each a study of its own: a name, and what it changes
+            of the preset's recipe. The first is what the others are held against.
 
     Raises:
-        DseError: a value is out of range, nothing varies, or a claim is of a value
-            that is none of them.
+        DseError: a value is out of range, nothing varies, a claim is of a value that
+            is none of them, or arms see different images.
     """
 
     title: str
@@ -86,8 +93,9 @@ class Experiment:
     varied: str | None = None
     values: Sequence[Any] = ()
     published: str | None = None
-    shows: Literal["size", "layers"] = "size"
+    shows: Literal["size", "macs", "layers", "recipes"] = "size"
     claims: Sequence[Claim] = ()
+    arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [field.name for field in fields(Metaparameters)]
@@ -117,7 +125,20 @@ class Experiment:
                         f"a claim is of {self.varied} {value!r}; expected one of "
                         f"{', '.join(map(str, self.values))}"
                     )
+        for arm, changes in self.arms.items():
+            unknown = [x for x in changes if x not in ARM_MAY_CHANGE]
+            if unknown:
+                raise DseError(
+                    f"arm {arm} changes {', '.join(unknown)}; expected some of "
+                    f"{', '.join(ARM_MAY_CHANGE)}: arms train equally long"
+                )
         self.points(self.anchor.base_e)
+
+    def recipes(self, preset: Preset, dataset: Dataset) -> dict[str, Recipe]:
+        """The preset's recipe by the name ""; or those that are compared, by arm."""
+        recipe = preset.recipe_for(dataset)
+        arms = self.arms or {"": {}}
+        return {arm: replace(recipe, **changes) for arm, changes in arms.items()}
 
     def points(self, base_e: int) -> list[Metaparameters]:
         """The anchor at width `base_e`, under each value of what varies."""

@@ -53,14 +53,14 @@ def _ended(state: RunState | None) -> bool:
     return state is not None and state.ended
 
 
-def make_plan(
+def make_plans(
     name: str,
     experiment: Experiment,
     preset_name: str,
     dataset: Dataset,
     replicates: int | None = None,
-) -> Plan:
-    """The plan of an experiment's preset on a dataset.
+) -> list[Plan]:
+    """The plan of an experiment's preset on a dataset; or of each arm, one.
 
     Args:
         name: the experiment's name.
@@ -74,12 +74,14 @@ def make_plan(
     """
     preset = experiment.preset(preset_name)
     wanted = preset.replicates_for(replicates)
-    study = study_record(name, preset_name, dataset, preset.recipe_for(dataset), wanted)
-    points = [
-        make_point(point, study.recipe, dataset)
-        for point in experiment.points(preset.base_e)
-    ]
-    return Plan(study, tuple(points))
+    plans = []
+    for arm, recipe in experiment.recipes(preset, dataset).items():
+        called = f"{name}.{arm}" if arm else name
+        study = study_record(called, preset_name, dataset, recipe, wanted)
+        points = experiment.points(preset.base_e)
+        cells = [make_point(point, recipe, dataset) for point in points]
+        plans.append(Plan(study, tuple(cells)))
+    return plans
 
 
 def study_record(

@@ -35,7 +35,8 @@ class Recipe:
         mirror: whether to mirror at random; None for where it suits the set.
         label_smoothing: share of a label's weight that is spread over all classes.
         dropout: share dropped before conv10; None for the architecture's own, 0.5.
-        initializer: of all kernels; None for the architecture's own.
+        initializer: of all kernels; `released` is the released solver's, Xavier with
+            conv10 from N(0, 0.01²); None for the architecture's own.
         seed: the sweep seed, from which all randomness comes.
 
     Raises:
@@ -54,7 +55,7 @@ class Recipe:
     mirror: bool | None = None
     label_smoothing: float = 0.0
     dropout: float | None = None
-    initializer: Initializer | None = None
+    initializer: Initializer | Literal["released"] | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -71,7 +72,7 @@ class Recipe:
                 raise DseError(f"{name} is {share}; expected 0 or more, under 1")
         for name, expected in (
             ("schedule", ("linear", "cosine")),
-            ("initializer", (None, "he", "xavier", "gaussian")),
+            ("initializer", (None, "he", "xavier", "gaussian", "released")),
         ):
             if getattr(self, name) not in expected:
                 raise DseError(
@@ -94,6 +95,9 @@ class Recipe:
         def changed(layer: Layer) -> Layer:
             if isinstance(layer, Dropout) and self.dropout is not None:
                 return replace(layer, rate=self.dropout)
+            if isinstance(layer, Convolution) and self.initializer == "released":
+                last = layer.name == "conv10"
+                return replace(layer, initializer="gaussian" if last else "xavier")
             if isinstance(layer, Convolution) and self.initializer is not None:
                 return replace(layer, initializer=self.initializer)
             return layer

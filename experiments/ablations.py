@@ -1,0 +1,55 @@
+"""The recipe: what do 32x32 images need beyond the paper's? One change at a time.
+
+    dse reproduce ablations --preset narrow --dataset path/to/cifar10
+
+Two networks, the narrowest squeeze layers and SR 0.5, are trained under each recipe on
+the same images equally long; differences are paired over networks and replicates, and
+recipes are chosen on validation accuracy alone.
+"""
+
+from dse.arch.squeezenet import Metaparameters
+from dse.study.experiment import Experiment, Preset
+from dse.train.recipe import Recipe
+
+FIRST = Recipe(
+    epochs=8,
+    peak_learning_rate=0.05,
+    batch_size=32,
+    warmup_share=0.1,
+    crop_padding=4,
+    mirror=True,
+)
+
+EXPERIMENT = Experiment(
+    title="Recipes for 32x32 images",
+    anchor=Metaparameters(),
+    varied="sr",
+    values=(0.125, 0.5),
+    shows="recipes",
+    presets={
+        "narrow": Preset(base_e=16, replicates=3, recipe=FIRST, train_images=20_000),
+    },
+    arms={
+        "first": {},
+        # The released solver: 0.04, batches of 512, no warm-up, no clipping.
+        "paper": {
+            "initializer": "released",
+            "peak_learning_rate": 0.04,
+            "batch_size": 512,
+            "warmup_share": 0.0,
+            "clip_norm": None,
+        },
+        "no-warmup": {"warmup_share": 0.0},
+        "longer-warmup": {"warmup_share": 0.3},
+        "no-clipping": {"clip_norm": None},
+        "xavier": {"initializer": "xavier"},
+        "cosine": {"schedule": "cosine"},
+        "label-smoothing": {"label_smoothing": 0.1},
+        "no-dropout": {"dropout": 0.0},
+        "no-augmentation": {"crop_padding": 0, "mirror": False},
+        "twice-the-rate": {"peak_learning_rate": 0.1},
+        "half-the-rate": {"peak_learning_rate": 0.025},
+        "batches-of-128": {"batch_size": 128},
+        "decay-5e-4": {"weight_decay": 5e-4},
+    },
+)
