@@ -141,18 +141,24 @@ def reproduce(experiment: str, options: Options | None = None) -> "Report":
 def reproduce_all(
     experiments: Sequence[str], options: Options | None = None
 ) -> "list[Report]":
-    """Train what is missing of several experiments in one go, then report on each."""
-    from dse.report import report_experiment
+    """Train what is missing of several experiments in one go, then report on each.
+
+    Of several under one recipe the front of all their cells is reported besides.
+    """
+    from dse.report import folder_of, report_experiment, report_front
 
     work = Sweep(experiments, options or Options())
-    reports = []
+    reports, together = [], []
     for name, outcomes in work.run().items():
         studies = [plan.study for plan in work.plans[name]]
-        report = report_experiment(
-            work.store, name, work.experiments[name], studies, work.dataset
-        )
+        experiment = work.experiments[name]
+        report = report_experiment(work.store, name, experiment, studies, work.dataset)
         unfinished = sum(outcome.unfinished for outcome in outcomes)
         reports.append(replace(report, unfinished=unfinished))
+        together += [] if experiment.arms else studies
+    if len(together) > 1:
+        folder = folder_of("front", together[0])
+        report_front(work.store, together, work.dataset, folder)
     return reports
 
 
@@ -214,7 +220,7 @@ def search(
     """
     from dse.arch.space import Budget
     from dse.progress import SweepProgress
-    from dse.report import report_search
+    from dse.report import folder_of, report_search
     from dse.study.experiment import named_preset
     from dse.study.plan import study_record
     from dse.study.presets import PRESETS
@@ -257,7 +263,8 @@ def search(
         progress.conclude(executor.workers, executor.peak_bytes)
     if exhausted:
         progress.say("nothing new is left within the budget")
-    return report_search(store, study, dataset)
+    folder = folder_of(wanted.name, study)
+    return report_search(store, study, dataset, folder)
 
 
 def _labels(points: "Sequence[Point]") -> dict[str, str]:

@@ -23,7 +23,7 @@ from dse.store.append import (
 from dse.store.database import open_store
 from dse.store.schema import studies
 from dse.study.experiment import load_experiment
-from dse.study.plan import make_plan
+from dse.study.plan import make_plans
 from dse.tables import print_claims
 from dse.train.events import Done, Failed, Started
 
@@ -39,7 +39,7 @@ def storage(tiny, workplace):
     url = f"sqlite:///{workplace}/runs.db"
     store = open_store(url)
     name, experiment = load_experiment("fig3a")
-    plan = make_plan(name, experiment, "quick", load("mine"))
+    [plan] = make_plans(name, experiment, "quick", load("mine"))
     register_study(store, plan.study)
     register_points(store, plan.study.name, plan.points, only=True)
     generator = np.random.default_rng(0)
@@ -85,7 +85,7 @@ def test_the_verdicts_of_figure_3a(storage):
 def test_what_is_missing_is_named(storage):
     store = open_store(storage)
     _, experiment = load_experiment("fig3a")
-    plan = make_plan("fig3a", experiment, "quick", load("mine"))
+    [plan] = make_plans("fig3a", experiment, "quick", load("mine"))
     lost = plan.points[3].cell.id
     for replicate in (0, 1):
         fail_run(store, Failed(lost, replicate, "lost", "gone"))

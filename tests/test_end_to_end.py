@@ -53,6 +53,9 @@ def test_reproduce_writes_runs_summary_and_figure(undisturbed):
     report = folder / "results" / "small" / "stripes-quick"
     assert {file.name for file in report.iterdir()} == {
         "config.json",
+        "curves.png",
+        "curves.svg",
+        "epochs.csv",
         "figure.png",
         "figure.svg",
         "runs.csv",
@@ -67,7 +70,8 @@ def test_reproduce_writes_runs_summary_and_figure(undisturbed):
     # A run of four stayed at chance, which leaves too little to judge the claim.
     assert "claims: not judged: too few replicates are complete" in done.stdout
     config = json.loads((report / "config.json").read_text())
-    assert config["recipe"]["epochs"] == 4
+    assert config["studies"]["small/stripes-quick"]["recipe"]["epochs"] == 4
+    assert config["worker_seconds"]["train_seconds"] > 0
     assert config["packages"]["jax"]
     svg = (report / "figure.svg").read_text()
     assert svg.startswith("<?xml")

@@ -1,6 +1,6 @@
 """Captions."""
 
-from dse.report import recipe_line
+from dse.report.words import recipe_line
 from dse.train.recipe import Recipe
 
 

@@ -1,4 +1,4 @@
-"""Differences between cells, paired over replicates."""
+"""Differences between cells, or recipes, paired over replicates."""
 
 import math
 from dataclasses import dataclass
@@ -36,23 +36,23 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """An additive model of a study: accuracy = cell + replicate + residual.
+    """An additive model of a study: accuracy = subject + block + residual.
 
-    Replicates are blocks: the split, the order and the augmentation of a replicate are
-    the same in all cells, and what they move is no part of a difference. The residual's
-    deviation is pooled over the cells.
+    Subjects are cells, and blocks replicates: the split, the order and the augmentation
+    of a replicate are the same in all cells, and what they move is no part of a
+    difference. The residual's deviation is pooled over the subjects.
 
     Attributes:
-        cells: ids, in the order of `means`.
-        means: each cell's mean accuracy, were all replicates complete.
+        subjects: what is compared, in the order of `means`.
+        means: each subject's mean accuracy, were all blocks complete.
         unscaled: covariance of `means` over the residual's variance, less a constant
-            that all cells share.
+            that all subjects share.
         deviation: of the residual.
         freedom: its degrees of freedom.
-        replicates: that were tried of each cell.
+        replicates: that were tried of each subject.
     """
 
-    cells: tuple[str, ...]
+    subjects: tuple[str, ...]
     means: Float[np.ndarray, " c"]
     unscaled: Float[np.ndarray, "c c"]
     deviation: float
@@ -61,9 +61,9 @@ class Comparison:
 
     def difference(self, better: str, worse: str) -> Difference:
         """How much `better` exceeds `worse`."""
-        contrast = np.zeros(len(self.cells))
-        contrast[self.cells.index(better)] += 1
-        contrast[self.cells.index(worse)] -= 1
+        contrast = np.zeros(len(self.subjects))
+        contrast[self.subjects.index(better)] += 1
+        contrast[self.subjects.index(worse)] -= 1
         variance = float(contrast @ self.unscaled @ contrast)
         error = self.deviation * math.sqrt(variance)
         return Difference(float(contrast @ self.means), error, self.freedom)
@@ -78,33 +78,42 @@ class Comparison:
         """
         distance = abs(difference.estimate - bound)
         counts = np.arange(self.replicates + 1, MOST_REPLICATES + 1)
-        freedom = (len(self.cells) - 1) * (counts - 1)
+        freedom = (len(self.subjects) - 1) * (counts - 1)
         errors = self.deviation * np.sqrt(2 / counts)
         enough = np.flatnonzero(stdtrit(freedom, 1 - level) * errors < distance)
         return int(counts[enough[0]]) if len(enough) else None
 
 
-def compare(runs: pd.DataFrame) -> Comparison:
-    """Fit the model to the completed runs of one study.
+def compare(
+    runs: pd.DataFrame,
+    subject: str = "cell_id",
+    block: str = "replicate",
+    score: str = "test_accuracy",
+) -> Comparison:
+    """Fit the model to completed runs.
 
     Args:
         runs: the view `runs` of one study; an alias of a cell counts once.
+        subject: the column of what is compared.
+        block: the column of what subjects share.
+        score: the column of accuracies.
 
     Raises:
-        DseError: no cell has a second replicate, cells share no replicate, or there is
-            one cell only.
+        DseError: no subject has a second replicate, subjects share no block, or there
+            is one only.
     """
-    done = runs[runs["status"] == "complete"].drop_duplicates(["cell_id", "replicate"])
-    cells, cell = np.unique(done["cell_id"].to_numpy(str), return_inverse=True)
-    blocks, block = np.unique(done["replicate"].to_numpy(), return_inverse=True)
-    if len(cells) < 2:
-        raise DseError(f"there is {len(cells)} cell with results; expected 2 or more")
-    design = np.zeros((len(done), len(cells) + len(blocks) - 1))
-    design[np.arange(len(done)), cell] = 1
+    done = runs[runs["status"] == "complete"].drop_duplicates([subject, block])
+    subjects, row_subject = np.unique(done[subject].to_numpy(str), return_inverse=True)
+    blocks, row_block = np.unique(done[block].to_numpy(), return_inverse=True)
+    count = len(subjects)
+    if count < 2:
+        raise DseError(f"there is {count} cell with results; expected 2 or more")
+    design = np.zeros((len(done), count + len(blocks) - 1))
+    design[np.arange(len(done)), row_subject] = 1
     # The last block is the one that the others are told against.
-    inner = block < len(blocks) - 1
-    design[np.flatnonzero(inner), len(cells) + block[inner]] = 1
-    accuracy = done["test_accuracy"].to_numpy(float)
+    inner = row_block < len(blocks) - 1
+    design[np.flatnonzero(inner), count + row_block[inner]] = 1
+    accuracy = done[score].to_numpy(float)
     inverse = np.linalg.pinv(design.T @ design)
     coefficients = inverse @ design.T @ accuracy
     freedom = len(done) - design.shape[1]
@@ -120,11 +129,11 @@ def compare(runs: pd.DataFrame) -> Comparison:
             "or more"
         )
     residuals = accuracy - design @ coefficients
-    shift = coefficients[len(cells) :].sum() / len(blocks)
+    shift = coefficients[count:].sum() / len(blocks)
     return Comparison(
-        tuple(cells.tolist()),
-        coefficients[: len(cells)] + shift,
-        inverse[: len(cells), : len(cells)],
+        tuple(subjects.tolist()),
+        coefficients[:count] + shift,
+        inverse[:count, :count],
         math.sqrt(float(residuals @ residuals) / freedom),
         freedom,
         tried,
@@ -144,7 +153,7 @@ def front_probability(
 
     Args:
         comparison: the study.
-        cost: of each cell, in the order of `comparison.cells`; to be small.
+        cost: of each cell, in the order of `comparison.subjects`; to be small.
         draws: how many.
         seed: of the draws.
     """

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
@@ -38,7 +39,31 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "lines.linewidth": 1.4,
     "svg.hashsalt": "dse",
+    "svg.fonttype": "none",
 }
+"""One sheet for all figures, for `matplotlib.rc_context`."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A cost that accuracy is drawn against.
+
+    Attributes:
+        column: of a summary.
+        per: units of the column in one of the axis.
+        unit: for labels of points.
+        label: of the axis.
+    """
+
+    column: str
+    per: float
+    unit: str
+    label: str
+
+
+SIZE = Scale("bytes_fp32", float(MEBIBYTE), "MiB", "weights, MiB (32-bit floats)")
+MACS = Scale("macs", 1e6, "million MACs", "multiply-accumulates an image, millions")
+PRINTED = Scale("", 1.0, "MB as printed", "weights, MB as printed (32-bit floats)")
 
 
 def point_label(metaparameters: Metaparameters, varied: str | None) -> str:
@@ -67,9 +92,9 @@ def published_label(varied: str | None, value: float | str) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """What is drawn of a cell: a size, an accuracy with its interval, and a label."""
+    """What is drawn of a cell: a cost, an accuracy with its interval, and a label."""
 
-    mebibytes: float
+    cost: float
     percent: float
     low: float
     high: float
@@ -81,11 +106,11 @@ class Mark:
         return not math.isnan(self.low)
 
 
-def size_marks(summary: pd.DataFrame, labels: Sequence[str]) -> list[Mark]:
+def marks(summary: pd.DataFrame, labels: Sequence[str], scale: Scale) -> list[Mark]:
     """The cells of a summary (`analysis.statistics.summarise`) that have a score."""
     return [
         Mark(
-            row["bytes_fp32"] / MEBIBYTE,
+            row[scale.column] / scale.per,
             100 * row["test_accuracy"],
             100 * row["test_low"],
             100 * row["test_high"],
@@ -104,25 +129,32 @@ def published_marks(points: Sequence[Published], labels: Sequence[str]) -> list[
     ]
 
 
-def draw_measured(ax: Axes, marks: Sequence[Mark], *, joined: bool) -> Axes:
-    """Test accuracy against the size of the weights, with intervals and labels."""
-    _draw(ax, marks, joined, OURS, "o", "MiB")
+def draw_measured(
+    ax: Axes, marks: Sequence[Mark], scale: Scale, *, joined: bool
+) -> Axes:
+    """Test accuracy against a cost, with intervals and labels."""
+    _draw(ax, marks, joined, OURS, "o", scale)
     ax.set_ylabel("test top-1 accuracy, %")
     return ax
 
 
 def draw_published(ax: Axes, marks: Sequence[Mark], *, joined: bool) -> Axes:
     """The paper's accuracy against the size of the weights."""
-    _draw(ax, marks, joined, PAPER, "s", "MB as printed")
+    _draw(ax, marks, joined, PAPER, "s", PRINTED)
     ax.set_ylabel("ImageNet top-5 accuracy, %")
     return ax
 
 
 def _draw(
-    ax: Axes, marks: Sequence[Mark], joined: bool, color: str, marker: str, unit: str
+    ax: Axes,
+    marks: Sequence[Mark],
+    joined: bool,
+    color: str,
+    marker: str,
+    scale: Scale,
 ) -> None:
-    """Marks along their sizes, joined by a line; or side by side, where few differ."""
-    along = [mark.mebibytes if joined else i for i, mark in enumerate(marks)]
+    """Marks along their costs, joined by a line; or side by side, where few differ."""
+    along = [mark.cost if joined else i for i, mark in enumerate(marks)]
     intervals = [(x, mark) for x, mark in zip(along, marks, strict=True) if mark.known]
     ax.errorbar(
         [x for x, _ in intervals],
@@ -142,9 +174,9 @@ def _draw(
     ax.plot(along, percents, color=color, marker=marker, markersize=4.5, ls=line)
     if joined:
         _label(ax, marks)
-        ax.set_xlabel(f"weights, {unit} (32-bit floats)")
+        ax.set_xlabel(scale.label)
     else:
-        names = [f"{mark.label}\n{mark.mebibytes:.3g} {unit}" for mark in marks]
+        names = [f"{mark.label}\n{mark.cost:.3g} {scale.unit}" for mark in marks]
         ax.set_xticks(along, names)
         ax.margins(x=0.25, y=0.15)
 
@@ -155,7 +187,7 @@ def _label(ax: Axes, marks: Sequence[Mark]) -> None:
     for mark in marks:
         ax.annotate(
             mark.label,
-            (mark.mebibytes, mark.low if mark.known else mark.percent),
+            (mark.cost, mark.low if mark.known else mark.percent),
             xytext=(0, -5),
             textcoords="offset points",
             ha="center",
@@ -216,9 +248,55 @@ def draw_front(ax: Axes, summary: pd.DataFrame, front: pd.Series) -> Axes:
     return ax
 
 
-def new_figure(panels: int, title: str, caption: str) -> tuple[Figure, list[Axes]]:
+def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) -> Axes:
+    """Test accuracy of all cells against a cost, shaded by their chance of the front.
+
+    Args:
+        ax: where to.
+        summary: `analysis.statistics.summarise`, with a column `experiment`.
+        scale: the cost.
+        front: the column of the probability of being on its front.
+    """
+    scored = summary[summary["replicates"] > 0]
+    shades = Normalize(0, 1)
+    for marker, (name, rows) in zip(
+        "os^Dv", scored.groupby("experiment"), strict=False
+    ):
+        cost, percent = rows[scale.column] / scale.per, 100 * rows["test_accuracy"]
+        ax.errorbar(
+            cost,
+            percent,
+            yerr=100 * (rows["test_high"] - rows["test_accuracy"]),
+            fmt="none",
+            ecolor="#999999",
+            elinewidth=0.8,
+            zorder=1,
+        )
+        ax.scatter(
+            cost,
+            percent,
+            c=rows[front].fillna(0),
+            marker=marker,
+            cmap="Blues",
+            norm=shades,
+            edgecolors="#222222",
+            linewidths=0.7,
+            s=30,
+            label=name,
+            zorder=2,
+        )
+    ax.set_xlabel(scale.label)
+    ax.set_ylabel("test top-1 accuracy, %")
+    ax.legend(frameon=False, loc="lower right")
+    return ax
+
+
+def new_figure(
+    panels: int, title: str, caption: str, width: float | None = None
+) -> tuple[Figure, list[Axes]]:
     """A figure of panels side by side under one title, with a caption below."""
-    figure = Figure(figsize=(1 + 4.1 * panels, 4.4), layout="constrained")
+    size = (width or 1 + 4.1 * panels, 4.4)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(1, panels, squeeze=False)[0].tolist()
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color="#444444")

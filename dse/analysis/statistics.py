@@ -24,17 +24,21 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     cells: two replicates of one cell alone say next to nothing about its spread.
 
     Args:
-        runs: the view `runs` of one study.
-        cells: the view `cells` of the same study.
+        runs: the view `runs` of one study, or of several under one recipe.
+        cells: the view `cells` of the same.
 
     Returns:
         Per cell in order its metaparameters, `resolved_pct_3x3`, costs, `replicates`
         (completed), `failed`, `untrained`, `val_accuracy`, `test_accuracy` (means),
         `test_deviation`, the interval `test_low`, `test_high`, the cell's own bootstrap
         interval `bootstrap_low`, `bootstrap_high` (it undercovers with so few
-        replicates), and `front_probability`, of being on the Pareto front of accuracy
-        against bytes; NaN where no replicate, or no second one, completed.
+        replicates), and `bytes_front_probability` and `macs_front_probability`, of
+        being on the Pareto front of accuracy against bytes, or MACs; NaN where no
+        replicate, or no second one, completed.
     """
+    runs = runs.drop_duplicates(
+        ["cell_id", "replicate"]
+    )  # those of aliases are there twice
     complete = runs[runs["status"] == "complete"].groupby("cell_id")
     scores = complete["test_accuracy"]
     rows = cells.sort_values("position")[
@@ -68,20 +72,24 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     for name, index in (("bootstrap_low", 0), ("bootstrap_high", 1)):
         ends = {cell: interval[index] for cell, interval in resampled.items()}
         rows[name] = by_cell(pd.Series(ends, dtype="float64"))
-    rows["front_probability"] = by_cell(_front_probability(runs, rows))
-    return rows
+    fronts = _front_probabilities(runs, rows)
+    return rows.join(fronts, on="cell_id")
 
 
-def _front_probability(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
-    """By cell; nothing where replicates are too few to compare."""
+def _front_probabilities(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """By cell, of each front; nothing where replicates are too few to compare."""
+    names = {"bytes_fp32": "bytes_front_probability", "macs": "macs_front_probability"}
     try:
         comparison = compare(runs)
     except DseError:
-        return pd.Series(dtype="float64")
-    sizes = rows.drop_duplicates("cell_id").set_index("cell_id")["bytes_fp32"]
-    cost = sizes.loc[list(comparison.cells)].to_numpy(float)
-    chances = front_probability(comparison, cost)
-    return pd.Series(chances, index=list(comparison.cells))
+        return pd.DataFrame(columns=[*names.values()], dtype="float64")
+    cells = list(comparison.subjects)
+    costs = rows.drop_duplicates("cell_id").set_index("cell_id").loc[cells, [*names]]
+    chances = {
+        names[column]: front_probability(comparison, costs[column].to_numpy(float))
+        for column in names
+    }
+    return pd.DataFrame(chances, index=cells)
 
 
 def bootstrap_interval(values: Float[np.ndarray, " n"]) -> tuple[float, float]:

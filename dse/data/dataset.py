@@ -32,6 +32,8 @@ class Dataset:
         class_names: one name per label.
         train: the part to train and validate on.
         test: the part scored once, at the end of a run.
+        encoding: how its files keep the images, `JPEG` if some are lossy; empty where
+            nobody knows.
 
     Raises:
         DseError: sizes differ, a label lies outside the class list, or one class only.
@@ -42,6 +44,7 @@ class Dataset:
     class_names: tuple[str, ...]
     train: Images
     test: Images
+    encoding: str = ""
 
     def __post_init__(self) -> None:
         for part, images in (("train", self.train), ("test", self.test)):

@@ -96,15 +96,20 @@ def _decode(
     raw_labels = {part: rows[label_column] for part, rows in parts.items()}
     class_names = _class_names(train.features[label_column], raw_labels["train"])
     encode = {label: i for i, label in enumerate(class_names)}
-    pixels = _pixels(
-        {
-            part: rows.cast_column(image_column, datasets.Image(decode=False))[
-                image_column
-            ]
-            for part, rows in parts.items()
-        },
-        called,
-    )
+    images = {
+        part: [
+            _image(record, f"{part} image {row}", called)
+            for row, record in enumerate(
+                rows.cast_column(image_column, datasets.Image(decode=False))[
+                    image_column
+                ]
+            )
+        ]
+        for part, rows in parts.items()
+    }
+    pixels = _pixels(images, called)
+    formats = {image.format for part in images.values() for image in part}
+    encoding = "JPEG" if "JPEG" in formats else "/".join(sorted(filter(None, formats)))
     decoded = {
         part: Images(pixels[part], _labels(raw_labels[part], encode)) for part in parts
     }
@@ -118,7 +123,9 @@ def _decode(
                 whole.pixels[split.validation], whole.labels[split.validation]
             ),
         }
-    return Dataset(name, fingerprint, class_names, decoded["train"], decoded["test"])
+    return Dataset(
+        name, fingerprint, class_names, decoded["train"], decoded["test"], encoding
+    )
 
 
 def _columns(features: datasets.Features, called: str) -> tuple[str, str]:
@@ -160,16 +167,9 @@ def _labels(raw: Iterable[Any], encode: dict[str, int]) -> Int[np.ndarray, " n"]
 
 
 def _pixels(
-    parts: dict[str, Sequence[dict[str, Any]]], called: str
+    images: Mapping[str, Sequence[Image.Image]], called: str
 ) -> dict[str, UInt8[np.ndarray, "n h w c"]]:
     """Every part's pixels: grey if all images are, else RGB."""
-    images = {
-        part: [
-            _image(record, f"{part} image {row}", called)
-            for row, record in enumerate(records)
-        ]
-        for part, records in parts.items()
-    }
     together = [image for part in images.values() for image in part]
     sizes = Counter(image.size for image in together)
     if len(sizes) > 1:

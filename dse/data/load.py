@@ -86,6 +86,7 @@ def _read(file: Path, name: str, fingerprint: str) -> Dataset | None:
                 tuple(arrays["class_names"].tolist()),
                 Images(arrays["train_pixels"], arrays["train_labels"]),
                 Images(arrays["test_pixels"], arrays["test_labels"]),
+                str(arrays["encoding"]),
             )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
@@ -104,6 +105,7 @@ def _write(file: Path, dataset: Dataset) -> None:
                     train_labels=dataset.train.labels,
                     test_pixels=dataset.test.pixels,
                     test_labels=dataset.test.labels,
+                    encoding=np.array(dataset.encoding),
                 )
                 partial.close()
                 Path(partial.name).replace(file)

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select
 
 from dse.errors import DseError
 from dse.store.database import Store, open_store
+from dse.store.files import write_whole
 from dse.store.query import study_names
 from dse.store.schema import (
     architectures,
@@ -45,15 +46,16 @@ def export_studies(store: Store, file: Path, study: str | None = None) -> int:
         copy = open_store(f"sqlite:///{scratch}/{TABLES}")
         count = merge(store, copy, names if study is None else [study])
         copy.engine.dispose()
-        partial = file.with_name(f".{file.name}.partial")
-        try:
-            with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+
+        def write(unfinished: Path) -> None:
+            with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
                 for path in sorted(Path(scratch).rglob("*")):
                     if path.is_file():
                         archive.write(path, path.relative_to(scratch).as_posix())
-            partial.replace(file)
+
+        try:
+            write_whole(file, write)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise DseError(f"cannot write {file}: {error.strerror}") from error
     return count
 

@@ -95,14 +95,17 @@ class Recipe:
         def changed(layer: Layer) -> Layer:
             if isinstance(layer, Dropout) and self.dropout is not None:
                 return replace(layer, rate=self.dropout)
-            if isinstance(layer, Convolution) and self.initializer == "released":
-                last = layer.name == "conv10"
-                return replace(layer, initializer="gaussian" if last else "xavier")
             if isinstance(layer, Convolution) and self.initializer is not None:
-                return replace(layer, initializer=self.initializer)
+                return replace(layer, initializer=self._initializer_of(layer.name))
             return layer
 
         return replace(architecture, layers=tuple(map(changed, architecture.layers)))
+
+    def _initializer_of(self, layer: str) -> Initializer:
+        assert self.initializer is not None
+        if self.initializer == "released":
+            return "gaussian" if layer == "conv10" else "xavier"
+        return self.initializer
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name.
@@ -123,4 +126,11 @@ class Recipe:
             f"{name} {theirs[name]} there, {mine[name]} here"
             for name in mine
             if mine[name] != theirs[name]
+        )
+
+    def changes_from(self, other: "Recipe") -> str:
+        """What it has other than `other`, in words; empty when nothing."""
+        mine, theirs = asdict(self), asdict(other)
+        return ", ".join(
+            f"{name} {value}" for name, value in mine.items() if value != theirs[name]
         )

@@ -4,10 +4,12 @@ import contextlib
 import json
 import platform
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from dse.store.files import write_whole
 from dse.study.executors import available_cores, has_accelerator
 
 RESULTS = Path(__file__).parents[2] / "results" / "benchmarks"
@@ -44,7 +46,6 @@ def write_result(folder: Path, name: str, result: Mapping[str, Any]) -> Path:
     """Write `result`, and the machine, to DEVICE-NAME.json, wholly or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{'gpu' if has_accelerator() else 'cpu'}-{name}.json"
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps({"machine": machine(), **result}, indent=1))
-    partial.replace(file)
+    text = json.dumps({"machine": machine(), **result}, indent=1)
+    write_whole(file, partial(Path.write_text, data=text))
     return file

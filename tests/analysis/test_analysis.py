@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dse.analysis.figures import (
+    SIZE,
     draw_measured,
     draw_published,
+    marks,
     new_figure,
     point_label,
     published_marks,
-    size_marks,
 )
 from dse.analysis.pareto import on_front
 from dse.analysis.statistics import half_widths, summarise
@@ -61,9 +62,10 @@ def frames(scores):
                 "pct_3x3": 0.25 * i,
                 "bypass": "none",
                 "version": "1.0",
+                "pools": "version",
                 "params": 1000 * (i + 1),
                 "bytes_fp32": 4000 * (i + 1),
-                "macs": 1,
+                "macs": 10 - i,
                 "activations": 1,
                 "failed": sum(score is None for score in listed),
             }
@@ -102,23 +104,28 @@ def test_summary():
     assert summary["bootstrap_high"].tolist()[0] == 0.7
     assert np.isnan(summary["bootstrap_low"].tolist()[1:]).all()
     # No replicate of two cells but one is shared: no residual is left.
-    assert summary["front_probability"].isna().all()
+    assert summary["bytes_front_probability"].isna().all()
 
 
 def test_the_front_probability_of_a_summary():
     near = [[0.5, 0.6], [0.8, 0.9], [0.7, 0.81]]
     summary = summarise(*frames(near))
-    first, second, third = summary["front_probability"]
+    first, second, third = summary["bytes_front_probability"]
     assert first == 1
     # The largest is 0.09 to 0.1 less accurate in either replicate.
     assert second > 0.95
     assert third < 0.05
+    # The last takes the least work, the first is beaten in both.
+    first, second, third = summary["macs_front_probability"]
+    assert third == 1
+    assert second > 0.95
+    assert first < 0.05
 
 
 def test_a_summary_of_nothing():
     summary = summarise(*frames([[None], [None]]))
     assert summary["replicates"].tolist() == [0, 0]
-    assert size_marks(summary, ["a", "b"]) == []
+    assert marks(summary, ["a", "b"], SIZE) == []
 
 
 def test_front_by_hand():
@@ -157,15 +164,15 @@ def test_labels_name_the_share_that_rounding_makes():
 def test_a_figure_holds_what_it_is_given():
     summary = summarise(*frames([[0.5, 0.7], [0.8, 0.9]]))
     figure, [ours, paper] = new_figure(2, "Title", "caption")
-    marks = size_marks(summary, ["x", "y"])
-    draw_measured(ours, marks, joined=True)
+    drawn = marks(summary, ["x", "y"], SIZE)
+    draw_measured(ours, drawn, SIZE, joined=True)
     names = [str(p.value) for p in FIGURE_3B]
     draw_published(paper, published_marks(FIGURE_3B, names), joined=True)
-    drawn = ours.lines[-1]
+    line = ours.lines[-1]
     np.testing.assert_allclose(
-        np.array(drawn.get_xdata(), float), [4000 / 2**20, 8000 / 2**20]
+        np.array(line.get_xdata(), float), [4000 / 2**20, 8000 / 2**20]
     )
-    np.testing.assert_allclose(np.array(drawn.get_ydata(), float), [60, 85])
+    np.testing.assert_allclose(np.array(line.get_ydata(), float), [60, 85])
     published = paper.lines[-1]
     assert list(published.get_ydata()) == [p.top5 for p in FIGURE_3B]
     assert {text.get_text() for text in ours.texts} == {"x", "y"}

@@ -31,7 +31,7 @@ def frame(scores, missing=()):
 
 def test_two_cells_of_two_replicates_by_hand():
     comparison = compare(frame([[0.5, 0.6], [0.7, 0.9]]))
-    assert comparison.cells == ("c0", "c1")
+    assert comparison.subjects == ("c0", "c1")
     assert comparison.means == pytest.approx([0.55, 0.8])
     # Differences 0.2 and 0.3: mean 0.25, deviation 0.1/√2, error 0.05, freedom 1.
     found = comparison.difference("c1", "c0")

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from dse.arch.cost import cost
 from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
 from dse.store.query import RunState
@@ -11,7 +14,7 @@ from dse.study.experiment import (
     load_experiment,
     load_together,
 )
-from dse.study.plan import jobs_for, make_plan
+from dse.study.plan import jobs_for, make_plans
 from dse.study.presets import PRESETS
 from dse.train.recipe import Recipe
 
@@ -25,9 +28,14 @@ EXPERIMENT = Experiment(
 )
 
 
+def plan_of(experiment, dataset):
+    [plan] = make_plans("aliases", experiment, "quick", dataset)
+    return plan
+
+
 @pytest.fixture
 def plan(tiny):
-    return make_plan("aliases", EXPERIMENT, "quick", tiny)
+    return plan_of(EXPERIMENT, tiny)
 
 
 def test_two_settings_of_one_network_are_one_cell(plan):
@@ -92,12 +100,12 @@ def test_the_plan_of_the_paper(tiny):
     assert [p.sr for p in fig3a.points(128)] == [0.125, 0.25, 0.5, 0.75, 1.0]
     assert {(p.base_e, p.incr_e, p.freq) for p in fig3b.points(128)} == {(128, 128, 2)}
     assert [p.bypass for p in table3.points(16)] == ["none", "simple", "complex"]
-    shared = make_plan("a", fig3a, "quick", tiny), make_plan("b", fig3b, "quick", tiny)
+    shared = plan_of(fig3a, tiny), plan_of(fig3b, tiny)
     # SR 0.5 at 50 % is in both figures: one cell.
     assert len(set(shared[0].cells) & set(shared[1].cells)) == 1
-    [vanilla] = make_plan("c", table1, "quick", tiny).cells
+    [vanilla] = plan_of(table1, tiny).cells
     assert vanilla in shared[0].cells
-    assert vanilla in make_plan("d", table3, "quick", tiny).cells
+    assert vanilla in plan_of(table3, tiny).cells
     assert (PRESETS["quick"].replicates, PRESETS["full"].replicates) == (2, 5)
     assert PRESETS["full"].base_e == 128
 
@@ -105,13 +113,15 @@ def test_the_plan_of_the_paper(tiny):
 @pytest.mark.parametrize("replicates", [0, -1])
 def test_zero_replicates(tiny, replicates):
     with pytest.raises(DseError, match=f"is {replicates}; expected 1 or more"):
-        make_plan("x", EXPERIMENT, "quick", tiny, replicates)
+        make_plans("x", EXPERIMENT, "quick", tiny, replicates)
 
 
 def test_unknown_names(tiny, workplace):
     with pytest.raises(DseError, match="no preset is called 'huge'; expected quick"):
-        make_plan("x", EXPERIMENT, "huge", tiny)
-    with pytest.raises(DseError, match="'fig9'; expected fig3a, fig3b"):
+        make_plans("x", EXPERIMENT, "huge", tiny)
+    with pytest.raises(
+        DseError, match="'fig9'; expected ablations, downsampling, fig3a"
+    ):
         load_experiment("fig9")
     with pytest.raises(DseError, match=r"is called 'gone\.py'"):
         load_experiment("gone.py")
@@ -157,5 +167,44 @@ def test_a_preset_may_train_on_a_part(tiny):
     assert len(part.train) == len(tiny.train) // 2
     assert len(set(np.bincount(part.train.labels))) == 1
     assert Preset(4, 1, Recipe(1, 0.1)).part_of(tiny) is tiny
-    whole, half = (make_plan("x", EXPERIMENT, "quick", d) for d in (tiny, part))
+    whole, half = (plan_of(EXPERIMENT, d) for d in (tiny, part))
     assert not set(whole.cells) & set(half.cells)
+
+
+def test_each_arm_is_a_study_of_its_own(tiny):
+    arms = {"first": {}, "no-dropout": {"dropout": 0.0}, "same": {}}
+    compared = replace(EXPERIMENT, arms=arms)
+    plans = make_plans("mine", compared, "quick", tiny)
+    assert [p.study.name for p in plans] == [
+        "mine.first/tiny-quick",
+        "mine.no-dropout/tiny-quick",
+        "mine.same/tiny-quick",
+    ]
+    assert [p.study.recipe.dropout for p in plans] == [None, 0.0, None]
+    # The same recipe makes the same cells; another recipe others.
+    assert (
+        plans[0].cells.keys()
+        == plans[2].cells.keys()
+        == plan_of(EXPERIMENT, tiny).cells.keys()
+    )
+    assert not set(plans[0].cells) & set(plans[1].cells)
+
+
+@pytest.mark.parametrize("changes", [{"epochs": 9}, {"seed": 1}, {"rate": 0.1}])
+def test_arms_train_equally_long_on_the_same_images(changes):
+    [name] = changes
+    with pytest.raises(DseError, match=f"arm longer changes {name}; expected some of"):
+        replace(EXPERIMENT, arms={"longer": changes})
+
+
+def test_late_pools_cost_work_and_no_parameters(tiny):
+    _, downsampling = load_experiment("downsampling")
+    plan = plan_of(downsampling, tiny)
+    costs = [cost(cell.architecture) for cell in plan.cells.values()]
+    assert len({c.params for c in costs}) == 1
+    macs = [c.macs for c in costs]
+    assert macs == sorted(macs)
+    assert macs[-1] > 3 * macs[0]
+    # Three pools each, so that conv10 works on as many positions everywhere.
+    shapes = {cell.architecture.shapes["conv10"] for cell in plan.cells.values()}
+    assert shapes == {(4, 4, 4)}

@@ -1,0 +1,66 @@
+"""Learning curves, and whether the order of the cells has settled by the end."""
+
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from scipy.stats import kendalltau
+
+from dse.analysis.figures import OURS
+
+MARKERS = "os^Dv<>pPX*hd"
+"""One for each cell in turn: curves are told apart in grey by them."""
+
+
+def mean_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Validation accuracy by epoch (rows) and cell (columns).
+
+    Args:
+        epochs: the view `epochs` of one study.
+        runs: the view `runs` of the same; means are over its completed runs.
+    """
+    complete = set(runs.loc[runs["status"] == "complete", "run_id"])
+    counted = epochs[epochs["run_id"].isin(complete)]
+    return counted.pivot_table(
+        index="epoch", columns="cell_id", values="val_accuracy", aggfunc="mean"
+    )
+
+
+def agreement_with_end(curves: pd.DataFrame) -> pd.Series:
+    """Kendall's tau-b between the cells' order in each epoch and in the last one."""
+    last = curves.iloc[-1]
+    taus = [kendalltau(row, last).statistic for _, row in curves.iterrows()]
+    return pd.Series(taus, index=curves.index, dtype="float64")
+
+
+def draw_curves(ax: Axes, curves: pd.DataFrame, labels: Sequence[str]) -> Axes:
+    """Validation accuracy by epoch, a line a cell; `labels` in the columns' order."""
+    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(labels)))
+    for index, (cell, label) in enumerate(zip(curves, labels, strict=True)):
+        ax.plot(
+            curves.index,
+            100 * curves[cell],
+            color=shades[index],
+            marker=MARKERS[index % len(MARKERS)],
+            markersize=3.5,
+            linewidth=1,
+            label=label.replace("\n", " "),
+        )
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("validation top-1 accuracy, %")
+    ax.legend(frameon=False, fontsize=7)
+    ax.set_title("Mean over replicates")
+    return ax
+
+
+def draw_agreement(ax: Axes, curves: pd.DataFrame) -> Axes:
+    """How much of the cells' last order stood in each epoch."""
+    agreement = agreement_with_end(curves)
+    ax.plot(agreement.index, agreement, "o-", color=OURS, markersize=4)
+    ax.set_ylim(min(-0.05, float(agreement.min())), 1.05)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("Kendall's tau with the last epoch")
+    ax.set_title("Order of the cells")
+    return ax

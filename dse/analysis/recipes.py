@@ -1,0 +1,98 @@
+"""Recipes held against the first of them, on validation accuracy alone."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from dse.analysis.comparison import Comparison, compare
+from dse.analysis.figures import OURS
+from dse.errors import DseError
+
+ERROR_RATE = 0.05
+"""Of any interval that misses its difference, by Bonferroni's correction."""
+
+
+def compare_recipes(runs: pd.DataFrame) -> pd.DataFrame:
+    """What each recipe gains over the first, over the networks that are trained.
+
+    A block is a replicate of one network: split, order and augmentation are those of
+    all recipes. Runs that stayed at chance are counted, not averaged in.
+
+    Args:
+        runs: the views `runs` of the recipes' studies, with a column `arm`; the first
+            recipe's come first.
+
+    Returns:
+        Per recipe in order `arm`, `runs`, `untrained`, `diverged`, `val_accuracy` (its
+        mean, were all blocks complete), `difference` from the first recipe's, and its
+        interval `low`, `high`, corrected for the number of recipes; NaN where too few
+        of its runs completed.
+    """
+    arms = runs["arm"].unique().tolist()
+    blocks = runs["arch_id"] + "/" + runs["replicate"].astype("str")
+    rows = pd.DataFrame({"arm": arms})
+    by_arm = rows["arm"].map
+    rows["runs"] = by_arm(runs.groupby("arm").size())
+    for reason in ("untrained", "diverged"):
+        count = runs[runs["reason"] == reason].groupby("arm").size()
+        rows[reason] = by_arm(count).fillna(0).astype("int64")
+    comparison = _compared(runs.assign(block=blocks))
+    level = ERROR_RATE / 2 / max(1, len(arms) - 1)
+    told = [_told(comparison, arm, arms[0], level) for arm in arms]
+    columns = ["val_accuracy", "difference", "low", "high"]
+    return rows.join(pd.DataFrame(told, columns=columns, dtype="float64"))
+
+
+def _compared(runs: pd.DataFrame) -> Comparison | None:
+    try:
+        return compare(runs, "arm", "block", "val_accuracy")
+    except DseError:
+        return None
+
+
+def _told(
+    comparison: Comparison | None, arm: str, first: str, level: float
+) -> tuple[float, float, float, float]:
+    if comparison is None or not {arm, first} <= set(comparison.subjects):
+        return (math.nan,) * 4
+    mean = float(comparison.means[comparison.subjects.index(arm)])
+    if arm == first:
+        return mean, 0.0, math.nan, math.nan
+    difference = comparison.difference(arm, first)
+    return mean, difference.estimate, *difference.interval(level)
+
+
+def draw_recipes(ax: Axes, rows: pd.DataFrame) -> Axes:
+    """Each recipe's difference from the first, with its interval, in points."""
+    places = np.arange(len(rows))[::-1]
+    estimate = 100 * rows["difference"].to_numpy()
+    spread = 100 * (rows[["low", "high"]].to_numpy().T - rows["difference"].to_numpy())
+    known = ~np.isnan(spread[0])
+    ax.axvline(0, color="#444444", linewidth=0.8)
+    ax.errorbar(
+        estimate[known],
+        places[known],
+        xerr=np.abs(spread[:, known]),
+        fmt="o",
+        color=OURS,
+        ecolor=OURS,
+        markersize=4.5,
+        elinewidth=1,
+        capsize=2.5,
+    )
+    ax.set_yticks(places, rows["arm"].tolist())
+    for place, row in zip(places, rows.to_dict("records"), strict=True):
+        failed = row["untrained"] + row["diverged"]
+        if failed:
+            ax.annotate(
+                f"{failed} of {row['runs']} untrained",
+                (0.01, float(place)),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=7,
+                color="#444444",
+            )
+    ax.set_xlabel(f"validation top-1 accuracy less that of {rows['arm'][0]}, points")
+    return ax

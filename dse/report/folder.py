@@ -1,0 +1,90 @@
+"""A report's folder: tables, configuration and figures, each whole or not there."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dse.analysis.figures import STYLE
+from dse.errors import DseError
+from dse.store.append import StudyRecord
+from dse.store.files import write_whole
+
+RESULTS = Path("results")
+PACKAGES = ("dse", "jax", "jaxlib", "flax", "optax", "optuna", "numpy")
+
+
+def write_report(
+    folder: Path,
+    studies: Sequence[StudyRecord],
+    tables: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, Figure],
+) -> Path:
+    """Write tables as CSV, `runs` as Parquet too, and figures as PNG and SVG.
+
+    Args:
+        folder: where to; it is made.
+        studies: what the report is of.
+        tables: by the name of their file, `runs` among them.
+        figures: by the name of their file.
+
+    Raises:
+        DseError: a file cannot be written; no half of one is left.
+    """
+    runs = tables["runs"]
+    text = json.dumps(configuration(studies, runs), indent=2) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in tables.items():
+            write_whole(folder / f"{name}.csv", partial(table.to_csv, index=False))
+        write_whole(folder / "runs.parquet", partial(runs.to_parquet, index=False))
+        write_whole(folder / "config.json", partial(Path.write_text, data=text))
+        for name, figure in figures.items():
+            _write_figure(folder, name, figure)
+    except OSError as error:
+        raise DseError(
+            f"cannot write the report to {folder}: {error.strerror or error}; the runs "
+            "are in the database, so repeat the command when that is mended"
+        ) from error
+    return folder
+
+
+def _write_figure(folder: Path, name: str, figure: Figure) -> None:
+    """The same bytes each time."""
+    with matplotlib.rc_context(STYLE):
+        write_whole(folder / f"{name}.png", partial(figure.savefig, format="png"))
+        as_svg = partial(figure.savefig, format="svg", metadata={"Date": None})
+        write_whole(folder / f"{name}.svg", as_svg)
+
+
+def configuration(
+    studies: Sequence[StudyRecord], runs: pd.DataFrame
+) -> dict[str, object]:
+    """What made the runs: recipes, versions, devices, and the time that they took."""
+    once = runs.drop_duplicates("run_id")
+    seconds = once[["train_seconds", "compile_seconds"]].sum()
+    first = studies[0]
+    return {
+        "studies": {
+            study.name: {
+                "replicates": study.replicates,
+                "recipe": study.recipe.to_json(),
+            }
+            for study in studies
+        },
+        "dataset": first.dataset,
+        "dataset_fingerprint": first.dataset_fingerprint,
+        "preset": first.preset,
+        "worker_seconds": {name: round(value) for name, value in seconds.items()},
+        "devices": sorted(runs["device"].dropna().unique().tolist()),
+        "numerics_versions": sorted(runs["numerics_version"].unique().tolist()),
+        "code_versions": sorted(runs["code_version"].unique().tolist()),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }

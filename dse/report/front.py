@@ -1,0 +1,50 @@
+"""From several studies of one recipe to the Pareto front of all their cells."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+
+from dse.analysis.figures import MACS, SIZE, STYLE, draw_all_cells, new_figure
+from dse.analysis.statistics import points, summarise
+from dse.data.dataset import Dataset
+from dse.report.folder import write_report
+from dse.report.words import data_line, recipe_line, replicates_line
+from dse.store.append import StudyRecord
+from dse.store.database import Store
+from dse.store.query import view
+
+
+def report_front(
+    store: Store, studies: Sequence[StudyRecord], dataset: Dataset, folder: Path
+) -> Path:
+    """Write all cells of `studies` with their chances to be on either front.
+
+    Returns:
+        The figure's PNG.
+    """
+    runs = pd.concat([view(store, "runs", study.name) for study in studies])
+    cells = pd.concat([view(store, "cells", study.name) for study in studies])
+    summary = summarise(runs, cells.drop_duplicates("cell_id"))
+    summary.insert(1, "experiment", summary["study"].str.partition("/")[0])
+    summary["cell"] = [metaparameters.short() for metaparameters in points(summary)]
+    summary = summary.sort_values("bytes_fp32").reset_index(drop=True)
+    recipe = studies[0].recipe
+    with matplotlib.rc_context(STYLE):
+        caption = (
+            f"{data_line(dataset)}. {recipe_line(recipe)}.\n"
+            f"{len(summary)} cells, {replicates_line(summary, recipe.seed)}; bars: 95 "
+            "% interval of the mean; shade: probability of being on the front."
+        )
+        title = f"All cells on {dataset.name}: what size and work buy"
+        figure, axes = new_figure(2, title, caption)
+        for ax, scale, front in (
+            (axes[0], SIZE, "bytes_front_probability"),
+            (axes[1], MACS, "macs_front_probability"),
+        ):
+            draw_all_cells(ax, summary, scale, front)
+    write_report(
+        folder, studies, {"runs": runs, "summary": summary}, {"figure": figure}
+    )
+    return folder / "figure.png"

@@ -1,0 +1,66 @@
+"""From an experiment that compares recipes to a folder with their table and figure."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+
+from dse.analysis.figures import STYLE, new_figure
+from dse.analysis.recipes import compare_recipes, draw_recipes
+from dse.data.dataset import Dataset
+from dse.errors import DseError
+from dse.report.folder import write_report
+from dse.report.result import Report
+from dse.report.words import data_line, recipe_line
+from dse.store.append import StudyRecord
+from dse.store.database import Store
+from dse.store.query import view
+from dse.study.experiment import Experiment
+
+
+def report_recipes(
+    store: Store,
+    studies: Mapping[str, StudyRecord],
+    experiment: Experiment,
+    dataset: Dataset,
+    folder: Path,
+) -> Report:
+    """Write all runs, what each recipe gains over the first, and the figure.
+
+    Args:
+        store: the database.
+        studies: by arm, the first first.
+        experiment: what they are the arms of.
+        dataset: what they trained on.
+        folder: where to.
+
+    Raises:
+        DseError: no run is complete, or a file cannot be written.
+    """
+    runs = pd.concat(
+        [
+            view(store, "runs", study.name).assign(arm=arm)
+            for arm, study in studies.items()
+        ]
+    )
+    if not (runs["status"] == "complete").any():
+        raise DseError(f"no run of {experiment.title} was trained to the end")
+    first = next(iter(studies.values())).recipe
+    summary = compare_recipes(runs)
+    changes = [study.recipe.changes_from(first) for study in studies.values()]
+    summary.insert(1, "changes", changes)
+    networks = runs["arch_id"].nunique()
+    replicates = next(iter(studies.values())).replicates
+    with matplotlib.rc_context(STYLE):
+        caption = (
+            f"{data_line(dataset)}. {next(iter(studies))}: {recipe_line(first)}.\n"
+            f"{networks} networks of base_e = incr_e = {runs['base_e'].iloc[0]}, "
+            f"{replicates} replicates, sweep seed {first.seed}; bars: 95 % intervals "
+            "of paired differences, all together (Bonferroni)."
+        )
+        figure, [axes] = new_figure(1, experiment.title, caption, width=7.5)
+        draw_recipes(axes, summary)
+    tables = {"runs": runs, "summary": summary}
+    write_report(folder, list(studies.values()), tables, {"figure": figure})
+    return Report(folder, summary, summary["arm"].tolist())

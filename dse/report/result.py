@@ -1,0 +1,39 @@
+"""What a report hands back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dse.report.claims import Claims
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a report lies, and its summary.
+
+    Attributes:
+        folder: `results/<experiment>/<dataset>-<preset>/`.
+        summary: one row a cell (`dse.analysis.statistics.summarise`); a search's has
+            `run_id` and `front` besides. Of an experiment that compares recipes, one
+            row a recipe (`dse.report.recipes`).
+        labels: what the figure calls each row.
+        weights: where the weights of a search's best network lie, if they were kept.
+        table_1: the paper's Table 1 beside our counts, where the experiment shows it.
+        unfinished: runs that the same command would try again.
+        claims: what became of the experiment's claims, if it has any.
+    """
+
+    folder: Path
+    summary: pd.DataFrame
+    labels: Sequence[str] = ()
+    weights: Path | None = None
+    table_1: pd.DataFrame | None = None
+    unfinished: int = 0
+    claims: Claims | None = None
+
+    @property
+    def figure(self) -> Path:
+        """The main figure's PNG."""
+        return self.folder / "figure.png"

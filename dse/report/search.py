@@ -1,0 +1,49 @@
+"""From a search to a folder with its front."""
+
+from pathlib import Path
+
+import matplotlib
+
+from dse.analysis.figures import STYLE, draw_front, new_figure
+from dse.analysis.pareto import on_front
+from dse.analysis.statistics import summarise
+from dse.data.dataset import Dataset
+from dse.errors import DseError
+from dse.report.folder import write_report
+from dse.report.result import Report
+from dse.report.words import data_line, recipe_line
+from dse.store.append import StudyRecord
+from dse.store.database import Store
+from dse.store.query import view, weights_folder
+
+
+def report_search(
+    store: Store, study: StudyRecord, dataset: Dataset, folder: Path
+) -> Report:
+    """Write a search's runs, its summary with the front, and the figure."""
+    runs = view(store, "runs", study.name)
+    summary = summarise(runs, view(store, "cells", study.name))
+    run_ids = runs.drop_duplicates("cell_id").set_index("cell_id")["run_id"]
+    summary = summary[summary["cell_id"].isin(run_ids.index)].reset_index(drop=True)
+    summary["run_id"] = summary["cell_id"].map(run_ids)
+    accuracy = summary["val_accuracy"].to_numpy()
+    summary["front"] = on_front(summary["bytes_fp32"].to_numpy(), accuracy)
+    if not summary["front"].any():
+        raise DseError(
+            f"no network of {study.name} was trained to the end; "
+            "dse query 'SELECT status, reason, detail FROM runs' says why"
+        )
+    with matplotlib.rc_context(STYLE):
+        caption = (
+            f"{data_line(dataset)}. {recipe_line(study.recipe)}.\n"
+            f"{summary['cell_id'].nunique()} networks of one replicate each; the front "
+            "is chosen on validation images, test images choose nothing."
+        )
+        title = f"Search on {dataset.name}: accuracy against size"
+        figure, [axes] = new_figure(1, title, caption)
+        draw_front(axes, summary, summary["front"])
+    tables = {"runs": runs, "summary": summary}
+    write_report(folder, [study], tables, {"figure": figure})
+    best = summary[summary["front"]].sort_values("bytes_fp32").iloc[-1]
+    weights = weights_folder(store, int(best["run_id"]))
+    return Report(folder, summary, weights=weights)

@@ -1,0 +1,162 @@
+"""From a finished study to a folder of tables and figures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dse.analysis.curves import draw_agreement, draw_curves, mean_curves
+from dse.analysis.figures import (
+    MACS,
+    SIZE,
+    STYLE,
+    draw_layers,
+    draw_measured,
+    draw_published,
+    marks,
+    new_figure,
+    point_label,
+    published_label,
+    published_marks,
+)
+from dse.analysis.statistics import points, summarise
+from dse.arch.describe import table_1
+from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
+from dse.arch.squeezenet import Metaparameters, rounding_moves_pct_3x3, squeezenet
+from dse.data.dataset import Dataset
+from dse.errors import DseError
+from dse.report.claims import check_claims
+from dse.report.folder import write_report
+from dse.report.result import Report
+from dse.report.words import data_line, recipe_line, replicates_line, untrained_line
+from dse.store.append import StudyRecord
+from dse.store.database import Store
+from dse.store.query import view
+from dse.study.experiment import Experiment
+
+JOINED = ("sr", "pct_3x3", "pools")
+"""What is varied in steps, so that a line from point to point means something."""
+
+
+def report_study(
+    store: Store,
+    study: StudyRecord,
+    experiment: Experiment,
+    dataset: Dataset,
+    folder: Path,
+) -> Report:
+    """Write the runs, summary, learning curves, claims and figures of a study.
+
+    Raises:
+        DseError: no run of it is complete, or a file cannot be written.
+    """
+    runs = view(store, "runs", study.name)
+    epochs = view(store, "epochs", study.name)
+    summary = summarise(runs, view(store, "cells", study.name))
+    if not summary["replicates"].any():
+        raise DseError(
+            f"no run of {study.name} was trained to the end, so there is nothing to "
+            "draw; dse query 'SELECT status, reason, detail FROM runs' says why"
+        )
+    labels = [point_label(m, experiment.varied) for m in points(summary)]
+    tables = {"runs": runs, "summary": summary, "epochs": epochs}
+    table = paper_table_1(experiment.anchor) if experiment.shows == "layers" else None
+    if table is not None:
+        tables["table1"] = table
+    claims = check_claims(study, experiment, runs) if experiment.claims else None
+    if claims is not None and claims.table is not None:
+        tables["claims"] = claims.table
+    with matplotlib.rc_context(STYLE):
+        caption = _caption(study, dataset, runs, summary)
+        figures = {
+            "figure": _main_figure(experiment, dataset, caption, summary, labels, table)
+        }
+        if len(summary) > 1:
+            curves = mean_curves(epochs, runs)[summary["cell_id"].unique()]
+            title = f"{experiment.title}: learning curves"
+            caption = (
+                f"{data_line(dataset)}. {recipe_line(study.recipe)}.\nMeans of "
+                + (f"{replicates_line(summary, study.recipe.seed)}.")
+            )
+            figures["curves"] = curves_figure(title, caption, curves, labels)
+    write_report(folder, [study], tables, figures)
+    return Report(folder, summary, labels, table_1=table, claims=claims)
+
+
+def curves_figure(
+    title: str, caption: str, curves: pd.DataFrame, labels: Sequence[str]
+) -> Figure:
+    """Learning curves, and whether the order of the cells has settled."""
+    figure, axes = new_figure(2, title, caption)
+    draw_curves(axes[0], curves, labels)
+    draw_agreement(axes[1], curves)
+    return figure
+
+
+def _main_figure(
+    experiment: Experiment,
+    dataset: Dataset,
+    caption: str,
+    summary: pd.DataFrame,
+    labels: Sequence[str],
+    table: pd.DataFrame | None,
+) -> Figure:
+    published = PUBLISHED.get(experiment.published or "", ())
+    joined = experiment.varied in JOINED
+    panels = 2 if published or table is not None else 1
+    figure, axes = new_figure(panels, experiment.title, caption)
+    scale = MACS if experiment.shows == "macs" else SIZE
+    draw_measured(axes[0], marks(summary, labels, scale), scale, joined=joined)
+    width = f", base_e = incr_e = {summary['base_e'].iloc[0]}"
+    varies_width = experiment.varied in ("base_e", "incr_e")
+    axes[0].set_title(f"This run: {dataset.name}{'' if varies_width else width}")
+    if published:
+        names = [published_label(experiment.varied, p.value) for p in published]
+        draw_published(axes[1], published_marks(published, names), joined=joined)
+        axes[1].set_title(f"The paper's {experiment.published}: base_e = 128")
+    elif table is not None:
+        draw_layers(axes[1], table)
+        axes[1].set_title(f"Table 1: {TABLE_1_TOTAL:,} parameters")
+    return figure
+
+
+def _caption(
+    study: StudyRecord, dataset: Dataset, runs: pd.DataFrame, summary: pd.DataFrame
+) -> str:
+    interval = (
+        "bars: 95 % interval of the mean, deviation pooled over cells"
+        if summary["test_low"].notna().any()
+        else "one replicate gives no interval"
+    )
+    moved = (
+        " In brackets: the share of 3x3 filters once widths are whole numbers."
+        if any(map(rounding_moves_pct_3x3, points(summary)))
+        else ""
+    )
+    return (
+        f"{data_line(dataset)}. {recipe_line(study.recipe)}.\n"
+        f"{replicates_line(summary, study.recipe.seed)}; {interval}."
+        f"{untrained_line(int(summary['untrained'].sum()), len(runs))}{moved}"
+    )
+
+
+def paper_table_1(metaparameters: Metaparameters) -> pd.DataFrame:
+    """Table 1 at the paper's own settings beside the printed parameter counts."""
+    rows = table_1(metaparameters, squeezenet(metaparameters))
+    return pd.DataFrame(
+        [
+            {
+                "layer": row.name,
+                "output": "x".join(map(str, row.output)),
+                "filter": row.filter,
+                "s1x1": row.fire.s1x1 if row.fire else None,
+                "e1x1": row.fire.e1x1 if row.fire else None,
+                "e3x3": row.fire.e3x3 if row.fire else None,
+                "params": row.params,
+                "printed": TABLE_1_PARAMS.get(row.name),
+            }
+            for row in rows
+        ]
+    ).astype(dict.fromkeys(("s1x1", "e1x1", "e3x3", "printed"), "Int64"))

@@ -1,0 +1,49 @@
+"""What captions say of data, recipes and replicates."""
+
+import pandas as pd
+
+from dse.data.dataset import Dataset
+from dse.train.recipe import Recipe
+
+
+def data_line(dataset: Dataset) -> str:
+    """A dataset in a line."""
+    height, width, _ = dataset.image_shape
+    lossy = ", kept as JPEG" if dataset.encoding == "JPEG" else ""
+    return (
+        f"{dataset.name}: {len(dataset.train):,} train (a tenth of them for "
+        f"validation) and {len(dataset.test):,} test images of {width}x{height}{lossy}"
+    )
+
+
+def recipe_line(recipe: Recipe) -> str:
+    """A recipe in a line."""
+    augmentation = [f"crop ±{recipe.crop_padding}"] if recipe.crop_padding else []
+    augmentation += ["mirror"] if recipe.mirror else []
+    more = (
+        [f"{recipe.schedule} decay of the rate"] if recipe.schedule != "linear" else []
+    )
+    if recipe.label_smoothing:
+        more.append(f"labels smoothed by {recipe.label_smoothing:g}")
+    if recipe.dropout is not None:
+        more.append(f"dropout {recipe.dropout:g}")
+    if recipe.initializer is not None:
+        more.append(f"{recipe.initializer} initialisation")
+    main = (
+        f"SGD, {recipe.epochs} epochs, batch {recipe.batch_size}, peak rate "
+        f"{recipe.peak_learning_rate:g}, momentum {recipe.momentum:g}, decay "
+        f"{recipe.weight_decay:g}, {' and '.join(augmentation) or 'no augmentation'}"
+    )
+    return ", ".join([main, *more])
+
+
+def replicates_line(summary: pd.DataFrame, seed: int) -> str:
+    """How many replicates a cell, and from which seed."""
+    least, most = summary["replicates"].min(), summary["replicates"].max()
+    counted = f"{least}" if least == most else f"{least} to {most}"
+    return f"{counted} replicates a cell, sweep seed {seed}"
+
+
+def untrained_line(untrained: int, runs: int) -> str:
+    """How many runs stayed at chance; nothing where none did."""
+    return f" {untrained} of {runs} runs stayed at chance." if untrained else ""

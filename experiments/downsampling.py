@@ -1,0 +1,46 @@
+"""Early or late downsampling? Pools move at equal parameters (section 3.1).
+
+    dse reproduce downsampling
+
+The paper's third strategy: downsample late, so that convolutions see large feature
+maps; it rests on He & Sun (2014), who find late pools more accurate. Places of three
+max pools move from the front of the network to its end. Parameters stay the same, the
+work of an image does not: the figure is of accuracy against multiply-accumulates.
+`1,4,8` is version 1.0 and `1,3,5` version 1.1; both are SqueezeNet's own.
+"""
+
+from dse.arch.squeezenet import Metaparameters
+from dse.study.claim import Beats, GainsLittle
+from dse.study.experiment import Experiment
+from dse.study.presets import PRESETS
+
+EXPERIMENT = Experiment(
+    title="Places of the pools (section 3.1, strategy 3)",
+    anchor=Metaparameters(sr=0.5),
+    varied="pools",
+    values=("1,2,3", "1,3,5", "1,4,8", "3,6,9", "5,7,9"),
+    shows="macs",
+    presets=PRESETS,
+    # A point of accuracy, as in Figure 3's studies.
+    claims=(
+        Beats(
+            "delayed downsampling leads to higher accuracy",
+            "3.1",
+            better="5,7,9",
+            worse="1,2,3",
+        ),
+        Beats(
+            "so does SqueezeNet's own over the earliest",
+            "3.1",
+            better="1,4,8",
+            worse="1,2,3",
+        ),
+        GainsLittle(
+            "version 1.1's earlier pools sacrifice no accuracy",
+            "release notes of 1.1",
+            start="1,3,5",
+            end="1,4,8",
+            margin=0.01,
+        ),
+    ),
+)

@@ -1,0 +1,77 @@
+"""Recipes compared by hand-worked differences."""
+
+import math
+
+import pandas as pd
+import pytest
+from scipy.special import stdtrit
+
+from dse.analysis.figures import new_figure
+from dse.analysis.recipes import compare_recipes, draw_recipes
+
+
+def frame(scores):
+    """Runs of two networks by two replicates under each arm; None stays at chance."""
+    rows = []
+    for arm, accuracies in scores.items():
+        for place, accuracy in enumerate(accuracies):
+            chance = accuracy is None
+            rows.append(
+                {
+                    "arm": arm,
+                    "arch_id": "ab"[place // 2],
+                    "replicate": place % 2,
+                    "status": "failed" if chance else "complete",
+                    "reason": "untrained" if chance else None,
+                    "val_accuracy": accuracy,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def test_differences_are_paired_over_networks_and_replicates():
+    rows = compare_recipes(
+        frame({"first": [0.5, 0.6, 0.8, 0.7], "better": [0.52, 0.64, 0.82, 0.74]})
+    )
+    assert rows["arm"].tolist() == ["first", "better"]
+    assert rows["val_accuracy"].tolist() == pytest.approx([0.65, 0.68])
+    # Differences 2, 4, 2, 4 points: mean 3, deviation 2/√3, error 1/√3, freedom 3.
+    half = float(stdtrit(3, 0.975)) * 0.01 / math.sqrt(3)
+    first, better = rows.to_dict("records")
+    assert (first["difference"], math.isnan(first["low"])) == (0, True)
+    assert better["difference"] == pytest.approx(0.03)
+    assert (better["low"], better["high"]) == pytest.approx((0.03 - half, 0.03 + half))
+
+
+def test_intervals_widen_with_the_number_of_recipes():
+    pair = {"first": [0.5, 0.6, 0.8, 0.7], "b": [0.52, 0.64, 0.82, 0.74]}
+    two = compare_recipes(frame(pair)).iloc[1]
+    three = compare_recipes(frame(pair | {"c": [0.53, 0.65, 0.83, 0.75]})).iloc[1]
+    assert three["difference"] == pytest.approx(two["difference"])
+    # Both c and b shift by 3 points around the same residuals: freedom 6, level 1.25 %.
+    assert three["high"] - three["difference"] == pytest.approx(
+        float(stdtrit(6, 0.9875)) * 0.01 / math.sqrt(3) * math.sqrt(2 / 3)
+    )
+
+
+def test_a_recipe_that_stays_at_chance_is_counted_not_averaged():
+    rows = compare_recipes(
+        frame(
+            {
+                "first": [0.5, 0.6, 0.8, 0.7],
+                "paper": [None] * 4,
+                "b": [0.5, None, 0.8, None],
+            }
+        )
+    )
+    assert rows["untrained"].tolist() == [0, 4, 2]
+    assert rows["runs"].tolist() == [4, 4, 4]
+    assert math.isnan(rows["val_accuracy"][1])
+    # Differences of the two blocks that are left: 0 and 0.
+    assert rows["difference"][2] == pytest.approx(0)
+    _, [axes] = new_figure(1, "Recipes", "")
+    draw_recipes(axes, rows)
+    assert [text.get_text() for text in axes.texts] == [
+        "4 of 4 untrained",
+        "2 of 4 untrained",
+    ]
