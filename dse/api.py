@@ -158,7 +158,7 @@ def reproduce_all(
         together += [] if experiment.arms else studies
     if len(together) > 1:
         folder = folder_of("front", together[0])
-        report_front(work.store, together, work.dataset, folder)
+        reports.append(report_front(work.store, together, work.dataset, folder))
     return reports
 
 

@@ -161,11 +161,11 @@ class Reproduce:
     def __call__(self) -> None:
         """Run and report."""
         from dse.api import reproduce_all
-        from dse.tables import print_summary
+        from dse.tables import print_report
 
         reports = reproduce_all(self.experiments, self.options)
         for report in reports:
-            print_summary(report)
+            print_report(report)
         _refuse_unfinished([report.unfinished for report in reports])
 
 
@@ -227,7 +227,7 @@ class Search:
         """Search and report."""
         from dse.api import search
         from dse.arch.space import Budget
-        from dse.tables import print_front
+        from dse.tables import print_report
 
         report = search(
             self.options,
@@ -237,7 +237,7 @@ class Search:
             trials=self.trials,
             minutes=self.minutes,
         )
-        print_front(report)
+        print_report(report)
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,23 @@ def print_frame(
             frame.to_parquet(sys.stdout.buffer, index=False)
 
 
-def print_summary(report: "Report") -> None:
-    """An experiment's cells, and where the report lies."""
+def print_report(report: "Report") -> None:
+    """What a report is of, row by row, and where it lies."""
+    match report.of:
+        case "study":
+            print_cells(report)
+        case "recipes":
+            print_recipes(report)
+        case "search":
+            print_front(report)
+        case "front":
+            print_front_of_cells(report)
+    figures = sorted(file.name for file in report.folder.glob("*.png"))
+    print(f"figures: {', '.join(figures)}\nin: {report.folder}")
+
+
+def print_cells(report: "Report") -> None:
+    """A study's cells, and what became of its claims."""
     if report.table_1 is not None:
         print_frame(report.table_1, "table")
         print()
@@ -120,7 +135,40 @@ def print_summary(report: "Report") -> None:
     _print(list(columns), zip(*columns.values(), strict=True), left=1)
     if report.claims is not None:
         print_claims(report.claims)
-    _print_places(report)
+
+
+def print_recipes(report: "Report") -> None:
+    """Recipes with what each gains over the first."""
+    columns = {
+        "recipe": report.labels,
+        "changes": _column(report.summary, "changes"),
+        "validation": _column(report.summary, "val_accuracy", "{:.1%}"),
+        "gain": _points(report.summary, "difference"),
+        "from": _points(report.summary, "low"),
+        "to": _points(report.summary, "high"),
+        "runs": _column(report.summary, "runs"),
+        "untrained": _column(report.summary, "untrained"),
+        "diverged": _column(report.summary, "diverged"),
+    }
+    _print(list(columns), zip(*columns.values(), strict=True), left=2)
+    print("gains are points of validation accuracy; their intervals hold with 95 %")
+
+
+def print_front_of_cells(report: "Report") -> None:
+    """The cells of several studies with their chances to be on a front."""
+    likely = report.summary[
+        (report.summary["bytes_front_probability"] > 0.05)
+        | (report.summary["macs_front_probability"] > 0.05)
+    ]
+    columns = {
+        "cell": _column(likely, "cell"),
+        "bytes": _column(likely, "bytes_fp32", "{:,}"),
+        "MACs": _column(likely, "macs", "{:,}"),
+        "test": _column(likely, "test_accuracy", "{:.1%}"),
+        "on the front of bytes": _column(likely, "bytes_front_probability", "{:.0%}"),
+        "of MACs": _column(likely, "macs_front_probability", "{:.0%}"),
+    }
+    _print(list(columns), zip(*columns.values(), strict=True), left=1)
 
 
 def print_claims(claims: "Claims") -> None:
@@ -161,7 +209,6 @@ def print_front(report: "Report") -> None:
     )
     if report.weights is not None:
         print(f"its weights: {report.weights}")
-    _print_places(report)
 
 
 def _column(frame: "pd.DataFrame", name: str, form: str = "{}") -> list[str]:
@@ -169,8 +216,9 @@ def _column(frame: "pd.DataFrame", name: str, form: str = "{}") -> list[str]:
     return ["" if v != v else form.format(v) for v in frame[name].tolist()]
 
 
-def _print_places(report: "Report") -> None:
-    print(f"figure: {report.figure}\ntables: {report.folder}")
+def _points(frame: "pd.DataFrame", name: str) -> list[str]:
+    """A column of shares as percentage points; nothing for NaN."""
+    return ["" if v != v else f"{100 * v:+.1f}" for v in frame[name].tolist()]
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import kendalltau
 
 from dse.analysis.figures import OURS
@@ -48,7 +49,7 @@ def draw_curves(ax: Axes, curves: pd.DataFrame, labels: Sequence[str]) -> Axes:
             linewidth=1,
             label=label.replace("\n", " "),
         )
-    ax.set_xlabel("epoch")
+    _along_epochs(ax, curves)
     ax.set_ylabel("validation top-1 accuracy, %")
     ax.legend(frameon=False, fontsize=7)
     ax.set_title("Mean over replicates")
@@ -59,8 +60,15 @@ def draw_agreement(ax: Axes, curves: pd.DataFrame) -> Axes:
     """How much of the cells' last order stood in each epoch."""
     agreement = agreement_with_end(curves)
     ax.plot(agreement.index, agreement, "o-", color=OURS, markersize=4)
-    ax.set_ylim(min(-0.05, float(agreement.min())), 1.05)
-    ax.set_xlabel("epoch")
+    known = agreement.dropna()  # undefined where all cells are equal
+    ax.set_ylim(min([-0.05, *(known - 0.05)]), 1.05)
+    _along_epochs(ax, curves)
     ax.set_ylabel("Kendall's tau with the last epoch")
     ax.set_title("Order of the cells")
     return ax
+
+
+def _along_epochs(ax: Axes, curves: pd.DataFrame) -> None:
+    ax.set_xlabel("epoch")
+    ax.set_xlim(curves.index[0] - 0.3, curves.index[-1] + 0.3)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -3,10 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -22,6 +25,9 @@ from dse.arch.squeezenet import (
 OURS, PAPER = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito: apart for every kind of sight, and in grey by
 their markers."""
+
+SHADES = ScalarMappable(Normalize(0, 1), "Blues")
+"""Of probabilities."""
 
 STYLE: Any = {
     "figure.dpi": 150,
@@ -42,6 +48,9 @@ STYLE: Any = {
     "svg.fonttype": "none",
 }
 """One sheet for all figures, for `matplotlib.rc_context`."""
+
+CAPTION_LETTERS = 19
+"""Letters of a caption to an inch."""
 
 
 @dataclass(frozen=True)
@@ -258,7 +267,6 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
         front: the column of the probability of being on its front.
     """
     scored = summary[summary["replicates"] > 0]
-    shades = Normalize(0, 1)
     for marker, (name, rows) in zip(
         "os^Dv", scored.groupby("experiment"), strict=False
     ):
@@ -275,10 +283,8 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
         ax.scatter(
             cost,
             percent,
-            c=rows[front].fillna(0),
+            facecolors=SHADES.to_rgba(rows[front].fillna(0).to_numpy()),
             marker=marker,
-            cmap="Blues",
-            norm=shades,
             edgecolors="#222222",
             linewidths=0.7,
             s=30,
@@ -287,7 +293,10 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
         )
     ax.set_xlabel(scale.label)
     ax.set_ylabel("test top-1 accuracy, %")
-    ax.legend(frameon=False, loc="lower right")
+    legend = ax.legend(frameon=False, loc="lower right")
+    for handle in legend.legend_handles:
+        if isinstance(handle, PathCollection):
+            handle.set_facecolor("white")
     return ax
 
 
@@ -295,9 +304,10 @@ def new_figure(
     panels: int, title: str, caption: str, width: float | None = None
 ) -> tuple[Figure, list[Axes]]:
     """A figure of panels side by side under one title, with a caption below."""
-    size = (width or 1 + 4.1 * panels, 4.4)
-    figure = Figure(figsize=size, layout="constrained")
+    width = width or 1 + 4.1 * panels
+    figure = Figure(figsize=(width, 4.4), layout="constrained")
+    told = [fill(line, int(CAPTION_LETTERS * width)) for line in caption.splitlines()]
     axes = figure.subplots(1, panels, squeeze=False)[0].tolist()
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
-    figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color="#444444")
+    figure.supxlabel("\n".join(told), x=0.01, ha="left", fontsize=7, color="#444444")
     return figure, axes

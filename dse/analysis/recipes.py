@@ -1,6 +1,8 @@
 """Recipes held against the first of them, on validation accuracy alone."""
 
 import math
+from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,17 +84,16 @@ def draw_recipes(ax: Axes, rows: pd.DataFrame) -> Axes:
         elinewidth=1,
         capsize=2.5,
     )
-    ax.set_yticks(places, rows["arm"].tolist())
-    for place, row in zip(places, rows.to_dict("records"), strict=True):
-        failed = row["untrained"] + row["diverged"]
-        if failed:
-            ax.annotate(
-                f"{failed} of {row['runs']} untrained",
-                (0.01, float(place)),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=7,
-                color="#444444",
-            )
+    ax.set_yticks(places, [_name(row) for row in rows.to_dict("records")])
+    ax.set_ylim(-0.6, len(rows) - 0.4)
     ax.set_xlabel(f"validation top-1 accuracy less that of {rows['arm'][0]}, points")
     return ax
+
+
+def _name(row: dict[Hashable, Any]) -> str:
+    lost = [
+        f"{row[reason]} of {row['runs']} {reason}"
+        for reason in ("untrained", "diverged")
+        if row[reason]
+    ]
+    return f"{row['arm']} ({', '.join(lost)})" if lost else str(row["arm"])

@@ -6,10 +6,11 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 
-from dse.analysis.figures import MACS, SIZE, STYLE, draw_all_cells, new_figure
+from dse.analysis.figures import MACS, SHADES, SIZE, STYLE, draw_all_cells, new_figure
 from dse.analysis.statistics import points, summarise
 from dse.data.dataset import Dataset
 from dse.report.folder import write_report
+from dse.report.result import Report
 from dse.report.words import data_line, recipe_line, replicates_line
 from dse.store.append import StudyRecord
 from dse.store.database import Store
@@ -18,12 +19,8 @@ from dse.store.query import view
 
 def report_front(
     store: Store, studies: Sequence[StudyRecord], dataset: Dataset, folder: Path
-) -> Path:
-    """Write all cells of `studies` with their chances to be on either front.
-
-    Returns:
-        The figure's PNG.
-    """
+) -> Report:
+    """Write all cells of `studies` with their chances to be on either front."""
     runs = pd.concat([view(store, "runs", study.name) for study in studies])
     cells = pd.concat([view(store, "cells", study.name) for study in studies])
     summary = summarise(runs, cells.drop_duplicates("cell_id"))
@@ -35,7 +32,7 @@ def report_front(
         caption = (
             f"{data_line(dataset)}. {recipe_line(recipe)}.\n"
             f"{len(summary)} cells, {replicates_line(summary, recipe.seed)}; bars: 95 "
-            "% interval of the mean; shade: probability of being on the front."
+            "% interval of the mean, deviation pooled over cells."
         )
         title = f"All cells on {dataset.name}: what size and work buy"
         figure, axes = new_figure(2, title, caption)
@@ -44,7 +41,8 @@ def report_front(
             (axes[1], MACS, "macs_front_probability"),
         ):
             draw_all_cells(ax, summary, scale, front)
+        figure.colorbar(SHADES, ax=axes, label="probability of being on the front")
     write_report(
         folder, studies, {"runs": runs, "summary": summary}, {"figure": figure}
     )
-    return folder / "figure.png"
+    return Report(folder, summary, summary["cell"].tolist(), "front")

@@ -63,4 +63,4 @@ def report_recipes(
         draw_recipes(axes, summary)
     tables = {"runs": runs, "summary": summary}
     write_report(folder, list(studies.values()), tables, {"figure": figure})
-    return Report(folder, summary, summary["arm"].tolist())
+    return Report(folder, summary, summary["arm"].tolist(), "recipes")

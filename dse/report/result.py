@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -17,8 +18,10 @@ class Report:
         folder: `results/<experiment>/<dataset>-<preset>/`.
         summary: one row a cell (`dse.analysis.statistics.summarise`); a search's has
             `run_id` and `front` besides. Of an experiment that compares recipes, one
-            row a recipe (`dse.report.recipes`).
+            row a recipe (`dse.analysis.recipes.compare_recipes`).
         labels: what the figure calls each row.
+        of: what the rows are: a study's cells, a search's networks, recipes, or the
+            cells of several studies for their front.
         weights: where the weights of a search's best network lie, if they were kept.
         table_1: the paper's Table 1 beside our counts, where the experiment shows it.
         unfinished: runs that the same command would try again.
@@ -28,6 +31,7 @@ class Report:
     folder: Path
     summary: pd.DataFrame
     labels: Sequence[str] = ()
+    of: Literal["study", "search", "recipes", "front"] = "study"
     weights: Path | None = None
     table_1: pd.DataFrame | None = None
     unfinished: int = 0

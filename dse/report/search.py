@@ -46,4 +46,4 @@ def report_search(
     write_report(folder, [study], tables, {"figure": figure})
     best = summary[summary["front"]].sort_values("bytes_fp32").iloc[-1]
     weights = weights_folder(store, int(best["run_id"]))
-    return Report(folder, summary, weights=weights)
+    return Report(folder, summary, of="search", weights=weights)

@@ -45,6 +45,12 @@ def test_agreement_by_hand():
     assert agreement_with_end(curves).tolist() == pytest.approx([-1, 1 / 3, 1])
 
 
+def test_cells_that_are_equal_have_no_order():
+    _, [order] = new_figure(1, "Order", "")
+    draw_agreement(order, pd.DataFrame({"a": [0.1, 1.0], "b": [0.2, 1.0]}, [1, 2]))
+    assert order.get_xlim() == (0.7, 2.3)
+
+
 def test_every_cell_has_its_curve_and_name():
     _, [curves, order] = new_figure(2, "Curves", "")
     means = mean_curves(EPOCHS, RUNS)

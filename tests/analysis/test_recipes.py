@@ -71,7 +71,8 @@ def test_a_recipe_that_stays_at_chance_is_counted_not_averaged():
     assert rows["difference"][2] == pytest.approx(0)
     _, [axes] = new_figure(1, "Recipes", "")
     draw_recipes(axes, rows)
-    assert [text.get_text() for text in axes.texts] == [
-        "4 of 4 untrained",
-        "2 of 4 untrained",
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "first",
+        "paper (4 of 4 untrained)",
+        "b (2 of 4 untrained)",
     ]
