@@ -59,8 +59,8 @@ def plan(
     Args:
         experiments: a shipped name, or the path of a file that defines EXPERIMENT; or
             several, which train a cell that they share once.
-        options: how. The data set `imagenet` need not be there: it stands for the
-            paper's protocol, whatever the preset.
+        options: how. The data set `imagenet`, which the preset of that name has, need
+            not be there.
         device: `here` for a calibration of seconds on this machine, or a file that
             experiments/benchmarks/speed.py wrote on another.
 
@@ -71,8 +71,6 @@ def plan(
 
     from dse.study.estimate import (
         IMAGENET,
-        IMAGENET_RECIPE,
-        IMAGENET_WIDTH,
         ImageSet,
         calibrate,
         estimate,
@@ -81,10 +79,9 @@ def plan(
     from dse.study.experiment import load_together
 
     chosen = options or Options()
-    loaded, preset = load_together(experiments, chosen.preset)
-    if chosen.dataset == IMAGENET.name:
-        images, recipe = IMAGENET, IMAGENET_RECIPE
-        preset = replace(preset, base_e=IMAGENET_WIDTH, replicates=1)
+    loaded, _, preset = load_together(experiments, chosen.preset)
+    if (chosen.dataset or preset.dataset) == IMAGENET.name:
+        images, recipe = IMAGENET, preset.recipe
     else:
         dataset = load_dataset(chosen.dataset, preset)
         images, recipe = ImageSet.of(dataset), preset.recipe_for(dataset)
@@ -179,7 +176,7 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
     from dse.study.plan import study_record
 
     chosen = options or Options()
-    loaded, preset = load_together(experiments, chosen.preset)
+    loaded, preset_name, preset = load_together(experiments, chosen.preset)
     dataset = load_dataset(chosen.dataset, preset)
     recipe = preset.recipe_for(dataset)
     store = open_storage(chosen.storage, create=False)
@@ -187,7 +184,7 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
     for name, experiment in loaded.items():
         if not experiment.claims:
             raise DseError(f"{name} makes no claims")
-        study = study_record(name, chosen.preset, dataset, recipe, preset.replicates)
+        study = study_record(name, preset_name, dataset, recipe, preset.replicates)
         refuse_other_study(store, study)
         claims = check_claims(study, experiment, view(store, "runs", study.name))
         if claims.table is None:
@@ -230,9 +227,9 @@ def search(
     chosen = options or Options()
     if chosen.seeds is not None:
         raise DseError("a search trains each network once; leave --seeds out")
-    preset = named_preset(PRESETS, chosen.preset)
+    preset_name, preset = named_preset(PRESETS, chosen.preset)
     wanted = Search(
-        space or ("narrow" if chosen.preset == "quick" else "paper"),
+        space or ("narrow" if preset.base_e < 128 else "paper"),
         sampler,
         budget or Budget(),
         30 if trials is None and minutes is None else trials,
@@ -241,7 +238,7 @@ def search(
     dataset = load_dataset(chosen.dataset, preset)
     store = open_storage(chosen.storage)
     recipe = preset.recipe_for(dataset)
-    study = study_record(wanted.name, chosen.preset, dataset, recipe, 1)
+    study = study_record(wanted.name, preset_name, dataset, recipe, 1)
     progress = SweepProgress(recipe.epochs)
     with (
         storage_faults(store),

@@ -94,8 +94,8 @@ class Plan:
     Example: dse plan fig3b --preset full --dataset path/to/cifar10
 
     Attributes:
-        dataset: What to train on; imagenet needs no images and is the paper's protocol.
-        preset: quick or full.
+        dataset: What to train on; by default the preset's.
+        preset: quick, narrow, full or imagenet; by default the experiment's first.
         seeds: Replicates of each cell.
         workers: Worker processes.
         executor: serial or process.
@@ -104,7 +104,7 @@ class Plan:
 
     experiments: Positional[Experiments]
     dataset: str | None = None
-    preset: str = "quick"
+    preset: str | None = None
     seeds: int | None = None
     workers: int | None = None
     executor: str | None = None
@@ -177,13 +177,13 @@ class Check:
 
     Attributes:
         dataset: What was trained on; by default the preset's.
-        preset: quick or full.
+        preset: quick, narrow, full or imagenet; by default the experiment's first.
         storage: Database URL.
     """
 
     experiments: Positional[Experiments]
     dataset: str | None = None
-    preset: str = "quick"
+    preset: str | None = None
     storage: str = DEFAULT_STORAGE
 
     def __call__(self) -> None:

@@ -10,7 +10,7 @@ from dse.arch.cost import cost
 from dse.store import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
-    from dse.data.dataset import Dataset
+    from dse.data.dataset import ImageData
     from dse.progress import SweepProgress
     from dse.store.database import Store
     from dse.study.executors import Executor
@@ -24,7 +24,8 @@ class Options:
 
     Attributes:
         dataset: the embedded set, a folder, or a hub id; by default the preset's.
-        preset: quick (two cores, narrow networks) or full (the paper's width).
+        preset: by default the experiment's first: quick (minutes on two cores), narrow
+            (hours), full (the paper's width, for a GPU) or imagenet.
         seeds: replicates of each cell; by default the preset's.
         workers: worker processes; by default one a core.
         executor: serial or process; by default process on CPUs, serial on a GPU.
@@ -33,7 +34,7 @@ class Options:
     """
 
     dataset: str | None = None
-    preset: str = "quick"
+    preset: str | None = None
     seeds: int | None = None
     workers: int | None = None
     executor: str | None = None
@@ -75,12 +76,10 @@ class Sweep:
         from dse.study.plan import make_plans
 
         self._options = options
-        self.experiments, preset = load_together(names, options.preset)
+        self.experiments, preset_name, preset = load_together(names, options.preset)
         self.dataset = load_dataset(options.dataset, preset)
         self.plans = {
-            name: make_plans(
-                name, experiment, options.preset, self.dataset, options.seeds
-            )
+            name: make_plans(name, experiment, preset_name, self.dataset, options.seeds)
             for name, experiment in self.experiments.items()
         }
         self.store = open_storage(options.storage)
@@ -161,11 +160,16 @@ class Sweep:
         )
 
 
-def load_dataset(name: str | None, preset: "Preset") -> "Dataset":
+def load_dataset(name: str | None, preset: "Preset") -> "ImageData":
     """The dataset called `name`, or the preset's; what of it the preset trains on."""
+    recipe, source = preset.recipe, name or preset.dataset
+    if recipe.resize is not None and recipe.crop is not None:
+        from dse.data.stream import stream
+
+        return stream(source, recipe.resize, recipe.crop)
     from dse.data.load import load
 
-    return preset.part_of(load(name or preset.dataset))
+    return preset.part_of(load(source))
 
 
 def open_storage(url: str, *, create: bool = True) -> "Store":
@@ -175,9 +179,9 @@ def open_storage(url: str, *, create: bool = True) -> "Store":
     return open_store(url, create=create)
 
 
-def executor_for(options: Options, dataset: "Dataset", store: "Store") -> "Executor":
-    """The executor that `options` ask for, with its log beside the database."""
+def executor_for(options: Options, dataset: "ImageData", store: "Store") -> "Executor":
+    """The executor that `options` ask for, its files beside the database."""
     from dse.study.executors import make_executor
 
-    log = store.artifacts.parent / "workers.log"
-    return make_executor(options.executor, dataset, options.workers, log)
+    folder = store.artifacts.parent
+    return make_executor(options.executor, dataset, options.workers, folder)

@@ -56,6 +56,21 @@ def write_image_folder(folder: Path, images: Images) -> None:
         Image.fromarray(pixels[:, :, 0]).save(file)
 
 
+def write_photos(folder, classes=4, train=6, test=2):
+    """Photos of several sizes and modes; each class is a colour, each image a shade."""
+    generator = np.random.default_rng(0)
+    for part, count in (("train", train), ("val", test)):
+        for label in range(classes):
+            for index in range(count):
+                size = generator.integers(40, 90, 2)
+                pixels = np.full((*size, 3), 20 + 10 * index, np.uint8)
+                pixels[..., label % 3] = 200 - 30 * (label // 3)
+                file = folder / part / f"class_{label}" / f"{index}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(file)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tiny, tmp_path_factory) -> Path:
     """The tiny set as a folder of images with a train and a test part."""

@@ -93,7 +93,7 @@ def test_help_has_an_example(verb, workplace):
         (["describe", "--input-size", "23"], 1, "the input is 23 pixels"),
         (["describe", "--channels", "0"], 1, "0 channels"),
         (["fly"], 2, "fly"),
-        (["reproduce", "fig9"], 1, "no experiment is called 'fig9'; expected fig3a"),
+        (["reproduce", "fig9"], 1, "no experiment is called 'fig9'; expected ablations, downsampling, fig3a"),
         (["reproduce", "fig3b", "--preset", "huge"], 1, "expected quick or full"),
         (["reproduce", "fig3b", "--seeds", "0"], 1, "replicates (--seeds) is 0"),
         (["reproduce", "fig3b", "--dataset", "./gone"], 1, "no dataset folder ./gone"),

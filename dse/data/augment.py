@@ -1,43 +1,59 @@
-"""Augmentation inside the compiled step: pad-and-crop and mirror, on uint8 batches."""
+"""Augmentation inside the compiled step: crop and mirror, on uint8 batches."""
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, Key, UInt8
 
+Size = tuple[int, int]
+"""Rows and columns."""
+
 
 def augment(
-    images: UInt8[Array, "n h w c"], keys: Key[Array, " n"], padding: int, mirror: bool
-) -> UInt8[Array, "n h w c"]:
+    images: UInt8[Array, "n h w c"],
+    keys: Key[Array, " n"],
+    padding: int,
+    mirror: bool,
+    size: Size,
+) -> UInt8[Array, "n rows columns c"]:
     """Crop each image at random out of a black frame, and mirror every other one.
 
     Args:
         images: the batch.
         keys: randomness of each image.
-        padding: pixels of frame on each side; 0 leaves the crop out.
+        padding: pixels of frame on each side.
         mirror: whether to mirror at random.
+        size: of the crop; an image of that size without a frame is left whole.
     """
-    if padding == 0 and not mirror:
-        return images
     n, height, width, _ = images.shape
+    if padding == 0 and not mirror and (height, width) == size:
+        return images
     frame = ((0, 0), (padding, padding), (padding, padding), (0, 0))
     framed = jnp.pad(images, frame)
-    corners, flips = jax.vmap(lambda key: _draw(key, padding))(keys)
-    rows = corners[:, :1] + jnp.arange(height)
-    columns = corners[:, 1:] + jnp.arange(width)
+    room = height + 2 * padding - size[0], width + 2 * padding - size[1]
+    corners, flips = jax.vmap(lambda key: _draw(key, room))(keys)
+    rows = corners[:, :1] + jnp.arange(size[0])
+    columns = corners[:, 1:] + jnp.arange(size[1])
     if mirror:
         columns = jnp.where(flips[:, None], columns[:, ::-1], columns)
     batch = jnp.arange(n)[:, None, None]
     return framed[batch, rows[:, :, None], columns[:, None, :]]
 
 
-def _draw(
-    key: Key[Array, ""], padding: int
-) -> tuple[Int[Array, " 2"], Bool[Array, ""]]:
+def _draw(key: Key[Array, ""], room: Size) -> tuple[Int[Array, " 2"], Bool[Array, ""]]:
     """One image's corner of the crop, and whether it is mirrored."""
     corner_key, mirror_key = jax.random.split(key)
-    corner = jax.random.randint(corner_key, (2,), 0, 2 * padding + 1, jnp.int32)
+    most = room[0] + 1 if room[0] == room[1] else jnp.array(room) + 1
+    corner = jax.random.randint(corner_key, (2,), 0, most, jnp.int32)
     return corner, jax.random.bernoulli(mirror_key, jnp.float32(0.5))
+
+
+def centre(
+    images: UInt8[Array, "n h w c"], size: Size
+) -> UInt8[Array, "n rows columns c"]:
+    """The middle of each image, as evaluation sees it."""
+    top, left = (images.shape[1] - size[0]) // 2, (images.shape[2] - size[1]) // 2
+    return images[:, top : top + size[0], left : left + size[1]]
 
 
 def normalise(

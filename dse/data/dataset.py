@@ -1,6 +1,7 @@
 """A small image set in memory, its checks, and its validation split."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -8,7 +9,57 @@ from jaxtyping import Float, Int, UInt8
 from dse.arch.graph import Shape
 from dse.errors import DseError
 
-VALIDATION_SHARE = 0.1
+
+@runtime_checkable
+class LabelledPart(Protocol):
+    """Images with labels, wherever their pixels are."""
+
+    @property
+    def labels(self) -> Int[np.ndarray, " n"]:
+        """One a image."""
+
+    def __len__(self) -> int: ...
+
+
+@runtime_checkable
+class ImageData(Protocol):
+    """What plans and reports know of a set: `Dataset`, in memory, or a streamed one."""
+
+    @property
+    def name(self) -> str:
+        """Short name for folders and captions."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the content."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name per label."""
+
+    @property
+    def train(self) -> LabelledPart:
+        """The part to train and validate on."""
+
+    @property
+    def test(self) -> LabelledPart:
+        """The part scored once, at the end of a run."""
+
+    @property
+    def encoding(self) -> str:
+        """How its files keep the images; empty where nobody knows."""
+
+    @property
+    def validation_share(self) -> float:
+        """Of train, what validates."""
+
+    @property
+    def image_shape(self) -> Shape:
+        """Height, width, channels of what a network sees."""
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +96,13 @@ class Dataset:
     train: Images
     test: Images
     encoding: str = ""
+    validation_share: ClassVar[float] = 0.1
 
     def __post_init__(self) -> None:
         for part, images in (("train", self.train), ("test", self.test)):
             if not len(images):
                 raise DseError(f"dataset {self.name}: its {part} part has no images")
-            check_labels(images, part, self.name, self.classes)
+            check_labels(images.labels, part, self.name, self.classes)
         if self.test.pixels.shape[1:] != self.image_shape:
             raise DseError(
                 f"dataset {self.name}: train images are {self.image_shape}, test "
@@ -96,17 +148,19 @@ def balanced_part(dataset: Dataset, images: int) -> Dataset:
     )
 
 
-def check_labels(images: Images, part: str, name: str, classes: int) -> None:
+def check_labels(
+    labels: Int[np.ndarray, " n"], part: str, name: str, classes: int
+) -> None:
     """Refuse a label outside 0..classes - 1.
 
     Raises:
         DseError: it names the first such image.
     """
-    outside = np.flatnonzero((images.labels < 0) | (images.labels >= classes))
+    outside = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(outside):
         row = int(outside[0])
         raise DseError(
-            f"dataset {name}: {part} image {row} has label {images.labels[row]}, "
+            f"dataset {name}: {part} image {row} has label {labels[row]}, "
             f"outside its class list of {classes} (0 to {classes - 1}); correct the "
             "label or the list"
         )
@@ -141,9 +195,10 @@ def split_off(
     return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
 
 
-def validation_split(dataset: Dataset, seed: int, replicate: int) -> Split:
-    """The class-balanced tenth of train that validates this replicate in every cell."""
-    return split_off(dataset.train.labels, VALIDATION_SHARE, (seed, replicate))
+def validation_split(dataset: ImageData, seed: int, replicate: int) -> Split:
+    """The class-balanced part of train that validates this replicate in every cell."""
+    share = dataset.validation_share
+    return split_off(dataset.train.labels, share, (seed, replicate))
 
 
 def channel_statistics(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dse.data.dataset import Dataset
+from dse.data.dataset import ImageData
 from dse.report.claims import Claims, check_claims
 from dse.report.folder import RESULTS
 from dse.report.front import report_front
@@ -36,7 +36,7 @@ def report_experiment(
     name: str,
     experiment: Experiment,
     studies: Sequence[StudyRecord],
-    dataset: Dataset,
+    dataset: ImageData,
 ) -> Report:
     """Report on an experiment: on its study, or on its arms beside each other."""
     folder = folder_of(name, studies[0])

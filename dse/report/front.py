@@ -8,7 +8,7 @@ import pandas as pd
 
 from dse.analysis.figures import MACS, SHADES, SIZE, STYLE, draw_all_cells, new_figure
 from dse.analysis.statistics import points, summarise
-from dse.data.dataset import Dataset
+from dse.data.dataset import ImageData
 from dse.report.folder import write_report
 from dse.report.result import Report
 from dse.report.words import data_line, recipe_line, replicates_line
@@ -18,7 +18,7 @@ from dse.store.query import view
 
 
 def report_front(
-    store: Store, studies: Sequence[StudyRecord], dataset: Dataset, folder: Path
+    store: Store, studies: Sequence[StudyRecord], dataset: ImageData, folder: Path
 ) -> Report:
     """Write all cells of `studies` with their chances to be on either front."""
     runs = pd.concat([view(store, "runs", study.name) for study in studies])

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dse.analysis.figures import STYLE, new_figure
 from dse.analysis.recipes import compare_recipes, draw_recipes
-from dse.data.dataset import Dataset
+from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.report.folder import write_report
 from dse.report.result import Report
@@ -23,7 +23,7 @@ def report_recipes(
     store: Store,
     studies: Mapping[str, StudyRecord],
     experiment: Experiment,
-    dataset: Dataset,
+    dataset: ImageData,
     folder: Path,
 ) -> Report:
     """Write all runs, what each recipe gains over the first, and the figure.

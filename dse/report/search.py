@@ -7,7 +7,7 @@ import matplotlib
 from dse.analysis.figures import STYLE, draw_front, new_figure
 from dse.analysis.pareto import on_front
 from dse.analysis.statistics import summarise
-from dse.data.dataset import Dataset
+from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.report.folder import write_report
 from dse.report.result import Report
@@ -18,7 +18,7 @@ from dse.store.query import view, weights_folder
 
 
 def report_search(
-    store: Store, study: StudyRecord, dataset: Dataset, folder: Path
+    store: Store, study: StudyRecord, dataset: ImageData, folder: Path
 ) -> Report:
     """Write a search's runs, its summary with the front, and the figure."""
     runs = view(store, "runs", study.name)

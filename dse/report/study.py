@@ -25,7 +25,7 @@ from dse.analysis.statistics import points, summarise
 from dse.arch.describe import table_1
 from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
 from dse.arch.squeezenet import Metaparameters, rounding_moves_pct_3x3, squeezenet
-from dse.data.dataset import Dataset
+from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.report.claims import check_claims
 from dse.report.folder import write_report
@@ -44,7 +44,7 @@ def report_study(
     store: Store,
     study: StudyRecord,
     experiment: Experiment,
-    dataset: Dataset,
+    dataset: ImageData,
     folder: Path,
 ) -> Report:
     """Write the runs, summary, learning curves, claims and figures of a study.
@@ -97,7 +97,7 @@ def curves_figure(
 
 def _main_figure(
     experiment: Experiment,
-    dataset: Dataset,
+    dataset: ImageData,
     caption: str,
     summary: pd.DataFrame,
     labels: Sequence[str],
@@ -123,7 +123,7 @@ def _main_figure(
 
 
 def _caption(
-    study: StudyRecord, dataset: Dataset, runs: pd.DataFrame, summary: pd.DataFrame
+    study: StudyRecord, dataset: ImageData, runs: pd.DataFrame, summary: pd.DataFrame
 ) -> str:
     interval = (
         "bars: 95 % interval of the mean, deviation pooled over cells"

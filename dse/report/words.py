@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from dse.data.dataset import Dataset
+from dse.data.dataset import ImageData
 from dse.train.recipe import Recipe
 
 
-def data_line(dataset: Dataset) -> str:
+def data_line(dataset: ImageData) -> str:
     """A dataset in a line."""
     height, width, _ = dataset.image_shape
     lossy = ", kept as JPEG" if dataset.encoding == "JPEG" else ""

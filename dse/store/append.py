@@ -232,6 +232,7 @@ def complete_run(store: Store, done: Done, *, keep_weights: bool) -> None:
                 status="complete",
                 val_accuracy=done.metrics["validation"]["accuracy"],
                 test_accuracy=done.metrics["test"]["accuracy"],
+                test_top5=done.metrics["test"].get("top5_accuracy"),
                 train_seconds=done.train_seconds,
                 step_seconds=done.step_seconds,
                 compile_seconds=done.compile_seconds,

@@ -75,6 +75,7 @@ DTYPES = {
             "pct_3x3",
             "val_accuracy",
             "test_accuracy",
+            "test_top5",
             "train_seconds",
             "step_seconds",
             "compile_seconds",

@@ -89,6 +89,7 @@ runs = Table(
     Column("parent_run", Integer),
     Column("val_accuracy", Float),
     Column("test_accuracy", Float),
+    Column("test_top5", Float),
     Column("epochs", Integer, nullable=False),
     Column("train_seconds", Float),
     Column("step_seconds", Float),
@@ -140,7 +141,7 @@ VIEWS = {
         SELECT r.id AS run_id, sc.study, r.cell_id, c.arch_id, a.family, {_POINT},
             s.dataset, s.preset, r.replicate, r.seed, r.status, r.reason, r.detail,
             a.params, a.macs, a.activations, 4 * a.params AS bytes_fp32,
-            r.val_accuracy, r.test_accuracy, r.epochs, r.train_seconds,
+            r.val_accuracy, r.test_accuracy, r.test_top5, r.epochs, r.train_seconds,
             r.step_seconds, r.compile_seconds, r.device, c.numerics_version,
             r.code_version, r.tries, r.parent_run, r.created_at
         FROM dse_study_cells sc

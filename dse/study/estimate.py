@@ -19,7 +19,7 @@ import numpy as np
 from dse.arch.cost import cost
 from dse.arch.graph import Architecture, Shape
 from dse.arch.squeezenet import Metaparameters, squeezenet
-from dse.data.dataset import VALIDATION_SHARE, Dataset, Images
+from dse.data.dataset import Dataset, ImageData, Images
 from dse.errors import DseError
 from dse.study.executors import Executor, Job, has_accelerator, make_executor
 from dse.train.cell import Cell
@@ -56,9 +56,9 @@ class ImageSet:
     test: int
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "ImageSet":
+    def of(cls, dataset: ImageData) -> "ImageSet":
         """The sizes of a dataset at hand."""
-        held_out = round(VALIDATION_SHARE * len(dataset.train))
+        held_out = round(dataset.validation_share * len(dataset.train))
         return cls(
             dataset.name,
             dataset.image_shape,
@@ -69,20 +69,9 @@ class ImageSet:
         )
 
 
-IMAGENET = ImageSet("imagenet", (227, 227, 3), 1000, 1_281_167, 0, 50_000)
-"""ILSVRC-2012 as the paper trains on it: all of train, its validation part as test."""
-
-IMAGENET_WIDTH = 128
-IMAGENET_STEPS, IMAGENET_BATCH = 170_000, 512
-"""The released solver's steps and the paper's batch: 67.9 epochs."""
-
-IMAGENET_RECIPE = Recipe(
-    epochs=round(IMAGENET_STEPS * IMAGENET_BATCH / IMAGENET.train),
-    peak_learning_rate=0.04,
-    batch_size=IMAGENET_BATCH,
-    crop_padding=0,
-    mirror=True,
-)
+IMAGENET = ImageSet("imagenet", (227, 227, 3), 1000, 1_268_356, 12_811, 50_000)
+"""ILSVRC-2012 as it is streamed: a hundredth of train validates, its validation part is
+the test."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +155,8 @@ def estimate(
 ) -> Estimate:
     """Work and time of points under a recipe; points of one network are one cell."""
     seen = recipe.epochs * images.train
-    if images == IMAGENET:
-        seen = IMAGENET_STEPS * IMAGENET_BATCH
+    if recipe.steps is not None:
+        seen = recipe.steps * recipe.batch_size
     scored = recipe.epochs * images.evaluated + images.test
     cells = {}
     for point in points:
@@ -351,7 +340,7 @@ def _random_images(
     count = max(8, round(TRIAL_SECONDS * TRIAL_MACS_PER_SECOND / macs))
     batch = recipe.batch_size if has_accelerator() else min(recipe.batch_size, count)
     batches = max(1, min(count, images.train) // batch)
-    whole = math.ceil(batches * batch / (1 - VALIDATION_SHARE)) + 2
+    whole = math.ceil(batches * batch / (1 - Dataset.validation_share)) + 2
     generator = np.random.default_rng(0)
 
     def part(size: int) -> Images:

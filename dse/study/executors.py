@@ -12,13 +12,14 @@ from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 from typing import Protocol
 
-from dse.data.dataset import Dataset
+from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.train.cell import Cell
 from dse.train.device import use_one_thread, worker_environment
 from dse.train.events import Done, EpochEnded, Event, Failed
 from dse.train.guard import train_guarded
 
+WORKERS_LOG = "workers.log"
 WORKER_BYTES = 2**30
 """What a worker is given of memory when their number is chosen; most take half."""
 
@@ -63,12 +64,12 @@ class SerialExecutor:
 
     workers = 1
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: ImageData, folder: Path | None = None) -> None:
         if not has_accelerator():
             use_one_thread()
-        from dse.train.run import Trainer
+        from dse.train.trainers import trainer_for
 
-        self._trainer = Trainer(dataset)
+        self._trainer = trainer_for(dataset, folder)
 
     def start(self, jobs: int) -> None:
         """See `Executor.start`."""
@@ -100,11 +101,13 @@ class ProcessExecutor:
     the workers take all cores, each keeps to one.
     """
 
-    def __init__(self, dataset: Dataset, workers: int, log: Path | None = None) -> None:
+    def __init__(
+        self, dataset: ImageData, workers: int, folder: Path | None = None
+    ) -> None:
         self.workers = workers
         self._peaks: dict[int, int] = {}
         self._dataset = dataset
-        self._log = log
+        self._folder = folder
         self._pool: list[_Worker] = []
 
     def start(self, jobs: int) -> None:
@@ -132,7 +135,7 @@ class ProcessExecutor:
         return busy > 0
 
     def _add_worker(self) -> "_Worker":
-        worker = _Worker(self._dataset, self._log, self._free_core())
+        worker = _Worker(self._dataset, self._folder, self._free_core())
         self._pool.append(worker)
         return worker
 
@@ -177,14 +180,17 @@ class ProcessExecutor:
 class _Worker:
     """A process that trains, and the connection to it."""
 
-    def __init__(self, dataset: Dataset, log: Path | None, core: int | None) -> None:
+    def __init__(
+        self, dataset: ImageData, folder: Path | None, core: int | None
+    ) -> None:
         self.core = core
         self.connection, theirs = Pipe()
         self.job: Job | None = None
         self.unfinished: set[int] = set()
         number = theirs.fileno()
-        if log is not None:
-            log.parent.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        log = None if folder is None else folder / WORKERS_LOG
         sink = subprocess.DEVNULL if log is None else log.open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dse.study.worker", str(number)],
@@ -201,7 +207,7 @@ class _Worker:
         theirs.close()
         if not isinstance(sink, int):
             sink.close()
-        self._send(dataset)
+        self._send((dataset, folder))
 
     def start(self, job: Job) -> None:
         self.job, self.unfinished = job, set(job.replicates)
@@ -228,9 +234,18 @@ class _Worker:
 
 
 def make_executor(
-    kind: str | None, dataset: Dataset, workers: int | None, log: Path | None = None
+    kind: str | None,
+    dataset: ImageData,
+    workers: int | None,
+    folder: Path | None = None,
 ) -> Executor:
     """The executor called `kind`; None for what suits the machine.
+
+    Args:
+        kind: serial or process.
+        dataset: what to train on.
+        workers: processes; None for one a core.
+        folder: for the workers' log and for checkpoints; None for neither.
 
     Raises:
         DseError: there is none of that name, or fewer than one worker.
@@ -242,9 +257,9 @@ def make_executor(
     if kind == "serial":
         if workers is not None and workers > 1:
             raise DseError(f"workers is {workers}; the serial executor has one")
-        return SerialExecutor(dataset)
+        return SerialExecutor(dataset, folder)
     if kind == "process":
-        return ProcessExecutor(dataset, workers or default_workers(), log)
+        return ProcessExecutor(dataset, workers or default_workers(), folder)
     raise DseError(f"no executor is called {kind!r}; expected serial or process")
 
 

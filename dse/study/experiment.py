@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from dse.arch.paper import PUBLISHED
 from dse.arch.squeezenet import Metaparameters
-from dse.data.dataset import Dataset, balanced_part
+from dse.data.dataset import Dataset, ImageData, balanced_part, validation_split
 from dse.data.load import EMBEDDED
 from dse.errors import DseError
 from dse.study.claim import Claim, SizesAsPrinted, values_of
@@ -59,9 +59,13 @@ class Preset:
             return dataset
         return balanced_part(dataset, self.train_images)
 
-    def recipe_for(self, dataset: Dataset) -> Recipe:
+    def recipe_for(self, dataset: ImageData) -> Recipe:
         """The recipe with its epochs and augmentation settled for a dataset."""
         recipe = self.recipe.resolved(dataset.name, dataset.image_shape)
+        if recipe.steps is not None:
+            images = len(validation_split(dataset, recipe.seed, 0).train)
+            per_epoch = max(1, images // recipe.batch_size)
+            return replace(recipe, epochs=math.ceil(recipe.steps / per_epoch))
         passes = math.ceil(self.least_images / len(dataset.train))
         return replace(recipe, epochs=max(recipe.epochs, passes))
 
@@ -134,7 +138,7 @@ class Experiment:
                 )
         self.points(self.anchor.base_e)
 
-    def recipes(self, preset: Preset, dataset: Dataset) -> dict[str, Recipe]:
+    def recipes(self, preset: Preset, dataset: ImageData) -> dict[str, Recipe]:
         """The preset's recipe by the name ""; or those that are compared, by arm."""
         recipe = preset.recipe_for(dataset)
         arms = self.arms or {"": {}}
@@ -149,18 +153,20 @@ class Experiment:
 
     def preset(self, name: str) -> Preset:
         """The preset called `name`; see `named_preset`."""
-        return named_preset(self.presets, name)
+        return named_preset(self.presets, name)[1]
 
 
-def named_preset(presets: Mapping[str, Preset], name: str) -> Preset:
-    """The preset called `name`.
+def named_preset(presets: Mapping[str, Preset], name: str | None) -> tuple[str, Preset]:
+    """The preset called `name`, or the first, with its name.
 
     Raises:
         DseError: there is none.
     """
+    if name is None:
+        name = next(iter(presets))
     if name not in presets:
         raise DseError(f"no preset is called {name!r}; expected {' or '.join(presets)}")
-    return presets[name]
+    return name, presets[name]
 
 
 def shipped_experiments() -> dict[str, Path]:
@@ -205,9 +211,9 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
 
 
 def load_together(
-    names: str | Sequence[str], preset_name: str
-) -> tuple[dict[str, Experiment], Preset]:
-    """Experiments by name, and the preset under which all of them train.
+    names: str | Sequence[str], preset_name: str | None
+) -> tuple[dict[str, Experiment], str, Preset]:
+    """Experiments by name, and the preset under which all of them train, with its name.
 
     Raises:
         DseError: there is none, one is not there or there twice, or its preset is not
@@ -221,12 +227,12 @@ def load_together(
     if len(experiments) < len(loaded):
         called = ", ".join(name for name, _ in loaded)
         raise DseError(f"an experiment is given twice: {called}; give each once")
-    presets = {n: e.preset(preset_name) for n, e in experiments.items()}
-    first, *others = presets
+    chosen = {n: named_preset(e.presets, preset_name) for n, e in experiments.items()}
+    first, *others = chosen
     for other in others:
-        if presets[other] != presets[first]:
+        if chosen[other] != chosen[first]:
             raise DseError(
                 f"{first} and {other} mean different things by the preset "
-                f"{preset_name}; run them one after the other"
+                f"{chosen[first][0]}; run them one after the other"
             )
-    return experiments, presets[first]
+    return experiments, *chosen[first]

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from dse.arch.cost import cost
 from dse.arch.squeezenet import Metaparameters, squeezenet
-from dse.data.dataset import Dataset
+from dse.data.dataset import ImageData
 from dse.store.append import Point, StudyRecord
 from dse.store.query import RunState
 from dse.study.executors import Job
@@ -57,7 +57,7 @@ def make_plans(
     name: str,
     experiment: Experiment,
     preset_name: str,
-    dataset: Dataset,
+    dataset: ImageData,
     replicates: int | None = None,
 ) -> list[Plan]:
     """The plan of an experiment's preset on a dataset; or of each arm, one.
@@ -85,7 +85,7 @@ def make_plans(
 
 
 def study_record(
-    experiment: str, preset: str, dataset: Dataset, recipe: Recipe, replicates: int
+    experiment: str, preset: str, dataset: ImageData, recipe: Recipe, replicates: int
 ) -> StudyRecord:
     """The record of a study whose recipe is settled for the dataset."""
     return StudyRecord(
@@ -100,7 +100,7 @@ def study_record(
 
 
 def make_point(
-    metaparameters: Metaparameters, recipe: Recipe, dataset: Dataset
+    metaparameters: Metaparameters, recipe: Recipe, dataset: ImageData
 ) -> Point:
     """The cell that these metaparameters make of a recipe and a dataset."""
     architecture = squeezenet(metaparameters, dataset.image_shape, dataset.classes)

@@ -1,4 +1,4 @@
-"""The two sizes at which the shipped experiments run; one recipe each for all cells.
+"""The sizes at which the shipped experiments run; one recipe each for all cells.
 
 The experiments share them, so a cell that two figures have in common is trained once.
 """
@@ -30,5 +30,25 @@ PRESETS: Mapping[str, Preset] = {
         replicates=5,
         recipe=Recipe(epochs=30, peak_learning_rate=0.05, batch_size=128),
     ),
+    # The released solver and its data: 256 pixels, a crop of 227, the mean subtracted.
+    "imagenet": Preset(
+        base_e=128,
+        replicates=1,
+        recipe=Recipe(
+            epochs=69,
+            steps=170_000,
+            peak_learning_rate=0.04,
+            batch_size=512,
+            warmup_share=0.0,
+            clip_norm=None,
+            crop_padding=0,
+            mirror=False,
+            resize=256,
+            crop=227,
+            pixel_mean=(123.0, 117.0, 104.0),
+        ),
+        dataset="imagenet",
+    ),
 }
-"""`quick` is for two cores and the embedded images; `full` is the paper's width."""
+"""`quick` is for two cores and the embedded images, `full` the paper's width on images
+of 24 to 127 pixels, `imagenet` the paper's own protocol."""

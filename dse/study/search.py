@@ -8,7 +8,7 @@ from itertools import takewhile
 from dse.arch.cost import cost
 from dse.arch.space import Budget, Space, named_space, narrowed
 from dse.arch.squeezenet import Metaparameters
-from dse.data.dataset import Dataset
+from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.store.append import Point, StudyRecord, register_points, register_study
 from dse.store.database import Store
@@ -77,7 +77,7 @@ class Search:
 def run_search(
     wanted: Search,
     study: StudyRecord,
-    dataset: Dataset,
+    dataset: ImageData,
     store: Store,
     executor: Executor,
     listener: Listener,
@@ -138,7 +138,7 @@ class _Session:
         wanted: Search,
         space: Space,
         study: StudyRecord,
-        dataset: Dataset,
+        dataset: ImageData,
         store: Store,
     ) -> None:
         self.wanted, self.space, self.study = wanted, space, study

@@ -12,10 +12,11 @@ def main(file_number: int) -> None:
     """Serve the driver at the other end until it is gone."""
     driver: Connection = Connection(file_number)
     try:
-        dataset = driver.recv()  # before JAX is imported: the driver waits for it
-        from dse.train.run import Trainer
+        # Before JAX is imported: the driver waits for it.
+        dataset, folder = driver.recv()
+        from dse.train.trainers import trainer_for
 
-        trainer = Trainer(dataset)
+        trainer = trainer_for(dataset, folder)
         while True:
             job: Job = driver.recv()
             for event in train_guarded(trainer, job.cell, job.replicates):

@@ -11,7 +11,7 @@ from jax import Array
 from jaxtyping import Float, Int, Key, UInt8
 
 from dse.arch.graph import Architecture
-from dse.data.augment import augment, normalise
+from dse.data.augment import augment, centre, normalise
 from dse.models.network import Network, Weights, initial_weights
 from dse.ops.interface import Operations
 from dse.train.recipe import Recipe
@@ -157,7 +157,7 @@ class Engine:
     @property
     def steps(self) -> int:
         """Training steps in all."""
-        return self.steps_per_epoch * self.recipe.epochs
+        return self.recipe.steps or self.steps_per_epoch * self.recipe.epochs
 
     def initialise(self, key: Key[Array, ""]) -> TrainState:
         """Fresh parameters; momentum and counters at zero."""
@@ -232,6 +232,7 @@ class Engine:
             _image_keys(replicate.keys.augmentation, step, places),
             self.recipe.crop_padding or 0,
             bool(self.recipe.mirror),
+            self.architecture.input_shape[:2],
         )
         normal = normalise(pixels, *replicate.normaliser)
         dropout_keys = _image_keys(replicate.keys.dropout, step, places)
@@ -265,13 +266,19 @@ class Engine:
         """`totals` and those of the images `chosen`, where -1 stands for none."""
         counted = chosen >= 0
         labels = images.labels[chosen]
-        normal = normalise(images.pixels[chosen], *normaliser)
-        scores = self._scores(parameters, normal, None)
+        scores = self.class_scores(parameters, images.pixels[chosen], normaliser)
         losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
         return Totals(
             totals.loss + jnp.sum(losses, where=counted),
             totals.correct + jnp.sum(_correct(scores, labels), where=counted),
         )
+
+    def class_scores(
+        self, parameters: Weights, pixels: UInt8[Array, "n h w c"], normal: Normaliser
+    ) -> Float[Array, "n classes"]:
+        """Scores of images as evaluation sees them: their centre, nothing dropped."""
+        middle = centre(pixels, self.architecture.input_shape[:2])
+        return self._scores(parameters, normalise(middle, *normal), None)
 
     def _scores(
         self, parameters: Weights, images: Array, dropout_keys: Array | None

@@ -9,13 +9,13 @@ from dse.train.cell import Cell
 from dse.train.events import Done, Event, Failed
 
 if TYPE_CHECKING:
-    from dse.train.run import Trainer
+    from dse.train.trainers import CellTrainer
 
 
 def train_guarded(
-    trainer: "Trainer", cell: Cell, replicates: Sequence[int]
+    trainer: "CellTrainer", cell: Cell, replicates: Sequence[int]
 ) -> Iterator[Event]:
-    """As `Trainer.train`; an error fails the replicates that had not ended.
+    """As `CellTrainer.train`; an error fails the replicates that had not ended.
 
     The traceback goes to standard error, which a worker keeps in its log.
     """

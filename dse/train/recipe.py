@@ -12,6 +12,10 @@ LATER = {
     "label_smoothing": 0.0,
     "dropout": None,
     "initializer": None,
+    "steps": None,
+    "resize": None,
+    "crop": None,
+    "pixel_mean": None,
 }
 """Fields that recipes did not have at first, and what they were then."""
 
@@ -37,6 +41,14 @@ class Recipe:
         dropout: share dropped before conv10; None for the architecture's own, 0.5.
         initializer: of all kernels; `released` is the released solver's, Xavier with
             conv10 from N(0, 0.01²); None for the architecture's own.
+        steps: in all, where a training on streamed images ends within an epoch; None
+            for whole epochs.
+        resize: side of the square that streamed images are brought to; None for small
+            sets, which are taken as they are.
+        crop: side of what the network sees of it: at random in training, the centre in
+            evaluation.
+        pixel_mean: subtracted from each channel, for streamed images; small sets take
+            their own mean and deviation.
         seed: the sweep seed, from which all randomness comes.
 
     Raises:
@@ -56,12 +68,17 @@ class Recipe:
     label_smoothing: float = 0.0
     dropout: float | None = None
     initializer: Initializer | Literal["released"] | None = None
+    steps: int | None = None
+    resize: int | None = None
+    crop: int | None = None
+    pixel_mean: tuple[float, ...] | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise DseError(f"{name} is {getattr(self, name)}; expected 1 or more")
+        self._check_streaming()
         if self.peak_learning_rate <= 0:
             raise DseError(
                 f"peak_learning_rate is {self.peak_learning_rate}; expected more than 0"
@@ -80,9 +97,26 @@ class Recipe:
                     f"{', '.join(map(str, expected))}"
                 )
 
+    def _check_streaming(self) -> None:
+        """All of what streamed images need, or none of it."""
+        streaming = self.resize, self.crop, self.pixel_mean
+        if self.pixel_mean is not None:
+            object.__setattr__(self, "pixel_mean", tuple(map(float, self.pixel_mean)))
+        if None in streaming and any(x is not None for x in (*streaming, self.steps)):
+            raise DseError(
+                f"resize, crop and pixel_mean are {streaming}, steps {self.steps}; "
+                "streamed images need the first three, others none of the four"
+            )
+        if self.resize is not None and not 1 <= (self.crop or 0) <= self.resize:
+            raise DseError(f"crop is {self.crop}; expected 1 to resize, {self.resize}")
+        if self.steps is not None and self.steps < 1:
+            raise DseError(f"steps is {self.steps}; expected 1 or more")
+
     def resolved(self, dataset_name: str, image_shape: Shape) -> "Recipe":
         """This recipe with the augmentation that suits the set where none is stated."""
         padding, mirror = self.crop_padding, self.mirror
+        if self.resize is not None and padding is None:
+            padding = 0
         return replace(
             self,
             crop_padding=crop_padding(*image_shape[:2]) if padding is None else padding,

@@ -19,12 +19,12 @@ from dse.train.engine import (
     Batches,
     Normaliser,
     Replicate,
-    Totals,
     evaluation_batches,
     replicate_keys,
 )
 from dse.train.events import Done, EpochEnded, Event, Failed, Started
 from dse.train.program import EvaluationRows, Program, compile_program, stack_size
+from dse.train.scores import means, untrained
 
 LARGEST_EVALUATION_BATCH = 250
 
@@ -141,7 +141,7 @@ def _train_stack(
     alive = list(range(count))
     for epoch in range(1, cell.recipe.epochs + 1):
         epoch_began = time.perf_counter()
-        trained = [_means(totals, seen) for totals in training.train_epoch(epoch)]
+        trained = [means(totals, seen) for totals in training.train_epoch(epoch)]
         seconds = (time.perf_counter() - epoch_began) / count
         step_seconds += seconds
         for index in [i for i in alive if not math.isfinite(trained[i]["loss"])]:
@@ -151,7 +151,7 @@ def _train_stack(
         if not alive:
             return
         validated = [
-            _means(totals, _count(member.validation))
+            means(totals, _count(member.validation))
             for totals, member in zip(
                 training.score([member.validation for member in members]),
                 members,
@@ -167,14 +167,9 @@ def _train_stack(
     train_seconds = (time.perf_counter() - began) / count
     for index in alive:
         member, accuracy = members[index], trained[index]["accuracy"]
-        if accuracy <= _chance_level(member.chance, seen):
-            yield Failed(
-                cell.id,
-                member.number,
-                "untrained",
-                f"train accuracy {accuracy:.4f} in the last epoch is no better than "
-                f"chance, {member.chance:.4f}",
-            )
+        why = untrained(accuracy, member.chance, seen)
+        if why:
+            yield Failed(cell.id, member.number, "untrained", why)
             continue
         yield Done(
             cell.id,
@@ -182,7 +177,7 @@ def _train_stack(
             metrics={
                 "train": trained[index],
                 "validation": validated[index],
-                "test": _means(tested[index], _count(member.test)),
+                "test": means(tested[index], _count(member.test)),
             },
             train_seconds=train_seconds,
             compile_seconds=compile_seconds / count,
@@ -194,17 +189,5 @@ def _train_stack(
         )
 
 
-def _chance_level(chance: float, seen: int) -> float:
-    """Accuracy that guessing stays under, but for one run in a thousand."""
-    return chance + 3.09 * math.sqrt(chance * (1 - chance) / seen)
-
-
 def _count(rows: EvaluationRows) -> int:
     return int((rows >= 0).sum())
-
-
-def _means(totals: Totals, count: int) -> dict[str, float]:
-    return {
-        "loss": float(totals.loss) / count,
-        "accuracy": float(totals.correct) / count,
-    }

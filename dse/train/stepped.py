@@ -106,7 +106,7 @@ def compile_stepped(
         step = jax.jit(engine.train_step, donate_argnums=0)
         train_step = step.lower(state, images, order, replicate).compile(options)
     else:
-        sums, part = _sums_to_overwrite(state), jnp.int32(0)
+        sums, part = sums_to_overwrite(state), jnp.int32(0)
         adding = jax.jit(partial(engine.add_part, size=size), donate_argnums=0)
         add_part = adding.lower(
             sums, state.parameters, state.step, images, order, part, replicate
@@ -138,7 +138,7 @@ class SteppedTraining:
         self._state = engine.initialise(self._replicate.keys.initialisation)
         self._parts = [jnp.int32(part) for part in range(functions.parts)]
         if functions.parts > 1:
-            self._sums = _sums_to_overwrite(self._state)
+            self._sums = sums_to_overwrite(self._state)
 
     def train_epoch(self, epoch: int) -> list[Totals]:
         """See `Training`."""
@@ -197,7 +197,8 @@ def _epoch(engine: Engine, replicate: Replicate, epoch: int) -> Array:
     return order
 
 
-def _sums_to_overwrite(state: TrainState) -> Sums:
+def sums_to_overwrite(state: TrainState) -> Sums:
+    """Room for the sums of a step's parts, of which the first begins anew."""
     sums: Sums = jax.tree.map(
         lambda leaf: jnp.asarray(np.zeros(leaf.shape, leaf.dtype)),
         Sums(no_totals(), state.parameters),

@@ -19,20 +19,20 @@ def keys(n):
 
 def test_without_frame_and_mirror_nothing_changes():
     images = numbered()
-    np.testing.assert_array_equal(augment(images, keys(64), 0, False), images)
+    np.testing.assert_array_equal(augment(images, keys(64), 0, False, (6, 5)), images)
 
 
 def test_an_image_is_drawn_by_its_own_key():
     images = numbered(8)
-    whole = augment(images, keys(8), 2, True)
+    whole = augment(images, keys(8), 2, True, (6, 5))
     np.testing.assert_array_equal(
-        augment(images[:2], keys(8)[3:5], 2, True), whole[3:5]
+        augment(images[:2], keys(8)[3:5], 2, True, (6, 5)), whole[3:5]
     )
 
 
 def test_a_mirror_turns_about_half():
     images = numbered(400)
-    out = np.asarray(augment(images, keys(400), 0, True))
+    out = np.asarray(augment(images, keys(400), 0, True, (6, 5)))
     turned = (out == images[:, :, ::-1]).all((1, 2, 3))
     same = (out == images).all((1, 2, 3))
     assert (turned ^ same).all()
@@ -41,7 +41,7 @@ def test_a_mirror_turns_about_half():
 
 def test_crops_are_shifts_within_the_frame():
     images = numbered()
-    out = np.asarray(augment(images, keys(64), 2, False))
+    out = np.asarray(augment(images, keys(64), 2, False, (6, 5)))
     framed = np.pad(np.asarray(images)[0, :, :, 0], 2)
     possible = {
         framed[i : i + 6, j : j + 5].tobytes() for i in range(5) for j in range(5)

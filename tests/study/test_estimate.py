@@ -11,7 +11,6 @@ from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.errors import DseError
 from dse.study.estimate import (
     IMAGENET,
-    IMAGENET_RECIPE,
     ImageSet,
     Speed,
     _nothing_compiled_before,
@@ -19,6 +18,7 @@ from dse.study.estimate import (
     fit,
     speed_from_benchmark,
 )
+from dse.study.presets import PRESETS
 from dse.train.recipe import Recipe
 
 NARROW, WIDE = Metaparameters(16, 16), Metaparameters(16, 16, sr=1.0)
@@ -48,9 +48,10 @@ def test_work_and_time_by_hand():
 
 def test_imagenet_is_170_000_steps_of_512():
     speed = Speed(1e-12, 0.0, 0.0, 1, "")
-    told = estimate([Metaparameters()], IMAGENET_RECIPE, 1, IMAGENET, speed)
+    told = estimate([Metaparameters()], PRESETS["imagenet"].recipe, 1, IMAGENET, speed)
     assert told.images == 170_000 * 512
-    assert told.images / IMAGENET.train == pytest.approx(67.9, abs=0.05)
+    assert told.images / 1_281_167 == pytest.approx(67.9, abs=0.05)
+    assert IMAGENET.train + IMAGENET.evaluated == 1_281_167
     assert told.cells[0].macs == 861_339_936
 
 

@@ -86,8 +86,7 @@ def test_a_run_that_raises_fails_with_the_error(tiny, jobs, tmp_path):
 
     # Three channels for networks that were made for one.
     broken = replace(tiny, train=in_colour(tiny.train), test=in_colour(tiny.test))
-    log = tmp_path / "workers.log"
-    executor = ProcessExecutor(broken, workers=1, log=log)
+    executor = ProcessExecutor(broken, workers=1, folder=tmp_path)
     try:
         events = list(executor.run(jobs[:1]))
     finally:
@@ -95,7 +94,7 @@ def test_a_run_that_raises_fails_with_the_error(tiny, jobs, tmp_path):
     assert [type(e) for e in events if isinstance(e, Failed)] == [Failed, Failed]
     assert {e.reason for e in events if isinstance(e, Failed)} == {"error"}
     assert isinstance(events[0], Started | Failed)
-    assert "Traceback" in log.read_text()
+    assert "Traceback" in (tmp_path / "workers.log").read_text()
 
 
 class Recorder:

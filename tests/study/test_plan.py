@@ -76,7 +76,8 @@ from dse.train.recipe import Recipe
 EXPERIMENT = Experiment("", Metaparameters(), {"quick": Preset(4, 3, Recipe(1, 0.1))})
 """
     (workplace / "own.py").write_text(text)
-    loaded, preset = load_together(["fig3a", "table3"], "quick")
+    loaded, name, preset = load_together(["fig3a", "table3"], None)
+    assert name == "quick"
     assert list(loaded) == ["fig3a", "table3"]
     assert preset == PRESETS["quick"]
     for names, complaint in (

@@ -1,0 +1,28 @@
+"""From sums over images to metrics, and what counts as chance."""
+
+import math
+
+from dse.train.engine import Totals
+
+
+def means(totals: Totals, count: int) -> dict[str, float]:
+    """Loss and accuracy over `count` images."""
+    return {
+        "loss": float(totals.loss) / count,
+        "accuracy": float(totals.correct) / count,
+    }
+
+
+def chance_level(chance: float, seen: int) -> float:
+    """Accuracy over `seen` images that guessing stays under, but for one in 1,000."""
+    return chance + 3.09 * math.sqrt(chance * (1 - chance) / seen)
+
+
+def untrained(accuracy: float, chance: float, seen: int) -> str:
+    """Why a run with this train accuracy is no result; empty where it is one."""
+    if accuracy > chance_level(chance, seen):
+        return ""
+    return (
+        f"train accuracy {accuracy:.4f} in the last epoch is no better than "
+        f"chance, {chance:.4f}"
+    )

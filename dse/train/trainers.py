@@ -1,0 +1,35 @@
+"""The trainer for a set: in memory, or streamed."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from dse.data.dataset import Dataset, ImageData
+from dse.train.cell import Cell
+from dse.train.events import Event
+
+
+class CellTrainer(Protocol):
+    """Trains cells on one set."""
+
+    def prepare(self, cell: Cell, replicates: Sequence[int]) -> None:
+        """Begin to compile, in another thread, what `train` will be asked for."""
+
+    def train(self, cell: Cell, replicates: Sequence[int]) -> Iterator[Event]:
+        """Train `cell` once for each of `replicates`."""
+
+    def close(self) -> None:
+        """Begin nothing further."""
+
+
+def trainer_for(dataset: ImageData, folder: Path | None) -> CellTrainer:
+    """What trains on `dataset`; checkpoints of long trainings go into `folder`."""
+    if isinstance(dataset, Dataset):
+        from dse.train.run import Trainer
+
+        return Trainer(dataset)
+    from dse.data.stream import StreamedDataset
+    from dse.train.streamed import StreamedTrainer
+
+    assert isinstance(dataset, StreamedDataset)
+    return StreamedTrainer(dataset, folder / "checkpoints" if folder else None)

@@ -1,0 +1,195 @@
+"""Training on a streamed set: it learns, and a killed run ends with the same bits."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import write_photos
+
+import dse.train.streamed as streamed
+from dse.arch.cost import cost
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.data.stream import StreamedDataset, stream
+from dse.train.cell import Cell
+from dse.train.engine import Batches, Normaliser, no_totals
+from dse.train.events import Done, EpochEnded, Failed, Started
+from dse.train.recipe import Recipe
+from dse.train.streamed import StreamedTrainer
+
+RECIPE = Recipe(
+    epochs=27,
+    steps=80,
+    peak_learning_rate=0.02,
+    batch_size=8,
+    crop_padding=0,
+    mirror=True,
+    dropout=0.0,
+    initializer="he",
+    resize=36,
+    crop=32,
+    pixel_mean=(123.0, 117.0, 104.0),
+)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets") / "photos"
+    return stream(str(write_photos(folder, classes=6, train=6)), 36, 32)
+
+
+def cell_of(dataset, recipe=RECIPE):
+    network = squeezenet(
+        Metaparameters(8, 8, sr=0.5), dataset.image_shape, dataset.classes
+    )
+    return Cell(network, recipe, dataset.name, dataset.fingerprint, dataset.class_names)
+
+
+def train(dataset, folder, recipe=RECIPE):
+    trainer = StreamedTrainer(dataset, folder, checkpoint_steps=20)
+    return list(trainer.train(cell_of(dataset, recipe), (0,)))
+
+
+def without_times(event):
+    """An event, less what a clock decides."""
+    if isinstance(event, EpochEnded):
+        return (event.epoch, event.metrics, event.images)
+    if isinstance(event, Done):
+        flat = [
+            np.asarray(array).tobytes()
+            for layer in sorted(event.weights)
+            for _, array in sorted(event.weights[layer].items())
+        ]
+        return (event.metrics, flat)
+    return event
+
+
+@pytest.fixture(scope="module")
+def undisturbed(photos):
+    return train(photos, None)
+
+
+def test_a_run_ends_at_its_last_step(undisturbed):
+    started, *epochs, done = undisturbed
+    assert isinstance(started, Started)
+    # 36 images, one of each class validates: 30, so 3 steps of 8 an epoch, 80 in all.
+    assert [event.epoch for event in epochs] == list(range(1, 28))
+    assert [event.images for event in epochs] == [24] * 26 + [16]
+    assert isinstance(done, Done)
+    assert set(done.metrics["test"]) == {"loss", "accuracy", "top5_accuracy"}
+    assert done.metrics["validation"] == epochs[-1].metrics["validation"]
+    assert done.weights["input"]["mean"].tolist() == [123, 117, 104]
+    assert done.step_seconds == pytest.approx(sum(e.seconds for e in epochs))
+
+
+def test_it_learns_colours(undisturbed):
+    tested = undisturbed[-1].metrics["test"]
+    assert tested["accuracy"] > 0.5  # chance is a sixth
+    assert 1 >= tested["top5_accuracy"] >= tested["accuracy"]
+
+
+class Killed(BaseException):
+    """What no handler in the product catches."""
+
+
+def kill_at(monkeypatch, image):
+    """Have reading end with an error at the image asked for as number `image`."""
+    seen = [0]
+    real = StreamedDataset.batches
+
+    def batches(self, part, positions, size):
+        for batch in real(self, part, positions, size):
+            seen[0] += len(batch[1])
+            if seen[0] > image:
+                raise Killed
+            yield batch
+
+    monkeypatch.setattr(StreamedDataset, "batches", batches)
+
+
+# In the first epoch, in its evaluation, after a checkpoint within an epoch, late.
+@pytest.mark.parametrize("image", [6, 27, 212, 700])
+def test_a_killed_run_ends_with_the_same_bits(
+    photos, undisturbed, tmp_path, monkeypatch, image
+):
+    with monkeypatch.context() as patch:
+        kill_at(patch, image)
+        with pytest.raises(Killed):
+            train(photos, tmp_path)
+    again = train(photos, tmp_path)
+    assert list(map(without_times, again)) == list(map(without_times, undisturbed))
+    assert not list(tmp_path.iterdir())  # a finished run needs no checkpoint
+
+
+# Orbax reads arrays at once and is heard of the first that fails alone.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_torn_checkpoint_leaves_the_one_before(
+    photos, undisturbed, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        kill_at(patch, 212)
+        with pytest.raises(Killed):
+            train(photos, tmp_path)
+    [folder] = tmp_path.iterdir()
+    steps = sorted(int(kept.name) for kept in folder.iterdir())
+    # The first two of 20 images of the eighth epoch are in: 7 epochs, 2 steps.
+    assert steps == [20, 21]
+    for file in (folder / "21" / "state" / "d").iterdir():
+        file.write_bytes(file.read_bytes()[:10])
+    read = []
+    monkeypatch.setattr(
+        streamed._Run,
+        "_advance",
+        lambda self, state, epoch, stop, real=streamed._Run._advance: (
+            read.append(int(state.step)),
+            real(self, state, epoch, stop),
+        )[1],
+    )
+    again = train(photos, tmp_path)
+    assert read[0] == 20
+    assert without_times(again[-1]) == without_times(undisturbed[-1])
+
+
+def test_parts_of_a_batch_are_the_whole(photos, undisturbed, monkeypatch):
+    monkeypatch.setattr(streamed, "memory_part", lambda *_: 2)
+    in_parts = train(photos, None)
+    for parted, whole in zip(in_parts[1:4], undisturbed[1:4], strict=True):
+        for split in ("train", "validation"):
+            expected = whole.metrics[split]["loss"]
+            assert parted.metrics[split]["loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_part_divides_the_batch_and_fits():
+    network = squeezenet(Metaparameters())
+    size = streamed.memory_part(network, 512)
+    assert 512 % size == 0
+    assert size == 1 or 4 * cost(network).activations * size <= 16 * 2**20
+
+
+def test_divergence_is_told(photos):
+    wild = Recipe(**{**RECIPE.to_json(), "peak_learning_rate": 1e9, "clip_norm": None})
+    *_, failed = train(photos, None, wild)
+    assert isinstance(failed, Failed)
+    assert failed.reason == "diverged"
+
+
+def test_top_5_by_hand(photos):
+    """Scores of one image by a network whose last bias alone counts."""
+    program = streamed._compile(cell_of(photos), photos, 30)
+    weights = {
+        name: {part: np.zeros_like(array) for part, array in arrays.items()}
+        for name, arrays in (
+            program.engine.initialise(jax.random.key(0)).parameters
+        ).items()
+    }
+    weights["conv10"]["bias"] = np.array([5, 4, 3, 2, 1, 0], np.float32)
+    pixels = jnp.zeros((4, 36, 36, 3), jnp.uint8)
+    # The likeliest, the fifth, the sixth, and no image.
+    images = Batches(pixels, jnp.array([0, 4, 5, -1]))
+    scores = streamed._add_scores(
+        program.engine,
+        weights,
+        streamed.Scores(no_totals(), jnp.zeros(())),
+        images,
+        Normaliser(jnp.zeros(3), jnp.ones(3)),
+    )
+    assert (float(scores.totals.correct), float(scores.correct5)) == (1, 2)
