@@ -131,7 +131,8 @@ class Sweep:
 
         labels, work = {}, {}
         for name, experiment in self.experiments.items():
-            varied = experiment.varied or "cell"
+            # The label of a squeeze ratio names it already.
+            varied = "" if experiment.varied == "sr" else experiment.varied or "cell"
             for plan, arm in zip(
                 self.plans[name], experiment.arms or [""], strict=True
             ):

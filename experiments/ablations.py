@@ -20,6 +20,14 @@ FIRST = Recipe(
     mirror=True,
 )
 
+CHOSEN = {
+    "peak_learning_rate": 0.025,
+    "warmup_share": 0.3,
+    "dropout": 0.0,
+    "crop_padding": 0,
+    "mirror": False,
+}
+
 EXPERIMENT = Experiment(
     title="Recipes for 32x32 images",
     anchor=Metaparameters(),
@@ -51,5 +59,11 @@ EXPERIMENT = Experiment(
         "half-the-rate": {"peak_learning_rate": 0.025},
         "batches-of-128": {"batch_size": 128},
         "decay-5e-4": {"weight_decay": 5e-4},
+        # What helped, together; then more beside it.
+        "chosen": CHOSEN,
+        "chosen-with-mirror": {**CHOSEN, "mirror": True},
+        "chosen-with-smoothing": {**CHOSEN, "label_smoothing": 0.1},
+        "chosen-with-decay-5e-4": {**CHOSEN, "weight_decay": 5e-4},
+        "chosen-at-0.05": {**CHOSEN, "peak_learning_rate": 0.05},
     },
 )

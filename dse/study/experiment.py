@@ -165,7 +165,9 @@ def named_preset(presets: Mapping[str, Preset], name: str | None) -> tuple[str, 
     if name is None:
         name = next(iter(presets))
     if name not in presets:
-        raise DseError(f"no preset is called {name!r}; expected {' or '.join(presets)}")
+        *others, last = presets
+        expected = f"{', '.join(others)} or {last}" if others else last
+        raise DseError(f"no preset is called {name!r}; expected {expected}")
     return name, presets[name]
 
 
