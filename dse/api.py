@@ -85,10 +85,21 @@ def plan(
     else:
         dataset = load_dataset(chosen.dataset, preset)
         images, recipe = ImageSet.of(dataset), preset.recipe_for(dataset)
-    points = [p for each in loaded.values() for p in each.points(preset.base_e)]
+    points = [
+        (arm, point)
+        for experiment in loaded.values()
+        for arm in experiment.arms or [""]
+        for point in experiment.points(preset.base_e)
+    ]
     replicates = preset.replicates_for(chosen.seeds)
     speed = (
-        calibrate(points, recipe, images, chosen.executor, chosen.workers)
+        calibrate(
+            [point for _, point in points],
+            recipe,
+            images,
+            chosen.executor,
+            chosen.workers,
+        )
         if device == "here"
         else speed_from_benchmark(Path(device))
     )

@@ -56,7 +56,7 @@ def print_estimate(estimate: "Estimate") -> None:
     """A plan's cells with their work and time, and the sum."""
     rows = [
         [
-            cell.metaparameters.short(),
+            ": ".join(filter(None, [cell.arm, cell.metaparameters.short()])),
             f"{cell.params:,}",
             f"{cell.macs:,}",
             f"{cell.training_macs:.3g}",

@@ -45,7 +45,6 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "lines.linewidth": 1.4,
     "svg.hashsalt": "dse",
-    "svg.fonttype": "none",
 }
 """One sheet for all figures, for `matplotlib.rc_context`."""
 

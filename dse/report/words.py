@@ -10,8 +10,9 @@ def data_line(dataset: ImageData) -> str:
     """A dataset in a line."""
     height, width, _ = dataset.image_shape
     lossy = ", kept as JPEG" if dataset.encoding == "JPEG" else ""
+    held_out = f"{100 * dataset.validation_share:g} %"
     return (
-        f"{dataset.name}: {len(dataset.train):,} train (a tenth of them for "
+        f"{dataset.name}: {len(dataset.train):,} train ({held_out} of them for "
         f"validation) and {len(dataset.test):,} test images of {width}x{height}{lossy}"
     )
 

@@ -108,6 +108,7 @@ class CellEstimate:
     """A cell's work and time.
 
     Attributes:
+        arm: the recipe's name, where several are compared.
         metaparameters: the point.
         params: parameters.
         macs: of one image's forward pass.
@@ -115,6 +116,7 @@ class CellEstimate:
         seconds: of all its runs, on all workers.
     """
 
+    arm: str
     metaparameters: Metaparameters
     params: int
     macs: int
@@ -147,24 +149,34 @@ class Estimate:
 
 
 def estimate(
-    points: Sequence[Metaparameters],
+    points: Sequence[tuple[str, Metaparameters]],
     recipe: Recipe,
     replicates: int,
     images: ImageSet,
     speed: Speed,
 ) -> Estimate:
-    """Work and time of points under a recipe; points of one network are one cell."""
+    """Work and time of points under a recipe.
+
+    Args:
+        points: each with the arm that it belongs to, or ""; of an arm, points of one
+            network are one cell.
+        recipe: how long they train, whatever else an arm changes.
+        replicates: runs a cell.
+        images: what they train on.
+        speed: of the machine.
+    """
     seen = recipe.epochs * images.train
     if recipe.steps is not None:
         seen = recipe.steps * recipe.batch_size
     scored = recipe.epochs * images.evaluated + images.test
     cells = {}
-    for point in points:
+    for arm, point in points:
         architecture = squeezenet(point, images.image_shape, images.classes)
         costs = cost(architecture)
         passes = replicates * (seen + scored / TRAINING_PASSES)
         seconds = passes * speed.seconds_per_image(architecture)
-        cells[architecture.id] = CellEstimate(
+        cells[arm, architecture.id] = CellEstimate(
+            arm,
             point,
             costs.params,
             costs.macs,

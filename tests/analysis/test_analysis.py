@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dse.analysis.figures import (
+    MACS,
+    SHADES,
     SIZE,
+    draw_all_cells,
     draw_measured,
     draw_published,
     marks,
@@ -178,3 +181,30 @@ def test_a_figure_holds_what_it_is_given():
     assert {text.get_text() for text in ours.texts} == {"x", "y"}
     assert "MiB" in ours.get_xlabel() and "%" in ours.get_ylabel()
     figure.canvas.draw()
+
+
+def test_work_is_drawn_in_millions():
+    summary = summarise(*frames([[0.5, 0.7], [0.8, 0.9]]))
+    _, [ax] = new_figure(1, "Title", "caption")
+    draw_measured(ax, marks(summary, ["x", "y"], MACS), MACS, joined=True)
+    np.testing.assert_allclose(np.array(ax.lines[-1].get_xdata(), float), [1e-5, 9e-6])
+    assert ax.get_xlabel() == "multiply-accumulates an image, millions"
+
+
+def test_all_cells_have_a_marker_for_their_study_and_a_shade():
+    summary = summarise(*frames([[0.5, 0.6], [0.8, 0.9], [0.7, 0.81]]))
+    summary["experiment"] = ["a", "b", "a"]
+    _, [ax] = new_figure(1, "Title", "caption")
+    draw_all_cells(ax, summary, SIZE, "bytes_front_probability")
+    first, second = ax.collections[1], ax.collections[3]
+    assert (first.get_label(), second.get_label()) == ("a", "b")
+    sure, not_at_all = first.get_facecolors()
+    np.testing.assert_array_equal(sure, SHADES.to_rgba(1.0))
+    assert sure.sum() < not_at_all.sum()  # dark where the front is near
+
+
+def test_captions_keep_to_the_figure():
+    figure, _ = new_figure(1, "Title", "word " * 80)
+    lines = figure.get_supxlabel().splitlines()
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= 19 * 5.1

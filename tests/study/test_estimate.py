@@ -34,7 +34,7 @@ def test_work_and_time_by_hand():
     speed = Speed(1e-9, 0.0, 4.0, workers=2, source="", start_seconds=3.0)
     # The last point is the first under another name: 0.13 and 0.125 both squeeze to 2,
     # 4, 6 and 8 filters.
-    points = [NARROW, WIDE, Metaparameters(16, 16, sr=0.13)]
+    points = [("", p) for p in (NARROW, WIDE, Metaparameters(16, 16, sr=0.13))]
     told = estimate(points, Recipe(3, 0.1), replicates=5, images=SET, speed=speed)
     assert len(told.cells) == 2
     assert told.images == 2700
@@ -46,9 +46,20 @@ def test_work_and_time_by_hand():
     assert told.seconds == pytest.approx(3 + sum(c.seconds for c in told.cells))
 
 
+def test_arms_are_cells_of_their_own():
+    speed = Speed(1e-9, 0.0, 4.0, workers=2, source="")
+    points = [(arm, NARROW) for arm in ("first", "better")]
+    told = estimate(points, Recipe(3, 0.1), replicates=1, images=SET, speed=speed)
+    assert [cell.arm for cell in told.cells] == ["first", "better"]
+    [alone] = estimate(points[:1], Recipe(3, 0.1), 1, SET, speed).cells
+    assert told.seconds == 2 * alone.seconds
+
+
 def test_imagenet_is_170_000_steps_of_512():
     speed = Speed(1e-12, 0.0, 0.0, 1, "")
-    told = estimate([Metaparameters()], PRESETS["imagenet"].recipe, 1, IMAGENET, speed)
+    told = estimate(
+        [("", Metaparameters())], PRESETS["imagenet"].recipe, 1, IMAGENET, speed
+    )
     assert told.images == 170_000 * 512
     assert told.images / 1_281_167 == pytest.approx(67.9, abs=0.05)
     assert IMAGENET.train + IMAGENET.evaluated == 1_281_167
