@@ -72,6 +72,7 @@ def draw_recipes(ax: Axes, rows: pd.DataFrame) -> Axes:
     estimate = 100 * rows["difference"].to_numpy()
     spread = 100 * (rows[["low", "high"]].to_numpy().T - rows["difference"].to_numpy())
     known = ~np.isnan(spread[0])
+    ax.plot(estimate[~known], places[~known], "o", color=OURS, markerfacecolor="white")
     ax.axvline(0, color="#444444", linewidth=0.8)
     ax.errorbar(
         estimate[known],

@@ -28,7 +28,7 @@ def load(name: str = EMBEDDED) -> Dataset:
     Raises:
         DseError: nothing is there, or what is there is no small image set.
     """
-    folder = _folder(name)
+    folder = folder_of(name)
     if folder is None:
         from dse.data.decode import decode_hub
 
@@ -44,8 +44,12 @@ def load(name: str = EMBEDDED) -> Dataset:
     return dataset
 
 
-def _folder(name: str) -> Path | None:
-    """The folder that `name` means, or None for what can only be a hub id."""
+def folder_of(name: str) -> Path | None:
+    """The folder that `name` means, or None for what can only be a hub id.
+
+    Raises:
+        DseError: there is no such folder, or nothing in it.
+    """
     if name == EMBEDDED:
         return Path(__file__).parent / "embedded" / EMBEDDED
     path = Path(name).expanduser()

@@ -18,6 +18,7 @@ from PIL import Image
 from dse.arch.graph import Shape
 from dse.data.cache import cache_folder
 from dse.data.dataset import split_off
+from dse.data.load import folder_of
 from dse.data.opening import (
     TEST_SHARE,
     UNDECODABLE,
@@ -101,11 +102,12 @@ class StreamedDataset:
         """
         import grain
 
+        records = _opened(self.source).records[part.part]  # before there are threads
+
         def read(position: np.integer[Any]) -> tuple[np.ndarray, np.int32]:
             row = int(part.rows[position])
-            record = _opened(self.source).records[part.part][row]
             place = f"{part.part} image {row}"
-            pixels = decode_square(record, self.side, place, self.name)
+            pixels = decode_square(records[row], self.side, place, self.name)
             return pixels, np.int32(part.labels[position])
 
         options = grain.ReadOptions(DECODING_THREADS, DECODED_AHEAD)
@@ -144,6 +146,8 @@ def stream(source: str, side: int, crop: int) -> StreamedDataset:
     Raises:
         DseError: it cannot be had, holds no images with labels, or has odd labels.
     """
+    folder = folder_of(source)
+    source = source if folder is None else str(folder.resolve())
     opened = _opened(source)
     labels = opened.labels["train"]
     if "test" in opened.labels:
@@ -156,7 +160,7 @@ def stream(source: str, side: int, crop: int) -> StreamedDataset:
     return StreamedDataset(
         _short_name(source),
         source,
-        _fingerprint(source, opened),
+        opened.fingerprint if folder is None else _fingerprint(folder),
         opened.class_names,
         StreamedPart("train", rows, labels[rows]),
         test,
@@ -174,18 +178,14 @@ def _opened(source: str) -> OpenedSet:
 
 def _short_name(source: str) -> str:
     folder = Path(source)
-    return folder.resolve().name if folder.is_dir() else source.replace("/", "--")
+    return folder.name if folder.is_dir() else source.replace("/", "--")
 
 
-def _fingerprint(source: str, opened: OpenedSet) -> str:
-    """Sixteen hexadecimal digits over files' names and sizes, or the hub's own."""
-    folder = Path(source)
-    files = sorted(folder.rglob("*")) if folder.is_dir() else []
+def _fingerprint(folder: Path) -> str:
+    """Sixteen hexadecimal digits over the files' names and sizes."""
     told = [
         f"{file.relative_to(folder).as_posix()}:{file.stat().st_size}"
-        for file in files
+        for file in sorted(folder.rglob("*"))
         if file.is_file()
     ]
-    if not told:
-        return opened.fingerprint
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]

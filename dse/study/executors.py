@@ -19,6 +19,7 @@ from dse.train.device import use_one_thread, worker_environment
 from dse.train.events import Done, EpochEnded, Event, Failed
 from dse.train.guard import train_guarded
 
+WORKER = (sys.executable, "-m", "dse.study.worker")
 WORKERS_LOG = "workers.log"
 WORKER_BYTES = 2**30
 """What a worker is given of memory when their number is chosen; most take half."""
@@ -193,7 +194,7 @@ class _Worker:
         log = None if folder is None else folder / WORKERS_LOG
         sink = subprocess.DEVNULL if log is None else log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dse.study.worker", str(number)],
+            [*WORKER, str(number), str(os.getpid())],
             env={**os.environ, **worker_environment()},
             pass_fds=[number],
             start_new_session=True,
