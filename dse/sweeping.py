@@ -165,9 +165,12 @@ def load_dataset(name: str | None, preset: "Preset") -> "ImageData":
     """The dataset called `name`, or the preset's; what of it the preset trains on."""
     recipe, source = preset.recipe, name or preset.dataset
     if recipe.resize is not None and recipe.crop is not None:
+        from dse.data.dataset import check_validation
         from dse.data.stream import stream
 
-        return stream(source, recipe.resize, recipe.crop)
+        dataset = stream(source, recipe.resize, recipe.crop)
+        check_validation(dataset.train.labels, dataset.name)
+        return dataset
     from dse.data.load import load
 
     return preset.part_of(load(source))

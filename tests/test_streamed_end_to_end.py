@@ -114,6 +114,10 @@ def test_killed_with_its_driver_it_goes_on_to_the_same_table(
     [
         (lambda folder: None, "there is no dataset folder photos; expected "),
         (lambda folder: folder.mkdir(), "dataset folder photos is empty"),
+        (
+            lambda folder: write_photos(folder, train=1),
+            "dataset photos: no class has two train images",
+        ),
     ],
 )
 def test_a_folder_without_images_is_one_line(tmp_path, made, complaint):

@@ -108,11 +108,7 @@ class Dataset:
                 f"dataset {self.name}: train images are {self.image_shape}, test "
                 f"images {self.test.pixels.shape[1:]}; bring them to one size"
             )
-        if np.bincount(self.train.labels).max() < 2:
-            raise DseError(
-                f"dataset {self.name}: no class has two train images, so none is left "
-                "for validation; add images"
-            )
+        check_validation(self.train.labels, self.name)
         if len(np.unique(self.train.labels)) < 2:
             raise DseError(
                 f"dataset {self.name}: its train images are all of one class; "
@@ -163,6 +159,19 @@ def check_labels(
             f"dataset {name}: {part} image {row} has label {labels[row]}, "
             f"outside its class list of {classes} (0 to {classes - 1}); correct the "
             "label or the list"
+        )
+
+
+def check_validation(labels: Int[np.ndarray, " n"], name: str) -> None:
+    """Refuse train labels of which none could be held out.
+
+    Raises:
+        DseError: no class has two images.
+    """
+    if np.bincount(labels).max() < 2:
+        raise DseError(
+            f"dataset {name}: no class has two train images, so none is left for "
+            "validation; add images"
         )
 
 

@@ -1,5 +1,10 @@
 """Training on a streamed set: it learns, and a killed run ends with the same bits."""
 
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,11 +15,14 @@ import dse.train.streamed as streamed
 from dse.arch.cost import cost
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.stream import StreamedDataset, stream
+from dse.study.presets import PRESETS
 from dse.train.cell import Cell
 from dse.train.engine import Batches, Normaliser, no_totals
 from dse.train.events import Done, EpochEnded, Failed, Started
 from dse.train.recipe import Recipe
 from dse.train.streamed import StreamedTrainer
+
+SAMPLES = Path(os.environ.get("DSE_TEST_DATA", "no such")) / "imagenet_samples"
 
 RECIPE = Recipe(
     epochs=27,
@@ -193,3 +201,22 @@ def test_top_5_by_hand(photos):
         Normaliser(jnp.zeros(3), jnp.ones(3)),
     )
     assert (float(scores.totals.correct), float(scores.correct5)) == (1, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not SAMPLES.is_dir(), reason="DSE_TEST_DATA names no ImageNet samples"
+)
+def test_the_papers_protocol_on_sixteen_photos():
+    """SqueezeNet itself, 256 to 227 pixels and 1,000 classes, for two steps."""
+    samples = stream(str(SAMPLES), 256, 227)
+    recipe = replace(PRESETS["imagenet"].recipe, epochs=2, steps=2, batch_size=16)
+    network = squeezenet(Metaparameters(), samples.image_shape, samples.classes)
+    cell = Cell(network, recipe, "samples", samples.fingerprint, samples.class_names)
+    _, first, second, end = StreamedTrainer(samples, None).train(cell, (0,))
+    # Scores begin near zero: 1,000 classes, all as likely.
+    assert first.metrics["train"]["loss"] == pytest.approx(math.log(1000), rel=0.05)
+    assert second.images == 16
+    # One of each class, so none is left to validate, and no score of no images.
+    assert math.isnan(second.metrics["validation"]["accuracy"])
+    assert (end.reason, type(end)) == ("untrained", Failed)
