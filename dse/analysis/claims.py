@@ -52,9 +52,9 @@ class Judgement:
 def judge(experiment: Experiment, runs: pd.DataFrame) -> list[Judgement]:
     """Judge the claims of an experiment by the runs of one study.
 
-    Measured claims are tested one-sidedly on test accuracy, over the replicates that
-    the cells share (`dse.analysis.comparison`), each at `ERROR_RATE` over the number
-    of such claims.
+    Measured claims are tested on test accuracy by a one-sided t-test, paired over the
+    replicates that the two cells share (`dse.analysis.comparison`), each at
+    `ERROR_RATE` over the number of such claims.
 
     Raises:
         DseError: cells are missing, have one replicate, or are of several recipes or
@@ -69,7 +69,7 @@ def judge(experiment: Experiment, runs: pd.DataFrame) -> list[Judgement]:
         cell_of = _cells_by_value(experiment, runs)
         level = ERROR_RATE / len(measured)
         judged = {
-            claim: _judge_measured(claim, cell_of, comparison, level)
+            claim: _judge_measured(experiment, claim, cell_of, comparison, level)
             for claim in measured
         }
     return [
@@ -101,6 +101,7 @@ def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
 
 
 def _judge_measured(
+    experiment: Experiment,
     claim: Beats | GainsLittle,
     cell_of: dict[object, str],
     comparison: Comparison,
@@ -108,14 +109,20 @@ def _judge_measured(
 ) -> Judgement:
     first, second = values_of(claim)
     bound = claim.margin if isinstance(claim, GainsLittle) else 0.0
-    difference = comparison.difference(cell_of[second], cell_of[first])
+    try:
+        difference = comparison.difference(cell_of[second], cell_of[first])
+    except DseError as error:
+        raise DseError(
+            f"{experiment.varied} {second} and {first} have no two complete replicates "
+            "in common, so no interval exists; repeat the sweep with more --seeds"
+        ) from error
     low, high = difference.interval(level)
     above, below = low > bound, high <= bound
     holds, fails = (above, below) if isinstance(claim, Beats) else (below, above)
     verdict: Verdict = "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
     needed = None
     if verdict == "INCONCLUSIVE":
-        needed = comparison.replicates_needed(difference, bound, level)
+        needed = difference.pairs_needed(bound, level)
     finding = (
         f"{first} to {second}: {100 * difference.estimate:+.1f} points "
         f"({100 * low:+.1f} to {100 * high:+.1f})"

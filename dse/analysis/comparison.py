@@ -1,7 +1,13 @@
-"""Differences between cells, or recipes, paired over replicates."""
+"""Differences between cells, or recipes, paired over replicates.
+
+A replicate's split, order and augmentation are the same in all cells, so cells are
+compared within replicates, each pair by its own spread: narrow networks scatter several
+times as much as others, and a spread pooled over cells would make them look certain.
+"""
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -16,72 +22,67 @@ MOST_REPLICATES = 1000
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more accurate one cell is than another.
+    """How much more accurate one subject is than another.
 
     Attributes:
-        estimate: the difference of the two means.
-        error: its standard error.
-        freedom: degrees of freedom of the error.
+        estimate: the mean of the differences within blocks.
+        deviation: their standard deviation.
+        pairs: how many there are.
     """
 
     estimate: float
-    error: float
-    freedom: int
+    deviation: float
+    pairs: int
 
     def interval(self, level: float) -> tuple[float, float]:
-        """The interval each of whose ends errs with probability `level`."""
-        half = float(stdtrit(self.freedom, 1 - level)) * self.error
+        """The interval each of whose ends errs with probability `level`: a paired t."""
+        half = _half_width(self.deviation, self.pairs, level)
         return self.estimate - half, self.estimate + half
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """An additive model of a study: accuracy = subject + block + residual.
-
-    Subjects are cells, and blocks replicates: the split, the order and the augmentation
-    of a replicate are the same in all cells, and what they move is no part of a
-    difference. The residual's deviation is pooled over the subjects.
-
-    Attributes:
-        subjects: what is compared, in the order of `means`.
-        means: each subject's mean accuracy, were all blocks complete.
-        unscaled: covariance of `means` over the residual's variance, less a constant
-            that all subjects share.
-        deviation: of the residual.
-        freedom: its degrees of freedom.
-        replicates: that were tried of each subject.
-    """
-
-    subjects: tuple[str, ...]
-    means: Float[np.ndarray, " c"]
-    unscaled: Float[np.ndarray, "c c"]
-    deviation: float
-    freedom: int
-    replicates: int
-
-    def difference(self, better: str, worse: str) -> Difference:
-        """How much `better` exceeds `worse`."""
-        contrast = np.zeros(len(self.subjects))
-        contrast[self.subjects.index(better)] += 1
-        contrast[self.subjects.index(worse)] -= 1
-        variance = float(contrast @ self.unscaled @ contrast)
-        error = self.deviation * math.sqrt(variance)
-        return Difference(float(contrast @ self.means), error, self.freedom)
-
-    def replicates_needed(
-        self, difference: Difference, bound: float, level: float
-    ) -> int | None:
-        """Replicates a cell for `difference` to part from `bound` at `level`.
+    def pairs_needed(self, bound: float, level: float) -> int | None:
+        """The fewest pairs that would part the estimate from `bound` at `level`.
 
         It takes the estimate and the deviation as they are now; None where more than
         `MOST_REPLICATES` would be needed.
         """
-        distance = abs(difference.estimate - bound)
-        counts = np.arange(self.replicates + 1, MOST_REPLICATES + 1)
-        freedom = (len(self.subjects) - 1) * (counts - 1)
-        errors = self.deviation * np.sqrt(2 / counts)
-        enough = np.flatnonzero(stdtrit(freedom, 1 - level) * errors < distance)
-        return int(counts[enough[0]]) if len(enough) else None
+        for count in range(self.pairs + 1, MOST_REPLICATES + 1):
+            half = _half_width(self.deviation, count, level)
+            if half < abs(self.estimate - bound):
+                return count
+        return None
+
+
+def _half_width(deviation: float, pairs: int, level: float) -> float:
+    """t(1 - level; n - 1) · s / √n."""
+    return float(stdtrit(pairs - 1, 1 - level)) * deviation / math.sqrt(pairs)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores of subjects (rows) in blocks (columns), NaN where a run is missing.
+
+    Attributes:
+        subjects: what is compared, in the order of the rows.
+        scores: accuracies.
+    """
+
+    subjects: tuple[str, ...]
+    scores: Float[np.ndarray, "c b"]
+
+    def difference(self, better: str, worse: str) -> Difference:
+        """How much `better` exceeds `worse`, in the blocks that both completed.
+
+        Raises:
+            DseError: there are fewer than two such blocks.
+        """
+        first, second = (self.scores[self.subjects.index(x)] for x in (better, worse))
+        within = (first - second)[~np.isnan(first - second)]
+        if len(within) < 2:
+            raise DseError(
+                f"{better} and {worse} have {len(within)} complete replicate"
+                f"{'' if len(within) == 1 else 's'} in common, so no interval exists"
+            )
+        return Difference(float(within.mean()), float(within.std(ddof=1)), len(within))
 
 
 def compare(
@@ -90,7 +91,7 @@ def compare(
     block: str = "replicate",
     score: str = "test_accuracy",
 ) -> Comparison:
-    """Fit the model to completed runs.
+    """The completed runs side by side.
 
     Args:
         runs: the view `runs` of one study; an alias of a cell counts once.
@@ -99,45 +100,22 @@ def compare(
         score: the column of accuracies.
 
     Raises:
-        DseError: no subject has a second replicate, subjects share no block, or there
-            is one only.
+        DseError: there is one subject only, or no two share two blocks.
     """
     done = runs[runs["status"] == "complete"].drop_duplicates([subject, block])
-    subjects, row_subject = np.unique(done[subject].to_numpy(str), return_inverse=True)
-    blocks, row_block = np.unique(done[block].to_numpy(), return_inverse=True)
-    count = len(subjects)
-    if count < 2:
-        raise DseError(f"there is {count} cell with results; expected 2 or more")
-    design = np.zeros((len(done), count + len(blocks) - 1))
-    design[np.arange(len(done)), row_subject] = 1
-    # The last block is the one that the others are told against.
-    inner = row_block < len(blocks) - 1
-    design[np.flatnonzero(inner), count + row_block[inner]] = 1
-    accuracy = done[score].to_numpy(float)
-    inverse = np.linalg.pinv(design.T @ design)
-    coefficients = inverse @ design.T @ accuracy
-    freedom = len(done) - design.shape[1]
-    tried = int(runs["replicate"].max()) + 1
-    few = ""
-    if tried == 1:
-        few = "each cell has one replicate"
-    elif freedom < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
+    table = done.pivot(index=subject, columns=block, values=score)
+    if len(table) < 2:
+        raise DseError(f"there is {len(table)} cell with results; expected 2 or more")
+    scores = table.to_numpy(float)
+    known = ~np.isnan(scores)
+    if not any((a & b).sum() > 1 for a, b in combinations(known, 2)):
+        tried = runs[block].nunique()
         few = "too few replicates are complete in more than one cell"
-    if few:
         raise DseError(
-            f"{few}, so no interval exists; repeat the sweep with --seeds {tried + 1} "
-            "or more"
+            f"{'each cell has one replicate' if tried == 1 else few}, so no interval "
+            f"exists; repeat the sweep with --seeds {tried + 1} or more"
         )
-    residuals = accuracy - design @ coefficients
-    shift = coefficients[count:].sum() / len(blocks)
-    return Comparison(
-        tuple(subjects.tolist()),
-        coefficients[:count] + shift,
-        inverse[:count, :count],
-        math.sqrt(float(residuals @ residuals) / freedom),
-        freedom,
-        tried,
-    )
+    return Comparison(tuple(map(str, table.index)), scores)
 
 
 def front_probability(
@@ -146,24 +124,28 @@ def front_probability(
     draws: int = 4000,
     seed: int = 0,
 ) -> Float[np.ndarray, " c"]:
-    """How likely each cell is on the Pareto front of mean accuracy against `cost`.
+    """How likely each subject is on the Pareto front of mean accuracy against `cost`.
 
-    Means are drawn from their joint Student's t distribution (a flat prior's
-    posterior); what replicates share moves all cells alike and decides nothing.
+    A Bayesian bootstrap over replicates (Rubin 1981), the same weights for all
+    subjects, so that what replicates share decides nothing. Draws are spread out to
+    the variance of a mean, s²/n, of which weights alone give (n - 1)/(n + 1). A subject
+    with a single replicate stays where it is.
 
     Args:
         comparison: the study.
-        cost: of each cell, in the order of `comparison.subjects`; to be small.
+        cost: of each subject, in the order of `comparison.subjects`; to be small.
         draws: how many.
         seed: of the draws.
     """
     generator = np.random.default_rng(seed)
-    normal = generator.multivariate_normal(
-        np.zeros(len(cost)), comparison.unscaled, draws, method="eigh"
-    )
-    freedom = comparison.freedom
-    scale = np.sqrt(freedom / generator.chisquare(freedom, draws))
-    drawn = comparison.means + comparison.deviation * scale[:, None] * normal
-    fronts = np.array([on_front(cost, accuracy) for accuracy in drawn], float)
+    known = ~np.isnan(comparison.scores)
+    scores = np.where(known, comparison.scores, 0.0)
+    count = known.sum(axis=1)
+    means = scores.sum(axis=1) / count
+    weights = generator.exponential(size=(draws, scores.shape[1]))
+    drawn = weights @ scores.T / (weights @ known.T)
+    wider = np.sqrt((count + 1) / np.maximum(count - 1, 1))
+    accuracies = means + (drawn - means) * wider
+    fronts = np.array([on_front(cost, accuracy) for accuracy in accuracies], float)
     chances: np.ndarray = fronts.mean(axis=0)
     return chances

@@ -13,6 +13,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import ScalarFormatter
 
 from dse.arch.cost import MEBIBYTE
 from dse.arch.paper import Published
@@ -61,16 +62,27 @@ class Scale:
         per: units of the column in one of the axis.
         unit: for labels of points.
         label: of the axis.
+        log: whether it is drawn by its logarithm.
     """
 
     column: str
     per: float
     unit: str
     label: str
+    log: bool = False
+
+    def name(self, ax: Axes) -> None:
+        """Make it the horizontal axis."""
+        ax.set_xlabel(self.label)
+        if self.log:
+            ax.set_xscale("log", base=2)
+            ax.xaxis.set_major_formatter(ScalarFormatter())
 
 
 SIZE = Scale("bytes_fp32", float(MEBIBYTE), "MiB", "weights, MiB (32-bit floats)")
-MACS = Scale("macs", 1e6, "million MACs", "multiply-accumulates an image, millions")
+MACS = Scale(
+    "macs", 1e6, "million MACs", "multiply-accumulates an image, millions", log=True
+)
 PRINTED = Scale("", 1.0, "MB as printed", "weights, MB as printed (32-bit floats)")
 
 
@@ -100,29 +112,42 @@ def published_label(varied: str | None, value: float | str) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """What is drawn of a cell: a cost, an accuracy with its interval, and a label."""
+    """What is drawn of a cell: a cost, an accuracy with its interval, and a label.
+
+    `runs` are the accuracies of its replicates; `low` and `high` are NaN for none.
+    """
 
     cost: float
     percent: float
     low: float
     high: float
     label: str
+    runs: tuple[float, ...] = ()
 
     @property
-    def known(self) -> bool:
-        """Whether there is an interval."""
-        return not math.isnan(self.low)
+    def ends(self) -> tuple[float, ...]:
+        """Of the interval, if there is one."""
+        return () if math.isnan(self.low) else (self.low, self.high)
 
 
-def marks(summary: pd.DataFrame, labels: Sequence[str], scale: Scale) -> list[Mark]:
-    """The cells of a summary (`analysis.statistics.summarise`) that have a score."""
+def marks(
+    summary: pd.DataFrame, runs: pd.DataFrame, labels: Sequence[str], scale: Scale
+) -> list[Mark]:
+    """The cells of a summary (`analysis.statistics.summarise`) that have a score.
+
+    Two replicates have an interval of 18 deviations, which is of no use to an eye.
+    """
+    complete = runs[runs["status"] == "complete"]
+    once = complete.drop_duplicates(["cell_id", "replicate"]).groupby("cell_id")
+    scores = {cell: tuple(100 * listed) for cell, listed in once["test_accuracy"]}
     return [
         Mark(
             row[scale.column] / scale.per,
             100 * row["test_accuracy"],
-            100 * row["test_low"],
-            100 * row["test_high"],
+            100 * row["test_low"] if row["replicates"] > 2 else math.nan,
+            100 * row["test_high"] if row["replicates"] > 2 else math.nan,
             label,
+            scores[row["cell_id"]],
         )
         for row, label in zip(summary.to_dict("records"), labels, strict=True)
         if row["replicates"]
@@ -163,7 +188,7 @@ def _draw(
 ) -> None:
     """Marks along their costs, joined by a line; or side by side, where few differ."""
     along = [mark.cost if joined else i for i, mark in enumerate(marks)]
-    intervals = [(x, mark) for x, mark in zip(along, marks, strict=True) if mark.known]
+    intervals = [(x, mark) for x, mark in zip(along, marks, strict=True) if mark.ends]
     ax.errorbar(
         [x for x, _ in intervals],
         [mark.percent for _, mark in intervals],
@@ -177,12 +202,14 @@ def _draw(
         capsize=2.5,
         alpha=0.7,
     )
+    dots = [(x, y) for x, mark in zip(along, marks, strict=True) for y in mark.runs]
+    ax.plot(*zip(*dots, strict=True) if dots else ((), ()), ".", ms=3, color="#888888")
     line = "-" if joined else "none"
     percents = [mark.percent for mark in marks]
     ax.plot(along, percents, color=color, marker=marker, markersize=4.5, ls=line)
     if joined:
         _label(ax, marks)
-        ax.set_xlabel(scale.label)
+        scale.name(ax)
     else:
         names = [f"{mark.label}\n{mark.cost:.3g} {scale.unit}" for mark in marks]
         ax.set_xticks(along, names)
@@ -190,12 +217,12 @@ def _draw(
 
 
 def _label(ax: Axes, marks: Sequence[Mark]) -> None:
-    """Names below the points, clear of the interval, and room for them."""
+    """Names below the points, clear of interval and runs, and room for them."""
     ax.margins(x=0.09, y=0.12)
     for mark in marks:
         ax.annotate(
             mark.label,
-            (mark.cost, mark.low if mark.known else mark.percent),
+            (mark.cost, min([mark.percent, *mark.runs, *mark.ends])),
             xytext=(0, -5),
             textcoords="offset points",
             ha="center",
@@ -266,6 +293,9 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
         front: the column of the probability of being on its front.
     """
     scored = summary[summary["replicates"] > 0]
+    spread = (scored["test_high"] - scored["test_accuracy"]).where(
+        scored["replicates"] > 2
+    )
     for marker, (name, rows) in zip(
         "os^Dv", scored.groupby("experiment"), strict=False
     ):
@@ -273,7 +303,7 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
         ax.errorbar(
             cost,
             percent,
-            yerr=100 * (rows["test_high"] - rows["test_accuracy"]),
+            yerr=100 * spread.loc[rows.index],
             fmt="none",
             ecolor="#999999",
             elinewidth=0.8,
@@ -290,7 +320,7 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
             label=name,
             zorder=2,
         )
-    ax.set_xlabel(scale.label)
+    scale.name(ax)
     ax.set_ylabel("test top-1 accuracy, %")
     legend = ax.legend(frameon=False, loc="lower right")
     for handle in legend.legend_handles:

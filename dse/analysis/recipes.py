@@ -28,9 +28,9 @@ def compare_recipes(runs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Per recipe in order `arm`, `runs`, `untrained`, `diverged`, `val_accuracy` (its
-        mean, were all blocks complete), `difference` from the first recipe's, and its
-        interval `low`, `high`, corrected for the number of recipes; NaN where too few
-        of its runs completed.
+        mean over completed runs), `difference` from the first recipe's in the blocks
+        that both completed, and its interval `low`, `high`, corrected for the number of
+        recipes; NaN where too few of its runs completed.
     """
     arms = runs["arm"].unique().tolist()
     blocks = runs["arch_id"] + "/" + runs["replicate"].astype("str")
@@ -59,10 +59,13 @@ def _told(
 ) -> tuple[float, float, float, float]:
     if comparison is None or not {arm, first} <= set(comparison.subjects):
         return (math.nan,) * 4
-    mean = float(comparison.means[comparison.subjects.index(arm)])
+    mean = float(np.nanmean(comparison.scores[comparison.subjects.index(arm)]))
     if arm == first:
         return mean, 0.0, math.nan, math.nan
-    difference = comparison.difference(arm, first)
+    try:
+        difference = comparison.difference(arm, first)
+    except DseError:
+        return mean, math.nan, math.nan, math.nan
     return mean, difference.estimate, *difference.interval(level)
 
 

@@ -1,7 +1,6 @@
 """What replicates say of each cell."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,7 @@ CONFIDENCE = 0.95
 def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """One row a cell of a study: its cost and its accuracy over replicates.
 
-    The interval of a mean is Student's, with a standard deviation pooled over the
-    cells: two replicates of one cell alone say next to nothing about its spread.
+    The interval of a mean is Student's, by the cell's own standard deviation.
 
     Args:
         runs: the view `runs` of one study, or of several under one recipe.
@@ -64,8 +62,8 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     rows["val_accuracy"] = by_cell(complete["val_accuracy"].mean())
     rows["test_accuracy"] = by_cell(scores.mean())
     rows["test_deviation"] = by_cell(scores.std())
-    half = half_widths([group.to_numpy() for _, group in scores])
-    widths = pd.Series(half, index=list(scores.groups), dtype="float64")
+    half = {cell: half_width(group.to_numpy()) for cell, group in scores}
+    widths = pd.Series(half, dtype="float64")
     rows["test_low"] = rows["test_accuracy"] - by_cell(widths)
     rows["test_high"] = rows["test_accuracy"] + by_cell(widths)
     resampled = {cell: bootstrap_interval(group.to_numpy()) for cell, group in scores}
@@ -114,16 +112,12 @@ def points(rows: pd.DataFrame) -> list[Metaparameters]:
     ]
 
 
-def half_widths(groups: Sequence[np.ndarray]) -> list[float]:
-    """Half the width of the interval of each group's mean.
+def half_width(values: Float[np.ndarray, " n"]) -> float:
+    """Half the width of the interval of the mean, t(0.975; n - 1) · s / √n.
 
-    t(0.975; Σ(n_i - 1)) · s / √n_i, with s² = Σ(n_i - 1)·s_i² / Σ(n_i - 1). NaN
-    without a group of two.
+    NaN for fewer than two values.
     """
-    freedom = sum(len(group) - 1 for group in groups)
-    if freedom < 1:
-        return [math.nan] * len(groups)
-    squares = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
-    quantile = float(stdtrit(freedom, 0.5 + CONFIDENCE / 2))
-    deviation = math.sqrt(squares / freedom)
-    return [quantile * deviation / math.sqrt(len(group)) for group in groups]
+    if len(values) < 2:
+        return math.nan
+    quantile = float(stdtrit(len(values) - 1, 0.5 + CONFIDENCE / 2))
+    return quantile * float(values.std(ddof=1)) / math.sqrt(len(values))

@@ -32,7 +32,7 @@ def report_front(
         caption = (
             f"{data_line(dataset)}. {recipe_line(recipe)}.\n"
             f"{len(summary)} cells, {replicates_line(summary, recipe.seed)}; bars: 95 "
-            "% interval of the mean, deviation pooled over cells."
+            "% interval of the mean from three replicates on."
         )
         title = f"All cells on {dataset.name}: what size and work buy"
         figure, axes = new_figure(2, title, caption)

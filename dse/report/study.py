@@ -71,7 +71,9 @@ def report_study(
     with matplotlib.rc_context(STYLE):
         caption = _caption(study, dataset, runs, summary)
         figures = {
-            "figure": _main_figure(experiment, dataset, caption, summary, labels, table)
+            "figure": _main_figure(
+                experiment, dataset, caption, summary, runs, labels, table
+            )
         }
         if len(summary) > 1:
             curves = mean_curves(epochs, runs)[summary["cell_id"].unique()]
@@ -100,6 +102,7 @@ def _main_figure(
     dataset: ImageData,
     caption: str,
     summary: pd.DataFrame,
+    runs: pd.DataFrame,
     labels: Sequence[str],
     table: pd.DataFrame | None,
 ) -> Figure:
@@ -108,7 +111,8 @@ def _main_figure(
     panels = 2 if published or table is not None else 1
     figure, axes = new_figure(panels, experiment.title, caption)
     scale = MACS if experiment.shows == "macs" else SIZE
-    draw_measured(axes[0], marks(summary, labels, scale), scale, joined=joined)
+    drawn = marks(summary, runs, labels, scale)
+    draw_measured(axes[0], drawn, scale, joined=joined)
     width = f", base_e = incr_e = {summary['base_e'].iloc[0]}"
     varies_width = experiment.varied in ("base_e", "incr_e")
     axes[0].set_title(f"This run: {dataset.name}{'' if varies_width else width}")
@@ -126,9 +130,9 @@ def _caption(
     study: StudyRecord, dataset: ImageData, runs: pd.DataFrame, summary: pd.DataFrame
 ) -> str:
     interval = (
-        "bars: 95 % interval of the mean, deviation pooled over cells"
-        if summary["test_low"].notna().any()
-        else "one replicate gives no interval"
+        "dots: runs, bars: 95 % interval of the mean"
+        if summary["replicates"].max() > 2
+        else "dots: runs, too few for an interval"
     )
     moved = (
         " In brackets: the share of 3x3 filters once widths are whole numbers."

@@ -74,9 +74,9 @@ def test_the_level_is_shared_among_the_claims():
     runs = study(0.70, 0.70, 0.01)
     [alone] = judge(experiment(RISES), runs)
     first, _ = judge(experiment(RISES, LEVEL), runs)
-    # Three cells and replicates: freedom 4.
+    # Three pairs of replicates: freedom 2.
     widths = [alone.high - alone.low, first.high - first.low]
-    quantiles = stats.t.ppf([0.95, 0.975], 4)
+    quantiles = stats.t.ppf([0.95, 0.975], 2)
     assert widths[1] / widths[0] == pytest.approx(quantiles[1] / quantiles[0])
 
 
@@ -115,6 +115,9 @@ def test_what_cannot_be_judged_is_refused_by_name():
         DseError, match=r"every run of sr 0\.5 failed \(untrained\).* 3 or"
     ):
         judge(wanted, frame(stuck))
+    apart = {0.125: [0.6, 0.6, None], 0.5: [0.7, None, 0.7], 1.0: [0.7] * 3}
+    with pytest.raises(DseError, match=r"sr 0\.5 and 0\.125 have no two complete"):
+        judge(wanted, frame(apart))
     with pytest.raises(DseError, match="one replicate, so no interval exists"):
         judge(wanted, frame({sr: row[:1] for sr, row in full.items()}))
     runs = frame(full)

@@ -48,9 +48,9 @@ def test_intervals_widen_with_the_number_of_recipes():
     two = compare_recipes(frame(pair)).iloc[1]
     three = compare_recipes(frame(pair | {"c": [0.53, 0.65, 0.83, 0.75]})).iloc[1]
     assert three["difference"] == pytest.approx(two["difference"])
-    # Both c and b shift by 3 points around the same residuals: freedom 6, level 1.25 %.
-    assert three["high"] - three["difference"] == pytest.approx(
-        float(stdtrit(6, 0.9875)) * 0.01 / math.sqrt(3) * math.sqrt(2 / 3)
+    # Of two intervals each errs half as often as of one.
+    assert (three["high"] - 0.03) / (two["high"] - 0.03) == pytest.approx(
+        float(stdtrit(3, 0.9875) / stdtrit(3, 0.975))
     )
 
 
