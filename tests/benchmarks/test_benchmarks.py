@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dse
@@ -105,3 +106,14 @@ def test_a_contender_trains_when_it_is_told_to(monkeypatch):
     [failed] = begun
     processes = failed._processes
     assert all(process.poll() is not None for process in processes)
+
+
+def test_of_two_cells_pooled_and_paired_are_the_same():
+    from coverage import misses, paired, pooled
+
+    scores = np.array([[[0.5, 0.6, 0.4], [0.7, 0.9, 0.5]], [[3, 2, 1], [0, 0, 0]]])
+    np.testing.assert_allclose(pooled(scores), paired(scores))
+    # Differences 3, 2, 1: mean 2, deviation 1, t(0.975; 2) = 4.302653.
+    assert paired(scores)[1] == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
+    share, _ = misses(lambda _: np.array([0.1, 1.9]), scores)
+    assert share == 0.5  # -0.2 is no miss above, 2 > 1.9 is one
