@@ -142,7 +142,7 @@ def print_recipes(report: "Report") -> None:
     columns = {
         "recipe": report.labels,
         "changes": _column(report.summary, "changes"),
-        "validation": _column(report.summary, "val_accuracy", "{:.1%}"),
+        "of completed runs": _column(report.summary, "val_accuracy", "{:.1%}"),
         "gain": _points(report.summary, "difference"),
         "from": _points(report.summary, "low"),
         "to": _points(report.summary, "high"),
@@ -151,7 +151,10 @@ def print_recipes(report: "Report") -> None:
         "diverged": _column(report.summary, "diverged"),
     }
     _print(list(columns), zip(*columns.values(), strict=True), left=2)
-    print("gains are points of validation accuracy; their intervals hold with 95 %")
+    print(
+        "validation accuracy; gains are points over the first recipe in the runs that "
+        "both completed, and their intervals hold together with 95 %"
+    )
 
 
 def print_front_of_cells(report: "Report") -> None:

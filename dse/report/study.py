@@ -68,23 +68,30 @@ def report_study(
     claims = check_claims(study, experiment, runs) if experiment.claims else None
     if claims is not None and claims.table is not None:
         tables["claims"] = claims.table
+    caption = _caption(study, dataset, runs, summary)
     with matplotlib.rc_context(STYLE):
-        caption = _caption(study, dataset, runs, summary)
         figures = {
             "figure": _main_figure(
                 experiment, dataset, caption, summary, runs, labels, table
             )
         }
-        if len(summary) > 1:
-            curves = mean_curves(epochs, runs)[summary["cell_id"].unique()]
+        drawn = summary.assign(label=labels).drop_duplicates("cell_id")
+        drawn = drawn[drawn["replicates"] > 0]
+        if len(drawn) > 1:
+            curves = mean_curves(epochs, runs)[drawn["cell_id"]]
             title = f"{experiment.title}: learning curves"
-            caption = (
-                f"{data_line(dataset)}. {recipe_line(study.recipe)}.\nMeans of "
-                + (f"{replicates_line(summary, study.recipe.seed)}.")
-            )
-            figures["curves"] = curves_figure(title, caption, curves, labels)
+            caption = _curves_caption(study, dataset, drawn)
+            names = drawn["label"].tolist()
+            figures["curves"] = curves_figure(title, caption, curves, names)
     write_report(folder, [study], tables, figures)
     return Report(folder, summary, labels, table_1=table, claims=claims)
+
+
+def _curves_caption(study: StudyRecord, dataset: ImageData, drawn: pd.DataFrame) -> str:
+    return (
+        f"{data_line(dataset)}. {recipe_line(study.recipe)}.\n"
+        f"{replicates_line(drawn, study.recipe.seed)}."
+    )
 
 
 def curves_figure(

@@ -91,6 +91,20 @@ def test_a_study_has_its_curves_and_its_time(store, tiny):
     assert (report.folder / "curves.svg").stat().st_size > 10_000
 
 
+def test_aliases_and_failed_cells_have_no_curve_of_their_own(store, tiny):
+    # Neither 0 nor 1 % of four filters is a filter; every run of the last one fails.
+    experiment = replace(FIRST, values=(0.0, 0.01, 0.5, 0.75))
+    [study] = fill(store, "shares", experiment, tiny)
+    [plan] = make_plans("shares", experiment, "quick", tiny)
+    last = list(plan.cells)[-1]
+    for replicate in range(3):
+        fail_run(store, Failed(last, replicate, "untrained", "at chance"))
+    report = report_experiment(store, "shares", experiment, [study], tiny)
+    assert report.summary["replicates"].tolist() == [3, 3, 3, 0]
+    assert report.summary["untrained"].tolist() == [0, 0, 0, 3]
+    assert (report.folder / "curves.png").is_file()
+
+
 def test_pools_have_a_report(store, tiny):
     [study] = fill(store, "pools", SECOND, tiny)
     report = report_experiment(store, "pools", SECOND, [study], tiny)
