@@ -86,8 +86,8 @@ def plan(
         dataset = load_dataset(chosen.dataset, preset)
         images, recipe = ImageSet.of(dataset), preset.recipe_for(dataset)
     points = [
-        (arm, point)
-        for experiment in loaded.values()
+        (f"{name}, {arm}" if arm else "", point)
+        for name, experiment in loaded.items()
         for arm in experiment.arms or [""]
         for point in experiment.points(preset.base_e)
     ]
@@ -311,7 +311,9 @@ def load_model(run: int, storage: str = DEFAULT_STORAGE) -> "TrainedModel":
     from dse.store.query import load_network
 
     stored = load_network(open_store(storage, create=False), run)
-    return TrainedModel(stored.architecture, stored.class_names, stored.weights)
+    return TrainedModel(
+        stored.architecture, stored.class_names, stored.weights, stored.recipe.resize
+    )
 
 
 def predict(
@@ -321,16 +323,19 @@ def predict(
 
     Args:
         run: the `run_id` of a completed run.
-        files: images of the size that it was trained on.
+        files: images of the size that it was trained on; of any size where it was
+            trained on crops.
         storage: database URL.
     """
     from dse.data.decode import read_image
+    from dse.data.stream import read_square
 
     model = load_model(run, storage)
-    shape = model.network.architecture.input_shape
+    side, _, channels = model.takes
+    cropped = model.takes != model.network.architecture.input_shape
     answers = []
     for file in files:
-        pixels = read_image(file, shape[2])
+        pixels = read_square(file, side) if cropped else read_image(file, channels)
         [probabilities] = model.probabilities(pixels[None])
         best = int(probabilities.argmax())
         answers.append((file, model.class_names[best], float(probabilities[best])))

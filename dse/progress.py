@@ -88,7 +88,8 @@ class SweepProgress:
             case EpochEnded():
                 self._add_epoch(key, event)
             case Done(metrics=metrics):
-                self._train_seconds += event.train_seconds
+                elapsed = time.monotonic() - self._began
+                self._train_seconds += min(event.train_seconds, elapsed)
                 self._end(
                     event,
                     f"validation {metrics['validation']['accuracy']:.1%}, "
@@ -134,8 +135,12 @@ class SweepProgress:
         self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _add_epoch(self, key: tuple[str, int], event: EpochEnded) -> None:
-        self._work_done += self._work.get(event.cell_id, 1.0) / self._epochs
-        self._images += event.images
+        work = self._work.get(event.cell_id, 1.0) / self._epochs
+        if event.replayed:
+            self._whole_work -= work
+        else:
+            self._work_done += work
+            self._images += event.images
         self._speed[key] = event.images_per_second
         accuracy = event.metrics["validation"]["accuracy"]
         self._bars.update(

@@ -129,9 +129,12 @@ def print_cells(report: "Report") -> None:
         "failed": _column(report.summary, "failed"),
         "validation": _column(report.summary, "val_accuracy", "{:.1%}"),
         "test": _column(report.summary, "test_accuracy", "{:.1%}"),
+        "top-5": _column(report.summary, "test_top5", "{:.1%}"),
         "from": _column(report.summary, "test_low", "{:.1%}"),
         "to (95 %)": _column(report.summary, "test_high", "{:.1%}"),
     }
+    if not any(columns["top-5"]):
+        del columns["top-5"]
     _print(list(columns), zip(*columns.values(), strict=True), left=1)
     if report.claims is not None:
         print_claims(report.claims)
@@ -149,6 +152,7 @@ def print_recipes(report: "Report") -> None:
         "runs": _column(report.summary, "runs"),
         "untrained": _column(report.summary, "untrained"),
         "diverged": _column(report.summary, "diverged"),
+        "gain on test": _points(report.summary, "test_difference"),
     }
     _print(list(columns), zip(*columns.values(), strict=True), left=2)
     print(

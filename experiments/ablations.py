@@ -33,7 +33,6 @@ EXPERIMENT = Experiment(
     anchor=Metaparameters(),
     varied="sr",
     values=(0.125, 0.5),
-    shows="recipes",
     presets={
         "narrow": Preset(base_e=16, replicates=3, recipe=FIRST, train_images=20_000),
     },

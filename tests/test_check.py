@@ -80,7 +80,7 @@ def test_the_verdicts_of_figure_3a(storage):
     [claims] = dse.check(["fig3a"], dse.Options(dataset="mine", storage=storage))
     assert isinstance(claims.table, pd.DataFrame)
     assert claims.table["estimate"][1] == pytest.approx(0.10, abs=0.005)
-    assert claims.table["low"][1] < claims.table["estimate"][1]
+    assert claims.table["low"][1] > 0.05
 
 
 def test_what_is_missing_is_named(storage):

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.special import stdtrit
+from scipy.special import chdtri, stdtrit
 
 from dse.analysis.pareto import on_front
 from dse.errors import DseError
@@ -128,8 +128,9 @@ def front_probability(
 
     A Bayesian bootstrap over replicates (Rubin 1981), the same weights for all
     subjects, so that what replicates share decides nothing. Draws are spread out to
-    the variance of a mean, s²/n, of which weights alone give (n - 1)/(n + 1). A subject
-    with a single replicate stays where it is.
+    the variance of a mean, s²/n, of which weights alone give (n - 1)/(n + 1), and to
+    the tails of Student's t, since s is an estimate. A subject with a single replicate
+    stays where it is.
 
     Args:
         comparison: the study.
@@ -144,8 +145,12 @@ def front_probability(
     means = scores.sum(axis=1) / count
     weights = generator.exponential(size=(draws, scores.shape[1]))
     drawn = weights @ scores.T / (weights @ known.T)
-    wider = np.sqrt((count + 1) / np.maximum(count - 1, 1))
-    accuracies = means + (drawn - means) * wider
+    freedom = np.maximum(count - 1, 1)
+    wider = np.sqrt((count + 1) / freedom)
+    # One draw of s for all: where counts differ, by the same quantile.
+    uniform = generator.random(draws)
+    scale = np.sqrt(freedom / chdtri(freedom, uniform[:, None]))
+    accuracies = means + (drawn - means) * wider * scale
     fronts = np.array([on_front(cost, accuracy) for accuracy in accuracies], float)
     chances: np.ndarray = fronts.mean(axis=0)
     return chances

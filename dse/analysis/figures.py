@@ -3,14 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from textwrap import fill
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import ScalarFormatter
@@ -286,6 +288,8 @@ def draw_front(ax: Axes, summary: pd.DataFrame, front: pd.Series) -> Axes:
 def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) -> Axes:
     """Test accuracy of all cells against a cost, shaded by their chance of the front.
 
+    Cells of too few replicates are grey.
+
     Args:
         ax: where to.
         summary: `analysis.statistics.summarise`, with a column `experiment`.
@@ -296,9 +300,11 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
     spread = (scored["test_high"] - scored["test_accuracy"]).where(
         scored["replicates"] > 2
     )
-    for marker, (name, rows) in zip(
-        "os^Dv", scored.groupby("experiment"), strict=False
-    ):
+    groups = scored.groupby("experiment")
+    for marker, (name, rows) in zip(cycle("os^DvP*X"), groups, strict=False):
+        chances = rows[front].to_numpy()
+        shades = SHADES.to_rgba(np.nan_to_num(chances))
+        shades[np.isnan(chances)] = to_rgba("#999999")
         cost, percent = rows[scale.column] / scale.per, 100 * rows["test_accuracy"]
         ax.errorbar(
             cost,
@@ -312,7 +318,7 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
         ax.scatter(
             cost,
             percent,
-            facecolors=SHADES.to_rgba(rows[front].fillna(0).to_numpy()),
+            facecolors=shades,
             marker=marker,
             edgecolors="#222222",
             linewidths=0.7,

@@ -27,12 +27,13 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Per cell in order its metaparameters, `resolved_pct_3x3`, costs, `replicates`
-        (completed), `failed`, `untrained`, `val_accuracy`, `test_accuracy` (means),
-        `test_deviation`, the interval `test_low`, `test_high`, the cell's own bootstrap
-        interval `bootstrap_low`, `bootstrap_high` (it undercovers with so few
-        replicates), and `bytes_front_probability` and `macs_front_probability`, of
-        being on the Pareto front of accuracy against bytes, or MACs; NaN where no
-        replicate, or no second one, completed.
+        (completed), `failed`, `untrained`, `val_accuracy`, `test_accuracy`, `test_top5`
+        (means; the last where it was scored), `test_deviation`, the interval
+        `test_low`, `test_high`, the cell's own bootstrap interval `bootstrap_low`,
+        `bootstrap_high` (it undercovers with so few replicates), and
+        `bytes_front_probability` and `macs_front_probability`, of being on the Pareto
+        front of accuracy against bytes, or MACs; NaN where no replicate, or no second
+        one, completed.
     """
     runs = runs.drop_duplicates(
         ["cell_id", "replicate"]
@@ -61,6 +62,7 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     rows["untrained"] = by_cell(untrained).fillna(0).astype("int64")
     rows["val_accuracy"] = by_cell(complete["val_accuracy"].mean())
     rows["test_accuracy"] = by_cell(scores.mean())
+    rows["test_top5"] = by_cell(complete["test_top5"].mean())
     rows["test_deviation"] = by_cell(scores.std())
     half = {cell: half_width(group.to_numpy()) for cell, group in scores}
     widths = pd.Series(half, dtype="float64")

@@ -1,6 +1,7 @@
 """Load an image set by its name, folder or hub id, through Hugging Face `datasets`."""
 
 import hashlib
+import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -54,12 +55,18 @@ def folder_of(name: str) -> Path | None:
         return Path(__file__).parent / "embedded" / EMBEDDED
     path = Path(name).expanduser()
     if path.is_dir():
-        if not any(file.is_file() for file in path.rglob("*")):
+        if not files_of(path):
             raise DseError(f"dataset folder {name} is empty; {_WHAT_IS_EXPECTED}")
         return path
     if path.exists() or name.count("/") != 1 or name[0] in "./~":
         raise DseError(f"there is no dataset folder {name}; {_WHAT_IS_EXPECTED}")
     return None
+
+
+def files_of(folder: Path) -> list[Path]:
+    """All files in a folder, in order, also where its parts are links."""
+    walked = os.walk(folder, followlinks=True)
+    return sorted(Path(place) / name for place, _, names in walked for name in names)
 
 
 _WHAT_IS_EXPECTED = (
@@ -71,7 +78,7 @@ _WHAT_IS_EXPECTED = (
 def _fingerprint(folder: Path) -> str:
     """Sixteen hexadecimal digits over the names and bytes of all files."""
     digest = hashlib.sha256()
-    for file in sorted(x for x in folder.rglob("*") if x.is_file()):
+    for file in files_of(folder):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         digest.update(f"{file.relative_to(folder).as_posix()}:{content}\n".encode())
     return digest.hexdigest()[:16]

@@ -1,7 +1,9 @@
-"""A large image set: opened where it lies, decoded as it is asked for, never whole.
+"""A large image set: decoded as it is asked for, never held whole.
 
 Hugging Face `datasets` finds the images at random, Grain decodes them in parallel. The
-order is the caller's, so a training's position is the number of its step.
+order is the caller's, so a training's position is the number of its step. Images in
+folders stay where they are; of Parquet files, which cannot be read at random, a copy as
+large is made in the cache folder when they are first opened.
 """
 
 import hashlib
@@ -18,7 +20,7 @@ from PIL import Image
 from dse.arch.graph import Shape
 from dse.data.cache import cache_folder
 from dse.data.dataset import split_off
-from dse.data.load import folder_of
+from dse.data.load import files_of, folder_of
 from dse.data.opening import (
     TEST_SHARE,
     UNDECODABLE,
@@ -27,6 +29,7 @@ from dse.data.opening import (
     open_images,
     undecodable,
 )
+from dse.errors import DseError
 
 DECODING_THREADS = 16
 DECODED_AHEAD = 1024
@@ -102,7 +105,8 @@ class StreamedDataset:
         """
         import grain
 
-        records = _opened(self.source).records[part.part]  # before there are threads
+        # Before there are threads: two would open it at once.
+        records = _opened(self.source, self.fingerprint).records[part.part]
 
         def read(position: np.integer[Any]) -> tuple[np.ndarray, np.int32]:
             row = int(part.rows[position])
@@ -135,6 +139,18 @@ def decode_square(
     return np.asarray(colours.resize((side, side), Image.Resampling.BILINEAR))
 
 
+def read_square(file: Path, side: int) -> UInt8[np.ndarray, "side side 3"]:
+    """An image file as training sees it before the crop.
+
+    Raises:
+        DseError: there is no such file, or it is no image.
+    """
+    if not file.is_file():
+        raise DseError(f"there is no image file {file}")
+    record = {"bytes": None, "path": file}
+    return decode_square(record, side, "image", "of files")
+
+
 def stream(source: str, side: int, crop: int) -> StreamedDataset:
     """The set in a folder (Parquet, or images in one folder per class) or on the hub.
 
@@ -148,7 +164,8 @@ def stream(source: str, side: int, crop: int) -> StreamedDataset:
     """
     folder = folder_of(source)
     source = source if folder is None else str(folder.resolve())
-    opened = _opened(source)
+    fingerprint = "" if folder is None else _fingerprint(folder)
+    opened = _opened(source, fingerprint)
     labels = opened.labels["train"]
     if "test" in opened.labels:
         rows, held_out = np.arange(len(labels)), np.arange(len(opened.labels["test"]))
@@ -160,7 +177,7 @@ def stream(source: str, side: int, crop: int) -> StreamedDataset:
     return StreamedDataset(
         _short_name(source),
         source,
-        opened.fingerprint if folder is None else _fingerprint(folder),
+        fingerprint or opened.fingerprint,
         opened.class_names,
         StreamedPart("train", rows, labels[rows]),
         test,
@@ -170,8 +187,8 @@ def stream(source: str, side: int, crop: int) -> StreamedDataset:
 
 
 @lru_cache(maxsize=1)
-def _opened(source: str) -> OpenedSet:
-    """Opened once a process; `datasets` maps its files, it does not read them."""
+def _opened(source: str, fingerprint: str) -> OpenedSet:
+    """Opened once a process while its files stay; `datasets` maps them into memory."""
     folder = str(cache_folder("arrow"))
     return open_images(source, _short_name(source), source, cache_dir=folder)
 
@@ -185,7 +202,6 @@ def _fingerprint(folder: Path) -> str:
     """Sixteen hexadecimal digits over the files' names and sizes."""
     told = [
         f"{file.relative_to(folder).as_posix()}:{file.stat().st_size}"
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
+        for file in files_of(folder)
     ]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]

@@ -17,6 +17,8 @@ from dse.store.append import StudyRecord
 from dse.store.files import write_whole
 
 RESULTS = Path("results")
+SOMETIMES = {"claims", "curves", "table1"}
+"""What not every report has: one of an earlier report is deleted."""
 PACKAGES = ("dse", "jax", "jaxlib", "flax", "optax", "optuna", "numpy")
 
 
@@ -41,6 +43,9 @@ def write_report(
     text = json.dumps(configuration(studies, runs), indent=2) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for stale in SOMETIMES - {*tables, *figures}:
+            for file in folder.glob(f"{stale}.*"):
+                file.unlink()
         for name, table in tables.items():
             write_whole(folder / f"{name}.csv", partial(table.to_csv, index=False))
         write_whole(folder / "runs.parquet", partial(runs.to_parquet, index=False))

@@ -149,7 +149,7 @@ def _caption(
     return (
         f"{data_line(dataset)}. {recipe_line(study.recipe)}.\n"
         f"{replicates_line(summary, study.recipe.seed)}; {interval}."
-        f"{untrained_line(int(summary['untrained'].sum()), len(runs))}{moved}"
+        f"{untrained_line(runs)}{moved}"
     )
 
 

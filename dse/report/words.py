@@ -19,11 +19,16 @@ def data_line(dataset: ImageData) -> str:
 
 def recipe_line(recipe: Recipe) -> str:
     """A recipe in a line."""
+    passes = f"{recipe.epochs} epochs" if recipe.steps is None else ""
     augmentation = [f"crop ±{recipe.crop_padding}"] if recipe.crop_padding else []
+    if recipe.resize is not None:
+        augmentation.append(f"crop {recipe.crop} of {recipe.resize} pixels")
     augmentation += ["mirror"] if recipe.mirror else []
-    more = (
-        [f"{recipe.schedule} decay of the rate"] if recipe.schedule != "linear" else []
-    )
+    more = [f"warm-up {100 * recipe.warmup_share:g} %"] if recipe.warmup_share else []
+    if recipe.clip_norm is not None:
+        more.append(f"clipped at {recipe.clip_norm:g}")
+    if recipe.schedule != "linear":
+        more.append(f"{recipe.schedule} decay of the rate")
     if recipe.label_smoothing:
         more.append(f"labels smoothed by {recipe.label_smoothing:g}")
     if recipe.dropout is not None:
@@ -31,8 +36,8 @@ def recipe_line(recipe: Recipe) -> str:
     if recipe.initializer is not None:
         more.append(f"{recipe.initializer} initialisation")
     main = (
-        f"SGD, {recipe.epochs} epochs, batch {recipe.batch_size}, peak rate "
-        f"{recipe.peak_learning_rate:g}, momentum {recipe.momentum:g}, decay "
+        f"SGD, {passes or f'{recipe.steps} steps'}, batch {recipe.batch_size}, peak "
+        f"rate {recipe.peak_learning_rate:g}, momentum {recipe.momentum:g}, decay "
         f"{recipe.weight_decay:g}, {' and '.join(augmentation) or 'no augmentation'}"
     )
     return ", ".join([main, *more])
@@ -45,6 +50,8 @@ def replicates_line(summary: pd.DataFrame, seed: int) -> str:
     return f"{counted} replicates a cell, sweep seed {seed}"
 
 
-def untrained_line(untrained: int, runs: int) -> str:
+def untrained_line(runs: pd.DataFrame) -> str:
     """How many runs stayed at chance; nothing where none did."""
-    return f" {untrained} of {runs} runs stayed at chance." if untrained else ""
+    once = runs.drop_duplicates("run_id")  # those of aliases are there twice
+    untrained = int((once["reason"] == "untrained").sum())
+    return f" {untrained} of {len(once)} runs stayed at chance." if untrained else ""

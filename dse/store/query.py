@@ -20,6 +20,7 @@ from dse.store.schema import (
     runs,
     studies,
 )
+from dse.train.recipe import Recipe
 
 DTYPES = {
     **dict.fromkeys(
@@ -218,6 +219,7 @@ class StoredNetwork:
     architecture: Architecture
     class_names: tuple[str, ...]
     weights: Weights
+    recipe: Recipe
 
 
 def load_network(store: Store, run_id: int) -> StoredNetwork:
@@ -230,6 +232,7 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
         select(
             architectures.c.graph,
             cells.c.class_names,
+            cells.c.recipe,
             artifacts.c.path,
             artifacts.c.hash,
         )
@@ -253,4 +256,5 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
         raise DseError(f"the weights of run {run_id} were not kept")
     weights = read_weights(store.artifacts, Kept(row.path, row.hash))
     architecture = Architecture.from_json(row.graph)
-    return StoredNetwork(architecture, tuple(row.class_names), weights)
+    names, recipe = tuple(row.class_names), Recipe(**row.recipe)
+    return StoredNetwork(architecture, names, weights, recipe)

@@ -1,5 +1,6 @@
 """The driver: it hands out jobs, writes their events down, and tells the study."""
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 
@@ -14,9 +15,11 @@ from dse.store.append import (
 )
 from dse.store.database import Store
 from dse.store.query import RunState, run_states
+from dse.store.schema import FINAL_REASONS
 from dse.study.executors import Executor, Job
 from dse.study.plan import Plan, jobs_for
 from dse.train.events import Done, EpochEnded, Event, Failed, Started
+from dse.train.places import checkpoints_of
 
 Listener = Callable[[Event], None]
 
@@ -117,9 +120,18 @@ def execute(
                 add_epoch(store, event)
             case Done():
                 complete_run(store, event, keep_weights=keep_weights)
+                _forget_checkpoints(store, event)
             case Failed():
                 fail_run(store, event)
+                if event.reason in FINAL_REASONS:
+                    _forget_checkpoints(store, event)
         listener(event)
+
+
+def _forget_checkpoints(store: Store, event: Event) -> None:
+    """A run whose end is in the database needs none."""
+    folder = checkpoints_of(store.artifacts.parent, event.cell_id, event.replicate)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def mean_val_accuracy(states: Iterable[RunState]) -> float | None:

@@ -15,10 +15,9 @@ from dse.errors import DseError
 from dse.study.claim import Claim, SizesAsPrinted, values_of
 from dse.train.recipe import Recipe
 
-ARM_MAY_CHANGE = tuple(
-    f.name for f in fields(Recipe) if f.name not in ("epochs", "seed")
-)
-"""Of a recipe, in an ablation."""
+SHARED_BY_ARMS = ("epochs", "steps", "seed", "resize", "crop", "pixel_mean")
+ARM_MAY_CHANGE = tuple(f.name for f in fields(Recipe) if f.name not in SHARED_BY_ARMS)
+"""Of a recipe, in an ablation: arms see the same images equally often."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Experiment:
     varied: str | None = None
     values: Sequence[Any] = ()
     published: str | None = None
-    shows: Literal["size", "macs", "layers", "recipes"] = "size"
+    shows: Literal["size", "macs", "layers"] = "size"
     claims: Sequence[Claim] = ()
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -129,7 +128,18 @@ class Experiment:
                         f"a claim is of {self.varied} {value!r}; expected one of "
                         f"{', '.join(map(str, self.values))}"
                     )
+        if self.arms and self.claims:
+            raise DseError(
+                "an experiment has arms and claims; claims are of one recipe: give "
+                "each its own experiment"
+            )
         for arm, changes in self.arms.items():
+            counted = any(p.recipe.steps for p in self.presets.values())
+            if counted and "batch_size" in changes:
+                raise DseError(
+                    f"arm {arm} changes batch_size, and a preset counts steps: arms "
+                    "train equally long"
+                )
             unknown = [x for x in changes if x not in ARM_MAY_CHANGE]
             if unknown:
                 raise DseError(
@@ -140,9 +150,11 @@ class Experiment:
 
     def recipes(self, preset: Preset, dataset: ImageData) -> dict[str, Recipe]:
         """The preset's recipe by the name ""; or those that are compared, by arm."""
-        recipe = preset.recipe_for(dataset)
-        arms = self.arms or {"": {}}
-        return {arm: replace(recipe, **changes) for arm, changes in arms.items()}
+        changed = {
+            arm: replace(preset, recipe=replace(preset.recipe, **changes))
+            for arm, changes in (self.arms or {"": {}}).items()
+        }
+        return {arm: each.recipe_for(dataset) for arm, each in changed.items()}
 
     def points(self, base_e: int) -> list[Metaparameters]:
         """The anchor at width `base_e`, under each value of what varies."""

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class Checkpoints:
     """The checkpoints of one run, by step.
 
     Args:
-        folder: of this run alone; it is made, and goes with `forget`.
+        folder: of this run alone; it is made.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,6 +47,7 @@ class Checkpoints:
         # What it logs of a failed write is also in the error that it raises.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
         self._folder = folder.resolve()
+        self._closed = False
         self._orbax = ocp.training.Checkpointer(
             self._folder,
             save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(
@@ -67,8 +69,10 @@ class Checkpoints:
             "state": {f"{place:04}": leaf for place, leaf in enumerate(leaves)},
             "progress": {"json": np.frombuffer(text, np.uint8)},
         }
+        step = int(state.step)
         try:
-            self._orbax.save_checkpointables(int(state.step), held, overwrite=True)
+            if not self._orbax.save_checkpointables(step, held, overwrite=True):
+                raise OSError(f"step {step} was not taken")
         except (OSError, ValueError) as error:
             first = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise DseError(
@@ -86,19 +90,25 @@ class Checkpoints:
                 state: TrainState = jax.tree.unflatten(
                     jax.tree.structure(like), map(jax.numpy.asarray, leaves)
                 )
-            except (OSError, ValueError, KeyError):
-                continue  # torn: the one before it serves
+            except (OSError, ValueError, KeyError) as error:
+                self._drop(found.step, error)
+                continue
             return state, progress
         return None
 
-    def close(self) -> None:
-        """Wait for what is being written."""
-        self._orbax.close()
+    def _drop(self, step: int, error: Exception) -> None:
+        """Delete a torn checkpoint: the one before it serves, and is saved over."""
+        first = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        path = self._folder / str(step)
+        print(f"checkpoint {path} cannot be read: {first}", file=sys.stderr)
+        shutil.rmtree(path, ignore_errors=True)
+        self._orbax.reload()
 
-    def forget(self) -> None:
-        """Delete them: the run is complete."""
-        self.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def close(self) -> None:
+        """Wait for what is being written; nothing more once it was called."""
+        if not self._closed:
+            self._orbax.close()
+        self._closed = True
 
 
 def _progress(text: bytes) -> Progress:

@@ -207,10 +207,7 @@ class Engine:
         places = part * size + jnp.arange(size)
         chosen = order[step % self.steps_per_epoch, places]
         more = self.sums(parameters, step, images, chosen, places, replicate)
-        added: Sums = jax.tree.map(
-            lambda a, b: jnp.where(part == 0, 0, a) + b, sums, more
-        )
-        return added
+        return add_sums(sums, more, part)
 
     def sums(
         self,
@@ -286,6 +283,12 @@ class Engine:
         network = Network(self.architecture, parameters, self.operations)
         scores: Array = network(images, dropout_keys)
         return scores
+
+
+def add_sums(sums: Sums, more: Sums, part: Int[Array, ""]) -> Sums:
+    """`sums` and those of one more part of a batch; part 0 begins anew."""
+    added: Sums = jax.tree.map(lambda a, b: jnp.where(part == 0, 0, a) + b, sums, more)
+    return added
 
 
 def _image_keys(

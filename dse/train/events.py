@@ -33,12 +33,14 @@ class EpochEnded(Event):
         images: images trained on.
         seconds: in training steps alone; of replicates that train together each has
             an equal share.
+        replayed: whether it was trained before the run was interrupted.
     """
 
     epoch: int
     metrics: Metrics
     images: int
     seconds: float
+    replayed: bool = False
 
     @property
     def images_per_second(self) -> float:

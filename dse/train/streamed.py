@@ -8,7 +8,7 @@ sees what it would have seen. A batch is worked on in parts that fit the memory.
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,12 +36,14 @@ from dse.train.engine import (
     Sums,
     Totals,
     TrainState,
+    add_sums,
     cross_entropy,
     epoch_order,
     no_totals,
     replicate_keys,
 )
 from dse.train.events import Done, EpochEnded, Event, Failed, Metrics, Started
+from dse.train.places import checkpoints_of
 from dse.train.scores import means, untrained
 from dse.train.stepped import compiler_options, part_size, sums_to_overwrite
 
@@ -66,19 +68,20 @@ class StreamedTrainer:
 
     Args:
         dataset: the dataset.
-        checkpoints: where checkpoints go; None for none.
+        folder: under which checkpoints go (`dse.train.places`); None for none. They
+            stay when a run has ended, for the sake of its result.
         checkpoint_steps: steps from one checkpoint to the next.
     """
 
     def __init__(
         self,
         dataset: StreamedDataset,
-        checkpoints: Path | None,
+        folder: Path | None,
         checkpoint_steps: int = CHECKPOINT_STEPS,
     ) -> None:
         keep_compiled_programs()
         self._dataset = dataset
-        self._folder, self._checkpoint_steps = checkpoints, checkpoint_steps
+        self._folder, self._checkpoint_steps = folder, checkpoint_steps
 
     def prepare(self, cell: Cell, replicates: Sequence[int]) -> None:
         """Nothing: compilation is short beside such a training."""
@@ -101,7 +104,7 @@ class StreamedTrainer:
             if self._folder is None:
                 yield from run.train(None, self._checkpoint_steps)
                 continue
-            kept = Checkpoints(self._folder / f"{cell.id}-{number}")
+            kept = Checkpoints(checkpoints_of(self._folder, cell.id, number))
             try:
                 yield from run.train(kept, self._checkpoint_steps)
             finally:
@@ -141,7 +144,7 @@ class _Run:
         restored = kept.restore(state) if kept else None
         if restored is not None:
             state, progress = restored
-        yield from progress.ended
+        yield from (replace(ended, replayed=True) for ended in progress.ended)
         before = progress.train_seconds
         began = time.perf_counter()
         while (step := int(state.step)) < engine.steps:
@@ -166,9 +169,10 @@ class _Run:
             progress = Progress(ended, total, seconds)
             if kept:
                 kept.save(state, progress)
-        yield self._result(state, progress)
+        result = self._result(state, progress)
         if kept:
-            kept.forget()
+            kept.close()  # who hears of the result deletes them
+        yield result
 
     @property
     def _replicate(self) -> Replicate:
@@ -337,8 +341,7 @@ def _add_part(
     every = jnp.arange(len(images.labels))
     places = part * len(images.labels) + every
     more = engine.sums(parameters, step, images, every, places, replicate)
-    added: Sums = jax.tree.map(lambda a, b: jnp.where(part == 0, 0, a) + b, sums, more)
-    return added
+    return add_sums(sums, more, part)
 
 
 def _add_scores(
@@ -352,7 +355,10 @@ def _add_scores(
     told = engine.class_scores(parameters, images.pixels, normaliser)
     labels, counted = images.labels, images.labels >= 0
     own = jnp.take_along_axis(told, labels[:, None], axis=1)
-    before = (told > own).sum(axis=1)  # classes that are taken for likelier
+    classes = jnp.arange(told.shape[1])
+    ahead = (told > own) | ((told == own) & (classes < labels[:, None]))
+    # Places before the right class; of equal scores the first counts, as in argmax.
+    before = jnp.where(jnp.isfinite(told).all(axis=1), ahead.sum(axis=1), len(classes))
     losses = cross_entropy(told, labels, 0.0)
     return Scores(
         Totals(

@@ -32,4 +32,4 @@ def trainer_for(dataset: ImageData, folder: Path | None) -> CellTrainer:
     from dse.train.streamed import StreamedTrainer
 
     assert isinstance(dataset, StreamedDataset)
-    return StreamedTrainer(dataset, folder / "checkpoints" if folder else None)
+    return StreamedTrainer(dataset, folder)

@@ -81,11 +81,12 @@ def frames(scores):
                 "reason": "untrained" if score is None else None,
                 "val_accuracy": score,
                 "test_accuracy": score,
+                "test_top5": None,
             }
             for i, listed in enumerate(scores)
             for r, score in enumerate(listed)
         ]
-    ).astype({"val_accuracy": "float64", "test_accuracy": "float64"})
+    ).astype(dict.fromkeys(("val_accuracy", "test_accuracy", "test_top5"), "float64"))
     return runs, cells
 
 

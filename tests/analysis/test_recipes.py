@@ -19,11 +19,13 @@ def frame(scores):
             rows.append(
                 {
                     "arm": arm,
+                    "run_id": len(rows),
                     "arch_id": "ab"[place // 2],
                     "replicate": place % 2,
                     "status": "failed" if chance else "complete",
                     "reason": "untrained" if chance else None,
                     "val_accuracy": accuracy,
+                    "test_accuracy": accuracy,
                 }
             )
     return pd.DataFrame(rows)
@@ -52,6 +54,18 @@ def test_intervals_widen_with_the_number_of_recipes():
     assert (three["high"] - 0.03) / (two["high"] - 0.03) == pytest.approx(
         float(stdtrit(3, 0.9875) / stdtrit(3, 0.975))
     )
+
+
+def test_where_the_first_stays_at_chance_the_others_have_their_means():
+    rows = compare_recipes(frame({"first": [None] * 4, "b": [0.5, 0.6, 0.8, 0.7]}))
+    assert rows["val_accuracy"][1] == pytest.approx(0.65)
+    assert math.isnan(rows["difference"][1])
+
+
+def test_aliases_count_once():
+    runs = frame({"first": [0.5, 0.6, 0.8, 0.7], "b": [0.5, 0.6, 0.8, 0.7]})
+    rows = compare_recipes(pd.concat([runs, runs]))
+    assert rows["runs"].tolist() == [4, 4]
 
 
 def test_a_recipe_that_stays_at_chance_is_counted_not_averaged():

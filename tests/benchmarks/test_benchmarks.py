@@ -109,7 +109,7 @@ def test_a_contender_trains_when_it_is_told_to(monkeypatch):
 
 
 def test_of_two_cells_pooled_and_paired_are_the_same():
-    from coverage import misses, paired, pooled
+    from intervals import misses, paired, pooled
 
     scores = np.array([[[0.5, 0.6, 0.4], [0.7, 0.9, 0.5]], [[3, 2, 1], [0, 0, 0]]])
     np.testing.assert_allclose(pooled(scores), paired(scores))

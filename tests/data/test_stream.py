@@ -65,10 +65,21 @@ def test_the_fingerprint_follows_names_and_sizes(tmp_path):
     assert stream(str(folder), 64, 48).fingerprint == before
     extra = folder / "train" / "class_0" / "more.png"
     Image.new("RGB", (50, 50)).save(extra)
-    from dse.data import stream as module
-
-    module._opened.cache_clear()
+    assert len(stream(str(folder), 64, 48).train) == 25
     assert stream(str(folder), 64, 48).fingerprint != before
+
+
+def test_a_test_part_without_labels_is_passed_over(tmp_path):
+    import datasets
+
+    folder = write_photos(tmp_path / "photos")
+    whole = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "arrow"))
+    withheld = whole["validation"].map(lambda row: {"label": -1})
+    parts = {**whole, "test": withheld}
+    for name, rows in parts.items():
+        rows.to_parquet(tmp_path / "parquet" / f"{name}-00000-of-00001.parquet")
+    opened = stream(str(tmp_path / "parquet"), 64, 48)
+    assert opened.test.labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_any_shape_and_mode_becomes_a_square(tmp_path):

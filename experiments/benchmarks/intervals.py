@@ -1,6 +1,6 @@
 """How often an interval for the difference of two cells misses it: pooled or paired?
 
-    python experiments/benchmarks/coverage.py
+    python experiments/benchmarks/intervals.py
 
 Cells of equal means are simulated, one of which may scatter more than the others, as
 narrow networks do. A pooled deviation (of the additive model cell + replicate) makes
