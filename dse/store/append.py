@@ -105,7 +105,7 @@ def refuse_other_study(store: Store, study: StudyRecord) -> None:
 
 
 def _refuse_other_recipe(study: StudyRecord, row: Any) -> None:
-    different = study.recipe.differences(Recipe(**row.recipe))
+    different = study.recipe.differences(Recipe.from_json(row.recipe))
     if row.dataset_fingerprint != study.dataset_fingerprint:
         different = f"{different}; " if different else ""
         different += f"the content of dataset {study.dataset}"
@@ -195,7 +195,7 @@ def begin_run(store: Store, started: Started) -> None:
     where = _is_run_of(started)
     with store.writing() as connection:
         query = select(cells.c.recipe).where(cells.c.id == started.cell_id)
-        recipe = Recipe(**connection.execute(query).scalar_one())
+        recipe = Recipe.from_json(connection.execute(query).scalar_one())
         values = {
             "cell_id": started.cell_id,
             "replicate": started.replicate,

@@ -256,5 +256,5 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
         raise DseError(f"the weights of run {run_id} were not kept")
     weights = read_weights(store.artifacts, Kept(row.path, row.hash))
     architecture = Architecture.from_json(row.graph)
-    names, recipe = tuple(row.class_names), Recipe(**row.recipe)
+    names, recipe = tuple(row.class_names), Recipe.from_json(row.recipe)
     return StoredNetwork(architecture, names, weights, recipe)

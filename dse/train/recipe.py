@@ -1,5 +1,6 @@
 """The training recipe: everything beside architecture and data that moves a result."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -100,8 +101,6 @@ class Recipe:
     def _check_streaming(self) -> None:
         """All of what streamed images need, or none of it."""
         streaming = self.resize, self.crop, self.pixel_mean
-        if self.pixel_mean is not None:
-            object.__setattr__(self, "pixel_mean", tuple(map(float, self.pixel_mean)))
         if None in streaming and any(x is not None for x in (*streaming, self.steps)):
             raise DseError(
                 f"resize, crop and pixel_mean are {streaming}, steps {self.steps}; "
@@ -152,6 +151,12 @@ class Recipe:
             for name, value in asdict(self).items()
             if name not in LATER or value != LATER[name]
         }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
+        """The recipe that `to_json` told, also after a passage through JSON."""
+        mean = values.get("pixel_mean")
+        return cls(**{**values, "pixel_mean": None if mean is None else tuple(mean)})
 
     def differences(self, other: "Recipe") -> str:
         """What differs from `other`, in words; empty when nothing does."""

@@ -1,5 +1,6 @@
 """A recipe's ranges, and what it changes of a network."""
 
+import json
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from dse.arch.cost import cost
 from dse.arch.graph import Convolution, Dropout
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.errors import DseError
+from dse.study.presets import PRESETS
 from dse.train.recipe import LATER, Recipe
 
 
@@ -61,3 +63,46 @@ def test_a_recipe_changes_dropout_and_draws_and_nothing_else():
     assert {x.initializer for x in convolutions} == {"xavier"}
     [dropout] = [x for x in changed.layers if isinstance(x, Dropout)]
     assert dropout.rate == 0.2
+
+
+def test_a_recipe_survives_json():
+    paper = PRESETS["imagenet"].recipe
+    assert Recipe.from_json(json.loads(json.dumps(paper.to_json()))) == paper
+    plain = Recipe(3, 0.1)
+    assert Recipe.from_json(plain.to_json()) == plain
+    assert "resize" not in plain.to_json()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"resize": 256}, "streamed images need the first three, others none"),
+        ({"steps": 5}, "steps 5; streamed images need"),
+        (
+            {"resize": 32, "crop": 40, "pixel_mean": (0.0,)},
+            "crop is 40; expected 1 to resize, 32",
+        ),
+        (
+            {"resize": 40, "crop": 32, "pixel_mean": (0.0,), "steps": 0},
+            "steps is 0; expected 1 or more",
+        ),
+    ],
+)
+def test_what_streaming_needs(change, complaint):
+    with pytest.raises(DseError, match=complaint):
+        Recipe(3, 0.1, **change)
+
+
+def test_streamed_images_have_no_frame_unless_it_is_asked_for():
+    streamed = {"resize": 40, "crop": 32, "pixel_mean": (0.0,)}
+    assert Recipe(3, 0.1, **streamed).resolved("mine", (32, 32, 3)).crop_padding == 0
+    assert Recipe(3, 0.1).resolved("mine", (32, 32, 3)).crop_padding == 4
+
+
+def test_the_released_initialisation():
+    network = squeezenet(Metaparameters(), (32, 32, 3), 10)
+    applied = Recipe(3, 0.1, initializer="released").applied_to(network)
+    convolutions = [x for x in applied.layers if isinstance(x, Convolution)]
+    drawn = {x.name: x.initializer for x in convolutions}
+    assert drawn.pop("conv10") == "gaussian"
+    assert set(drawn.values()) == {"xavier"}
