@@ -120,6 +120,10 @@ def print_cells(report: "Report") -> None:
     if report.table_1 is not None:
         print_frame(report.table_1, "table")
         print()
+    # Of two replicates an interval is 18 deviations wide, and tells a reader nothing.
+    told = report.summary[["test_low", "test_high"]].where(
+        report.summary["replicates"] > 2
+    )
     columns = {
         "cell": [label.replace("\n", " ") for label in report.labels],
         "parameters": _column(report.summary, "params", "{:,}"),
@@ -130,8 +134,8 @@ def print_cells(report: "Report") -> None:
         "validation": _column(report.summary, "val_accuracy", "{:.1%}"),
         "test": _column(report.summary, "test_accuracy", "{:.1%}"),
         "top-5": _column(report.summary, "test_top5", "{:.1%}"),
-        "from": _column(report.summary, "test_low", "{:.1%}"),
-        "to (95 %)": _column(report.summary, "test_high", "{:.1%}"),
+        "from": _column(told, "test_low", "{:.1%}"),
+        "to (95 %)": _column(told, "test_high", "{:.1%}"),
     }
     if not any(columns["top-5"]):
         del columns["top-5"]

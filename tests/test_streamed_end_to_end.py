@@ -79,6 +79,12 @@ def test_the_protocol_end_to_end(undisturbed):
     assert "validation" in done.stdout
     model = dse.load_model(row["run_id"], storage=url)
     assert model.network.architecture.input_shape == (32, 32, 3)
+    assert model.takes == (36, 36, 3)
+    # A photo of any size is prepared as those that it was trained on.
+    image = next((folder / "photos" / "val" / "class_1").glob("*.png"))
+    told = run("predict", row["run_id"], image, folder=folder)
+    assert told.returncode == 0, told.stderr
+    assert ": class_" in told.stdout
 
 
 @pytest.mark.slow
