@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dse.data.dataset import Dataset, ImageData
 from dse.train.cell import Cell
 from dse.train.events import Event
 
 
+@runtime_checkable
 class CellTrainer(Protocol):
     """Trains cells on one set."""
 
