@@ -121,10 +121,14 @@ def test_the_chance_to_be_on_the_front():
     comparison = compare(frame(scores))
     cost = np.array([1.0, 2.0, 3.0])
     chances = front_probability(comparison, cost, draws=20_000)
-    # The smallest is always there, the largest never. The one between gains 1, 0, 1 and
-    # 0 points over it.
-    assert (chances[0], chances[2]) == (1, 0)
-    assert 0.8 < chances[1] < 1
+    # The smallest is always there, the largest hardly ever. The one between gains 1, 0,
+    # 1 and 0 points over it: a paired t-test's chance that the gain is one.
+    assert chances[0] == 1
+    assert chances[2] < 0.001
+    found = comparison.difference("c1", "c0")
+    error = found.deviation / math.sqrt(found.pairs)
+    expected = stats.t.cdf(found.estimate / error, found.pairs - 1)
+    assert chances[1] == pytest.approx(expected, abs=0.03)
     even = np.array([[0.70, 0.70, 0.70, 0.70], [0.71, 0.69, 0.71, 0.69]])
     half = front_probability(compare(frame(even)), cost[:2], draws=20_000)
     assert half[1] == pytest.approx(0.5, abs=0.02)
