@@ -3,7 +3,7 @@
     dse reproduce fig3a
 
 `quick` (base_e = incr_e = 16, 3 epochs on the embedded images, 2 replicates) takes a
-minute on two cores; `narrow` trains longer and 5 replicates, about half an hour a set;
+minute on two cores; `narrow` trains longer, on another set (results/README.md);
 `full` is the paper's width with 5 replicates, for a GPU.
 Expect accuracy to rise with SR and to level off at 0.75.
 """

@@ -3,7 +3,7 @@
     dse reproduce fig3b
 
 `quick` (base_e = incr_e = 16, 3 epochs on the embedded images, 2 replicates) takes a
-few minutes on two cores; `narrow` trains longer and 5 replicates, about an hour a set;
+few minutes on two cores; `narrow` trains longer, on another set (results/README.md);
 `full` is the paper's width with 5 replicates, for a GPU.
 Expect the paper's shape: a steep rise at first, and little gain past 50 %.
 """

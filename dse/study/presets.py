@@ -25,8 +25,8 @@ PRESETS: Mapping[str, Preset] = {
         # Three epochs of the embedded images.
         least_images=30_000,
     ),
-    # An hour of two cores for the paper's studies on one set; each setting is chosen by
-    # experiments/ablations.py.
+    # Figure 3 and table 3 on one set in an hour or two of two cores; the settings are
+    # chosen by experiments/ablations.py.
     "narrow": Preset(
         base_e=16,
         replicates=5,
