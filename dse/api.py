@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dse.arch.cost import cost
@@ -15,9 +16,11 @@ from dse.sweeping import (
     Options,
     Sweep,
     SweepOutcome,
-    executor_for,
+    execution_of,
     load_dataset,
     open_storage,
+    sum_of_holes,
+    tries_of,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from dse.models.trained import TrainedModel
     from dse.report import Claims, Report
     from dse.store.append import Point
+    from dse.store.forget import Forgotten
     from dse.study.estimate import Estimate
     from dse.study.projection import SamplerName
 
@@ -97,8 +101,7 @@ def plan(
             [point for _, point in points],
             recipe,
             images,
-            chosen.executor,
-            chosen.workers,
+            execution_of(chosen),
         )
         if device == "here"
         else speed_from_benchmark(Path(device))
@@ -155,18 +158,25 @@ def reproduce_all(
     """
     from dse.report import folder_of, report_experiment, report_front
 
-    work = Sweep(experiments, options or Options())
+    chosen = options or Options()
+    if chosen.shard is not None:
+        raise DseError(
+            f"shard {chosen.shard} is a part, and a report is of the whole: dse sweep "
+            "trains it; reproduce once dse import has brought all parts together"
+        )
+    work = Sweep(experiments, chosen)
     reports, together = [], []
     for name, outcomes in work.run().items():
         studies = [plan.study for plan in work.plans[name]]
         experiment = work.experiments[name]
-        report = report_experiment(work.store, name, experiment, studies, work.dataset)
-        unfinished = sum(outcome.unfinished for outcome in outcomes)
-        reports.append(replace(report, unfinished=unfinished))
+        write = partial(report_experiment, work.store, name, experiment, studies)
+        report = work.store.patiently(partial(write, work.dataset))
+        reports.append(replace(report, holes=sum_of_holes(outcomes)))
         together += [] if experiment.arms else studies
     if len(together) > 1:
         folder = folder_of("front", together[0])
-        reports.append(report_front(work.store, together, work.dataset, folder))
+        write_front = partial(report_front, work.store, together, work.dataset, folder)
+        reports.append(work.store.patiently(write_front))
     return reports
 
 
@@ -212,6 +222,7 @@ def search(
     budget: "Budget | None" = None,
     trials: int | None = None,
     minutes: float | None = None,
+    batch: int | None = None,
 ) -> "Report":
     """Search the metaparameters for the best networks within a hard budget.
 
@@ -222,6 +233,8 @@ def search(
         budget: limits that no trained network exceeds.
         trials: networks to train in all; 30 when `minutes` is not given either.
         minutes: time to take in all.
+        batch: points that the sampler proposes at a time, 4 by default; more workers
+            than that have nothing to do. It decides the points, workers do not.
 
     Raises:
         DseError: with one clear line, for whatever cannot be done as asked.
@@ -229,15 +242,19 @@ def search(
     from dse.arch.space import Budget
     from dse.progress import SweepProgress
     from dse.report import folder_of, report_search
+    from dse.study.executors import make_executor
     from dse.study.experiment import named_preset
     from dse.study.plan import study_record
     from dse.study.presets import PRESETS
-    from dse.study.projection import storage_faults
-    from dse.study.search import Search, run_search
+    from dse.study.search import BATCH, Search, run_search
 
     chosen = options or Options()
-    if chosen.seeds is not None:
-        raise DseError("a search trains each network once; leave --seeds out")
+    for name in ("seeds", "shard"):
+        if getattr(chosen, name) is not None:
+            raise DseError(
+                f"--{name} has no meaning in a search, which trains each network once, "
+                "as its sampler proposes them; leave it out"
+            )
     preset_name, preset = named_preset(PRESETS, chosen.preset)
     wanted = Search(
         space or ("narrow" if preset.base_e < 128 else "paper"),
@@ -245,16 +262,19 @@ def search(
         budget or Budget(),
         30 if trials is None and minutes is None else trials,
         minutes,
+        BATCH if batch is None else batch,
     )
+    execution, tries = execution_of(chosen), tries_of(chosen)
     dataset = load_dataset(chosen.dataset, preset)
     store = open_storage(chosen.storage)
     recipe = preset.recipe_for(dataset)
     study = study_record(wanted.name, preset_name, dataset, recipe, 1)
     progress = SweepProgress(recipe.epochs)
     with (
-        storage_faults(store),
-        store.sweeping(),
-        closing(executor_for(chosen, dataset, store)) as executor,
+        store.sweeping([study.trains]) as held,
+        closing(
+            make_executor(execution, dataset, store.artifacts.parent.resolve())
+        ) as executor,
         progress,
     ):
         executor.start(executor.workers)
@@ -262,9 +282,10 @@ def search(
             wanted,
             study,
             dataset,
-            store,
+            held,
             executor,
             progress,
+            tries,
             announce=lambda points: progress.labels.update(_labels(points)),
             keep_weights=chosen.weights,
         )
@@ -272,7 +293,7 @@ def search(
     if exhausted:
         progress.say("nothing new is left within the budget")
     folder = folder_of(wanted.name, study)
-    return report_search(store, study, dataset, folder)
+    return store.patiently(partial(report_search, store, study, dataset, folder))
 
 
 def _labels(points: "Sequence[Point]") -> dict[str, str]:
@@ -282,6 +303,47 @@ def _labels(points: "Sequence[Point]") -> dict[str, str]:
         f"{cost(point.cell.architecture).bytes_fp32:,} bytes"
         for point in points
     }
+
+
+def forget(
+    study: str,
+    cells: Sequence[str] = (),
+    replicates: Sequence[int] = (),
+    storage: str = DEFAULT_STORAGE,
+    *,
+    failed_only: bool = False,
+) -> "Forgotten":
+    """Take runs of a plan out of the database, so that a sweep trains them anew.
+
+    Args:
+        study: its name.
+        cells: which of its cells: by id or how it begins, or by metaparameters as
+            sr=0.5; all when empty.
+        replicates: which of their replicates; all when empty.
+        storage: database URL.
+        failed_only: whether to leave the completed ones, as `dse retry` does.
+
+    Raises:
+        DseError: no such study or cell, the study is a search's, or a sweep is on.
+    """
+    from dse.store.append import study_called
+    from dse.store.forget import forget
+    from dse.study.projection import forget_study
+    from dse.study.search import is_search
+
+    store = open_storage(storage, create=False)
+    record = study_called(store, study)
+    if is_search(record):
+        raise DseError(
+            f"study {study} is a search, whose sampler has learnt from every run; "
+            "begin another in another --storage"
+        )
+    with store.sweeping([record.trains]) as held:
+        gone = forget(held, study, cells, replicates, failed_only=failed_only)
+        for name in gone.studies:
+            if not is_search(study_called(held, name)):
+                forget_study(held, name)
+    return gone
 
 
 def load_runs(

@@ -5,7 +5,7 @@ import io
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from dse.errors import DseError
+from dse.errors import DseError, without_passwords
 from dse.store import DEFAULT_STORAGE
 from dse.sweeping import Options
 
@@ -98,7 +98,7 @@ class Plan:
         preset: quick, narrow, full or imagenet; by default the experiment's first.
         seeds: Replicates of each cell.
         workers: Worker processes.
-        executor: serial or process.
+        executor: serial, process or ray.
         device: here, calibrated in seconds, or a file of experiments/benchmarks.
     """
 
@@ -134,18 +134,14 @@ class Sweep:
     def __call__(self) -> None:
         """Run the sweep."""
         from dse.api import sweep_all
+        from dse.sweeping import sum_of_holes
+        from dse.tables import print_outcome
 
-        unfinished = []
-        for name, outcomes in sweep_all(self.experiments, self.options).items():
+        swept = sweep_all(self.experiments, self.options)
+        for name, outcomes in swept.items():
             for outcome in outcomes:
-                failed = [f", {n} {why}" for why, n in outcome.failed.items()]
-                print(
-                    f"{outcome.study}: {outcome.planned} runs planned, "
-                    f"{outcome.trained} trained now{''.join(failed)}; dse query or "
-                    f"dse reproduce {name} next"
-                )
-                unfinished.append(outcome.unfinished)
-        _refuse_unfinished(unfinished)
+                print_outcome(name, outcome)
+        _refuse_holes([sum_of_holes(outcomes) for outcomes in swept.values()])
 
 
 @dataclass(frozen=True)
@@ -166,7 +162,7 @@ class Reproduce:
         reports = reproduce_all(self.experiments, self.options)
         for report in reports:
             print_report(report)
-        _refuse_unfinished([report.unfinished for report in reports])
+        _refuse_holes([report.holes for report in reports])
 
 
 @dataclass(frozen=True)
@@ -209,6 +205,7 @@ class Search:
         sampler: Optuna's sampler.
         trials: Networks to train in all; 30 when no minutes are given either.
         minutes: Time to take in all.
+        batch: Points proposed at a time; workers beyond have nothing to do.
         max_params: Most parameters.
         max_bytes: Most bytes of 32-bit weights (0.1 MB is 100000).
         max_macs: Most multiply-accumulates.
@@ -219,6 +216,7 @@ class Search:
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"
     trials: int | None = None
     minutes: float | None = None
+    batch: int = 4
     max_params: int | None = None
     max_bytes: int | None = None
     max_macs: int | None = None
@@ -236,6 +234,7 @@ class Search:
             budget=Budget(self.max_params, self.max_bytes, self.max_macs),
             trials=self.trials,
             minutes=self.minutes,
+            batch=self.batch,
         )
         print_report(report)
 
@@ -267,28 +266,97 @@ class Query:
 
 @dataclass(frozen=True)
 class Status:
-    """Show what is done, failed and missing, by cell.
+    """Show what is done, under way, failed and missing, and how long it will take.
 
-    Example: dse status fig3b/fashion_mnist_small-quick
+    Example: dse status fig3b/fashion_mnist_small-quick --live
 
     Attributes:
         study: A study's name; all when left out.
-        json: Print JSON instead of a table.
+        json: Print the cells as JSON instead.
+        live: Go on showing it until nothing is missing, or Ctrl-C; it only reads.
         storage: Database URL.
     """
 
     study: Positional[str | None] = None
     json: bool = False
+    live: bool = False
     storage: str = DEFAULT_STORAGE
 
     def __call__(self) -> None:
         """Print the status."""
         from dse.store.database import open_store
-        from dse.store.query import status
-        from dse.tables import print_frame
 
-        frame = status(open_store(self.storage, create=False), self.study)
-        print_frame(frame, "json" if self.json else "table")
+        if self.json and self.live:
+            raise DseError("--json prints once, --live goes on; leave one of them out")
+        store = open_store(self.storage, create=False)
+        if self.live:
+            from dse.watch.live import watch
+
+            watch(store, self.study)
+            return
+        from dse.watch.once import print_json, print_status
+
+        (print_json if self.json else print_status)(store, self.study)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Have failed runs of a study tried again by the next sweep, as if never tried.
+
+    Example: dse retry fig3b/fashion_mnist_small-quick pct_3x3=0.25
+
+    Attributes:
+        study: A study's name.
+        cells: Cells by id, or by metaparameters as sr=0.5,pct_3x3=0.5; all without.
+        replicate: Which replicates of them; all without.
+        storage: Database URL.
+    """
+
+    study: Positional[str]
+    cells: Positional[tuple[str, ...]] = ()
+    replicate: tuple[int, ...] = ()
+    storage: str = DEFAULT_STORAGE
+
+    def __call__(self) -> None:
+        """Take the failed runs out."""
+        from dse.api import forget
+
+        gone = forget(
+            self.study, self.cells, self.replicate, self.storage, failed_only=True
+        )
+        print(f"{gone.runs} failed runs are to be tried again by the next dse sweep")
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Take runs of a study out of the database, completed ones too.
+
+    The next sweep trains them anew. What other studies share with it goes as well.
+
+    Example: dse forget fig3b/fashion_mnist_small-quick pct_3x3=0.25 --replicate 1
+
+    Attributes:
+        study: A study's name.
+        cells: Cells by id, or by metaparameters as sr=0.5,pct_3x3=0.5.
+        replicate: Which replicates of them; all without.
+        storage: Database URL.
+    """
+
+    study: Positional[str]
+    cells: Positional[Annotated[tuple[str, ...], arg(metavar="CELL [CELL ...]")]]
+    replicate: tuple[int, ...] = ()
+    storage: str = DEFAULT_STORAGE
+
+    def __call__(self) -> None:
+        """Take the runs out."""
+        from dse.api import forget
+
+        if not self.cells:
+            raise DseError("no cell is named; expected one or more, as pct_3x3=0.25")
+        gone = forget(self.study, self.cells, self.replicate, self.storage)
+        others = [name for name in gone.studies if name != self.study]
+        shared = f", also those of {', '.join(others)}" if others else ""
+        print(f"{gone.runs} runs are forgotten{shared}; the next dse sweep trains them")
 
 
 @dataclass(frozen=True)
@@ -373,6 +441,8 @@ Command = (
     | Annotated[Check, subcommand("check")]
     | Annotated[Search, subcommand("search")]
     | Annotated[Status, subcommand("status")]
+    | Annotated[Retry, subcommand("retry")]
+    | Annotated[Forget, subcommand("forget")]
     | Annotated[Query, subcommand("query")]
     | Annotated[Predict, subcommand("predict")]
     | Annotated[Export, subcommand("export")]
@@ -396,14 +466,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
 
-def _refuse_unfinished(runs: Sequence[int]) -> None:
-    """End with status 1 when runs of a study were lost or raised an error."""
-    if any(runs):
-        counts = " and ".join(str(count) for count in runs if count)
+def _refuse_holes(of_studies: Sequence[Mapping[str, int]]) -> None:
+    """End with status 1 when runs failed for what is not the training's own doing."""
+    counted: dict[str, int] = {}
+    for holes in of_studies:
+        for reason, count in holes.items():
+            counted[reason] = counted.get(reason, 0) + count
+    if counted:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in counted.items())
         raise DseError(
-            f"{counts} runs were lost or raised an error (dse query 'SELECT reason, "
-            "detail FROM runs', and workers.log beside the database, say why); the "
-            "same command tries them again"
+            f"runs failed and have no tries left ({reasons}): dse status says why and "
+            "where their logs are, dse retry STUDY has them tried again"
         )
 
 
@@ -440,7 +513,9 @@ def _first_paragraph(panel: str) -> str:
 def _again(words: list[str]) -> str:
     import shlex
 
-    return shlex.join(["dse", *words])
+    from dse.store.faults import shown
+
+    return shlex.join(["dse", *map(shown, words)])
 
 
 @contextlib.contextmanager
@@ -490,7 +565,8 @@ def _ignored(numbers: Sequence[signal.Signals]) -> bool:
 
 
 def _exit(line: str, status: int) -> NoReturn:
-    print(f"dse: {' '.join(line.split())}", file=sys.stderr)
+    told = without_passwords(" ".join(line.split()))
+    print(f"dse: {told}", file=sys.stderr)
     raise SystemExit(status)
 
 

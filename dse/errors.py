@@ -1,4 +1,9 @@
-"""The one error a user is meant to read."""
+"""The one error a user is meant to read, and what it must never tell."""
+
+import re
+
+_IN_URL = re.compile(r"([^\s/:'\"]*):(?!//)\S*@")
+_AS_PARAMETER = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
 
 
 class DseError(Exception):
@@ -7,3 +12,8 @@ class DseError(Exception):
     The message is one line: it names the value, what was expected and what to do
     next. The command line prints it and exits with status 1.
     """
+
+
+def without_passwords(text: str) -> str:
+    """`text` with the passwords of the URLs in it hidden."""
+    return _AS_PARAMETER.sub(r"\1***", _IN_URL.sub(r"\1:***@", text))

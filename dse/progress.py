@@ -96,6 +96,12 @@ class SweepProgress:
                     f"test {metrics['test']['accuracy']:.1%}, "
                     f"{self._speed.pop(key, 0):,.0f} images/s",
                 )
+            case Failed(again=True):
+                self._drop_row(event)
+                self.say(
+                    f"{self._name(event)} · failed, {event.reason}: {event.detail}; "
+                    "it is tried again"
+                )
             case Failed():
                 self._end(event, f"failed, {event.reason}: {event.detail}")
         self._bars.update(
@@ -126,8 +132,12 @@ class SweepProgress:
         self.say(
             f"{self._ended} runs in {seconds:.0f} s: {self._images / seconds:,.0f} "
             f"images/s over {workers} worker{'s' if workers > 1 else ''}, "
-            f"{outside:.0%} of the time outside training and evaluation, "
-            f"{peak_bytes / 2**30:.1f} GiB of memory at most"
+            f"{outside:.0%} of the time outside training and evaluation"
+            + (
+                f", {peak_bytes / 2**30:.1f} GiB of memory at most"
+                if peak_bytes
+                else ""
+            )
         )
 
     def say(self, line: str) -> None:
@@ -152,14 +162,17 @@ class SweepProgress:
 
     def _end(self, event: Event, outcome: str) -> None:
         self._ended += 1
-        row = self._rows.pop((event.cell_id, event.replicate), None)
-        if row is not None:
-            self._bars.remove_task(row)
+        self._drop_row(event)
         if self._left is not None:
             self._left[event.cell_id] -= 1
         of = "" if self._planned is None else f" of {self._planned}"
         parts = [f"run {self._ended}{of}", self._name(event), outcome]
         self.say(" · ".join([*parts, *filter(None, [self._time_left()])]))
+
+    def _drop_row(self, event: Event) -> None:
+        row = self._rows.pop((event.cell_id, event.replicate), None)
+        if row is not None:
+            self._bars.remove_task(row)
 
     def _name(self, event: Event) -> str:
         label = self.labels.get(event.cell_id, event.cell_id)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dse.arch.cost import cost
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
     from dse.data.dataset import ImageData
     from dse.progress import SweepProgress
     from dse.store.database import Store
-    from dse.study.executors import Executor
+    from dse.study.executors import Execution
     from dse.study.experiment import Preset
     from dse.study.plan import Plan
+    from dse.study.tries import Tries
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,20 @@ class Options:
         preset: by default the experiment's first: quick (minutes on two cores), narrow
             (hours), full (the paper's width, for a GPU) or imagenet.
         seeds: replicates of each cell; by default the preset's.
-        workers: worker processes; by default one a core.
-        executor: serial or process; by default process on CPUs, serial on a GPU.
+        workers: jobs at a time; by default one a core, or one a GPU.
+        executor: serial, process or ray; by default process, on one GPU serial.
+        gpus: GPUs to use; by default all. More workers than GPUs share them.
+        address: of a Ray cluster; by default one is begun on this machine.
         storage: database URL.
         weights: whether to keep the weights of completed runs.
+        tries: starts of a run whose worker is lost, hangs, raises or lacks memory.
+        retry: which failures are tried again; by default all but diverged, untrained.
+        time_limit: minutes without a word of a run (compiling, an epoch or a
+            checkpoint) after which it counts as hung.
+        memory_limit: GiB that a worker may hold; by default all that is free.
+        deterministic: whether a GPU must give the same bits each time, at some cost.
+        shard: I/N for the I-th of N parts of what there is to train, each with a
+            database of its own, which dse import brings together.
     """
 
     dataset: str | None = None
@@ -38,8 +50,16 @@ class Options:
     seeds: int | None = None
     workers: int | None = None
     executor: str | None = None
+    gpus: int | None = None
+    address: str | None = None
     storage: str = DEFAULT_STORAGE
     weights: bool = True
+    tries: int = 3
+    retry: tuple[str, ...] | None = None
+    time_limit: float = 60.0
+    memory_limit: float | None = None
+    deterministic: bool = False
+    shard: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,14 +71,16 @@ class SweepOutcome:
         planned: runs that the plan wants.
         trained: runs that this call trained.
         failed: runs that failed, by reason, over all sessions.
-        unfinished: runs that the same command would try again.
+        holes: of those, the runs whose training is not to blame, by reason.
+        elsewhere: runs that other shards have to train.
     """
 
     study: str
     planned: int
     trained: int
     failed: Mapping[str, int]
-    unfinished: int
+    holes: Mapping[str, int]
+    elsewhere: int = 0
 
 
 class Sweep:
@@ -73,15 +95,17 @@ class Sweep:
 
     def __init__(self, names: Sequence[str], options: Options) -> None:
         from dse.study.experiment import load_together
-        from dse.study.plan import make_plans
+        from dse.study.plan import cells_of_shard, make_plans
 
         self._options = options
+        self._execution, self._tries = execution_of(options), tries_of(options)
         self.experiments, preset_name, preset = load_together(names, options.preset)
         self.dataset = load_dataset(options.dataset, preset)
         self.plans = {
             name: make_plans(name, experiment, preset_name, self.dataset, options.seeds)
             for name, experiment in self.experiments.items()
         }
+        self._mine = cells_of_shard(self._all_plans, options.shard)
         self.store = open_storage(options.storage)
 
     @property
@@ -91,39 +115,41 @@ class Sweep:
     def run(self) -> dict[str, list[SweepOutcome]]:
         """Train what is missing; what became of each experiment's studies."""
         from dse.study.driver import register
-        from dse.study.projection import storage_faults
 
-        with storage_faults(self.store), self.store.sweeping():
-            missing = register(self.store, self._all_plans)
-            with closing(
-                executor_for(self._options, self.dataset, self.store)
-            ) as executor:
-                executor.start(sum(map(len, missing.values())))
-                self._train(missing, executor)
+        studies = [plan.study for plan in self._all_plans]
+        with self.store.sweeping([study.trains for study in studies]) as store:
+            missing = register(store, self._all_plans, self._tries)
+            mine = {c: r for c, r in missing.items() if c in self._mine}
+            self._train(store, mine)
         return {
-            name: [self._outcome(plan, missing) for plan in plans]
+            name: [self._outcome(plan, mine) for plan in plans]
             for name, plans in self.plans.items()
         }
 
-    def _train(
-        self, missing: Mapping[str, tuple[int, ...]], executor: "Executor"
-    ) -> None:
-        from dse.study.driver import complete
+    def _train(self, store: "Store", missing: Mapping[str, tuple[int, ...]]) -> None:
+        from dse.study.driver import complete, project
+        from dse.study.executors import make_executor
 
+        if not missing:
+            project(self._all_plans, store, self._tries)
+            return
+        folder = store.artifacts.parent.resolve()
         progress = self._progress(missing)
-        if missing:
+        with closing(make_executor(self._execution, self.dataset, folder)) as executor:
+            executor.start(sum(map(len, missing.values())))
             planned = {plan.study.name: plan.runs for plan in self._all_plans}
             progress.introduce(planned, executor.workers)
-        with progress:
-            complete(
-                self._all_plans,
-                missing,
-                self.store,
-                executor,
-                progress,
-                keep_weights=self._options.weights,
-            )
-            progress.conclude(executor.workers, executor.peak_bytes)
+            with progress:
+                complete(
+                    self._all_plans,
+                    missing,
+                    store,
+                    executor,
+                    progress,
+                    self._tries,
+                    keep_weights=self._options.weights,
+                )
+                progress.conclude(executor.workers, executor.peak_bytes)
 
     def _progress(self, missing: Mapping[str, tuple[int, ...]]) -> "SweepProgress":
         from dse.analysis.figures import point_label
@@ -148,16 +174,20 @@ class Sweep:
     def _outcome(
         self, plan: "Plan", missing: Mapping[str, tuple[int, ...]]
     ) -> SweepOutcome:
-        from dse.store.query import run_states
+        from dse.store.states import run_states
+        from dse.study.tries import holes
 
-        states = run_states(self.store, plan.cells)
-        failed = [s.reason or "" for s in states.values() if s.status == "failed"]
+        read = partial(run_states, self.store, plan.cells)
+        states = self.store.patiently(read)
+        failed = [x.reason or "" for x in states.values() if x.status == "failed"]
+        lacking = plan.missing(states, self._tries)
         return SweepOutcome(
             study=plan.study.name,
             planned=plan.runs,
             trained=sum(len(missing.get(cell_id, ())) for cell_id in plan.cells),
             failed=dict(Counter(failed)),
-            unfinished=sum(map(len, plan.missing(states).values())),
+            holes=holes(states.values()),
+            elsewhere=sum(map(len, lacking.values())),
         )
 
 
@@ -183,9 +213,33 @@ def open_storage(url: str, *, create: bool = True) -> "Store":
     return open_store(url, create=create)
 
 
-def executor_for(options: Options, dataset: "ImageData", store: "Store") -> "Executor":
-    """The executor that `options` ask for, its files beside the database."""
-    from dse.study.executors import make_executor
+def execution_of(options: Options) -> "Execution":
+    """How and where `options` have runs executed."""
+    from dse.study.executors import Execution
 
-    folder = store.artifacts.parent
-    return make_executor(options.executor, dataset, options.workers, folder)
+    return Execution(
+        options.executor,
+        options.workers,
+        options.gpus,
+        options.address,
+        options.time_limit,
+        options.memory_limit,
+        options.deterministic,
+    )
+
+
+def tries_of(options: Options) -> "Tries":
+    """Which failures `options` have tried again."""
+    from dse.study.tries import Tries
+
+    if options.retry is None:
+        return Tries(options.tries)
+    return Tries(options.tries, options.retry)
+
+
+def sum_of_holes(outcomes: Sequence[SweepOutcome]) -> dict[str, int]:
+    """The holes of several studies, by reason."""
+    counted: Counter[str] = Counter()
+    for outcome in outcomes:
+        counted.update(outcome.holes)
+    return dict(counted)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from dse.report import Claims, Report
     from dse.study.estimate import Estimate
+    from dse.sweeping import SweepOutcome
 
 
 def print_description(
@@ -50,6 +51,16 @@ def print_description(
     if rounding_moves_pct_3x3(metaparameters):
         resolved = resolved_pct_3x3(metaparameters)
         print(f"{100 * resolved:.2f} % of the expand filters are 3x3 after rounding")
+
+
+def print_outcome(name: str, outcome: "SweepOutcome") -> None:
+    """What a sweep of the experiment called `name` came to."""
+    failed = "".join(f", {n} failed: {why}" for why, n in outcome.failed.items())
+    left = f", {outcome.elsewhere} left to others" if outcome.elsewhere else ""
+    print(
+        f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} trained "
+        f"now{left}{failed}; dse query or dse reproduce {name} next"
+    )
 
 
 def print_estimate(estimate: "Estimate") -> None:

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_image_folder
 from rich.console import Console
+from samples import write_image_folder
 from sqlalchemy import select, update
 
 import dse

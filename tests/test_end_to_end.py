@@ -10,7 +10,7 @@ import time
 
 import pandas as pd
 import pytest
-from conftest import write_image_folder
+from samples import write_image_folder
 
 import dse
 from dse.store.database import open_store
@@ -37,7 +37,7 @@ def table(folder) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, tiny_folder):
     """A folder in which the small experiment was reproduced, and what that printed."""
-    from conftest import SMALL_EXPERIMENT
+    from samples import SMALL_EXPERIMENT
 
     folder = tmp_path_factory.mktemp("undisturbed")
     text = SMALL_EXPERIMENT.replace("DATASET", str(tiny_folder))

@@ -7,7 +7,7 @@ import time
 
 import pandas as pd
 import pytest
-from conftest import write_photos
+from samples import write_photos
 from test_end_to_end import DSE, run, table
 
 import dse

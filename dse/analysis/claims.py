@@ -12,9 +12,9 @@ from dse.arch.cost import MEBIBYTE, cost
 from dse.arch.paper import PUBLISHED, Published
 from dse.arch.squeezenet import squeezenet
 from dse.errors import DseError
-from dse.store.schema import FINAL_REASONS
 from dse.study.claim import Beats, Claim, GainsLittle, SizesAsPrinted, values_of
 from dse.study.experiment import Experiment
+from dse.train.events import OUTCOMES
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 ERROR_RATE = 0.05
@@ -187,7 +187,7 @@ def _refuse_missing(
     named = [value for claim in claims for value in values_of(claim)]
     done = set(runs.loc[runs["status"] == "complete", experiment.varied])
     missing = [value for value in dict.fromkeys(named) if value not in done]
-    final = runs[runs["reason"].isin(FINAL_REASONS)]
+    final = runs[runs["reason"].isin(OUTCOMES)]
     failed = [v for v in missing if v in set(final[experiment.varied])]
     if failed:
         raise DseError(

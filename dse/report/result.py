@@ -1,7 +1,7 @@
 """What a report hands back."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +24,7 @@ class Report:
             cells of several studies for their front.
         weights: where the weights of a search's best network lie, if they were kept.
         table_1: the paper's Table 1 beside our counts, where the experiment shows it.
-        unfinished: runs that the same command would try again.
+        holes: runs that failed for what is not the training's own doing, by reason.
         claims: what became of the experiment's claims, if it has any.
     """
 
@@ -34,7 +34,7 @@ class Report:
     of: Literal["study", "search", "recipes", "front"] = "study"
     weights: Path | None = None
     table_1: pd.DataFrame | None = None
-    unfinished: int = 0
+    holes: Mapping[str, int] = field(default_factory=dict)
     claims: Claims | None = None
 
     @property

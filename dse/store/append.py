@@ -1,9 +1,13 @@
-"""What is written: studies and their cells, then runs as they begin and end."""
+"""What is written: studies and their cells, then runs as they begin and end.
+
+What a sweep writes can be written twice: a server may be lost between a commit and its
+answer.
+"""
 
 import datetime
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,6 +55,12 @@ class StudyRecord:
     recipe: Recipe
     replicates: int
 
+    @property
+    def trains(self) -> str:
+        """What its cells have in common: studies in which it differs share none."""
+        recipe = json.dumps(self.recipe.to_json(), sort_keys=True)
+        return f"{self.dataset_fingerprint} {NUMERICS_VERSION} {recipe}"
+
 
 @dataclass(frozen=True)
 class Point:
@@ -89,6 +99,24 @@ def register_study(store: Store, study: StudyRecord) -> None:
             .where(studies.c.name == study.name)
             .values(replicates=max(study.replicates, row.replicates))
         )
+
+
+def study_called(store: Store, name: str) -> StudyRecord:
+    """The study as it was entered.
+
+    Raises:
+        DseError: there is none of that name.
+    """
+    with store.reading() as connection:
+        row = connection.execute(
+            select(studies).where(studies.c.name == name)
+        ).one_or_none()
+        names = connection.execute(select(studies.c.name)).scalars().all()
+    if row is None:
+        expected = " or ".join(sorted(names)) or "one that was begun: sweep first"
+        raise DseError(f"there is no study {name!r}; expected {expected}")
+    values = {field.name: getattr(row, field.name) for field in fields(StudyRecord)}
+    return StudyRecord(**{**values, "recipe": Recipe.from_json(row.recipe)})
 
 
 def refuse_other_study(store: Store, study: StudyRecord) -> None:
@@ -191,7 +219,10 @@ def _has(connection: Connection, table: Table, key: str) -> bool:
 
 
 def begin_run(store: Store, started: Started) -> None:
-    """Enter a run as `running`, forgetting what a try before it left."""
+    """Enter a run as `running`, forgetting what a try before it left.
+
+    One that was under way when its driver ended counts as the same try.
+    """
     where = _is_run_of(started)
     with store.writing() as connection:
         query = select(cells.c.recipe).where(cells.c.id == started.cell_id)
@@ -206,24 +237,29 @@ def begin_run(store: Store, started: Started) -> None:
             "code_version": code_version(),
             "created_at": datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
         }
-        tries = connection.execute(select(runs.c.tries).where(where)).scalar() or 0
+        before = connection.execute(
+            select(runs.c.tries, runs.c.status).where(where)
+        ).first()
+        tries = 0 if before is None else before.tries
+        if before is None or before.status != "running":
+            tries += 1
         connection.execute(delete(runs).where(where))
-        connection.execute(insert(runs).values(tries=tries + 1, **values))
+        connection.execute(insert(runs).values(tries=tries, **values))
 
 
 def add_epoch(store: Store, ended: EpochEnded) -> None:
     """Enter an epoch's metrics."""
-    speed = {"train": {"images_per_second": ended.images_per_second}}
+    train = {**ended.metrics["train"], "images_per_second": ended.images_per_second}
     with store.writing() as connection:
         run_id = _run_id(connection, ended)
-        _add_metrics(connection, run_id, ended.epoch, ended.metrics)
-        _add_metrics(connection, run_id, ended.epoch, speed)
+        values = {**ended.metrics, "train": train}
+        _set_metrics(connection, run_id, ended.epoch, values)
 
 
 def complete_run(store: Store, done: Done, *, keep_weights: bool) -> None:
     """Enter a run's result; its weights are on disk before the row says so."""
     kept = save_weights(store.artifacts, done) if keep_weights else None
-    with store.writing() as connection:
+    with store.writing(lasting=True) as connection:
         run_id = _run_id(connection, done)
         connection.execute(
             update(runs)
@@ -240,8 +276,9 @@ def complete_run(store: Store, done: Done, *, keep_weights: bool) -> None:
         )
         last = select(runs.c.epochs).where(runs.c.id == run_id)
         scored = {"test": done.metrics["test"]}
-        _add_metrics(connection, run_id, connection.execute(last).scalar_one(), scored)
+        _set_metrics(connection, run_id, connection.execute(last).scalar_one(), scored)
         if kept is not None:
+            connection.execute(delete(artifacts).where(artifacts.c.run_id == run_id))
             connection.execute(
                 insert(artifacts).values(
                     run_id=run_id, kind="weights", path=kept.path, hash=kept.hash
@@ -249,19 +286,21 @@ def complete_run(store: Store, done: Done, *, keep_weights: bool) -> None:
             )
 
 
-def fail_run(store: Store, failed: Failed) -> None:
-    """Enter a run's failure with its reason."""
+def fail_run(store: Store, failed: Failed) -> int:
+    """Enter the failure of a run that began, with its reason.
+
+    Returns:
+        How often the run was tried.
+    """
     where = _is_run_of(failed)
-    with store.writing() as connection:
-        begun = connection.execute(select(runs.c.id).where(where)).first()
-    if begun is None:
-        begin_run(store, Started(failed.cell_id, failed.replicate, "unknown"))
-    with store.writing() as connection:
+    with store.writing(lasting=True) as connection:
         connection.execute(
             update(runs)
             .where(where)
             .values(status="failed", reason=failed.reason, detail=failed.detail)
         )
+        tries = connection.execute(select(runs.c.tries).where(where)).scalar_one()
+    return int(tries)
 
 
 def _is_run_of(event: Event) -> ColumnElement[bool]:
@@ -273,9 +312,10 @@ def _run_id(connection: Connection, event: Event) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _add_metrics(
+def _set_metrics(
     connection: Connection, run_id: int, epoch: int, values: Metrics
 ) -> None:
+    """Enter an epoch's metrics, in place of any of the same splits."""
     rows = [
         {
             "run_id": run_id,
@@ -287,6 +327,10 @@ def _add_metrics(
         for split, named in values.items()
         for name, value in named.items()
     ]
+    of_epoch = (metrics.c.run_id == run_id) & (metrics.c.epoch == epoch)
+    connection.execute(
+        delete(metrics).where(of_epoch & metrics.c.split.in_(list(values)))
+    )
     connection.execute(insert(metrics), rows)
 
 

@@ -1,18 +1,16 @@
 """What is read: statuses, the view `runs` as a frame, and people's own SQL."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 
 from dse.arch.graph import Architecture
 from dse.errors import DseError
 from dse.store.artifacts import Kept, Weights, read_weights
 from dse.store.database import Store
 from dse.store.schema import (
-    FINAL_REASONS,
     METAPARAMETERS,
     architectures,
     artifacts,
@@ -22,115 +20,32 @@ from dse.store.schema import (
 )
 from dse.train.recipe import Recipe
 
+
+def _columns(kind: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), kind)
+
+
 DTYPES = {
-    **dict.fromkeys(
-        [
-            "study",
-            "cell_id",
-            "arch_id",
-            "family",
-            "bypass",
-            "version",
-            "pools",
-            "dataset",
-            "preset",
-            "status",
-            "reason",
-            "detail",
-            "device",
-            "code_version",
-            "split",
-            "name",
-        ],
+    **_columns(
         "str",
+        "study cell_id arch_id family bypass version pools dataset preset status "
+        "reason detail device code_version split name set",
     ),
-    **dict.fromkeys(
-        [
-            "run_id",
-            "base_e",
-            "incr_e",
-            "freq",
-            "replicate",
-            "seed",
-            "params",
-            "macs",
-            "activations",
-            "peak_activations",
-            "bytes_fp32",
-            "epochs",
-            "epoch",
-            "numerics_version",
-            "tries",
-            "position",
-            "planned",
-            "complete",
-            "failed",
-            "missing",
-        ],
+    **_columns(
         "int64",
+        "run_id base_e incr_e freq replicate seed params macs activations "
+        "peak_activations bytes_fp32 epochs epoch numerics_version tries position "
+        "planned complete failed running missing images",
     ),
-    "parent_run": "Int64",
-    **dict.fromkeys(
-        [
-            "sr",
-            "pct_3x3",
-            "val_accuracy",
-            "test_accuracy",
-            "test_top5",
-            "train_seconds",
-            "step_seconds",
-            "compile_seconds",
-            "train_loss",
-            "train_accuracy",
-            "val_loss",
-            "images_per_second",
-        ],
+    **_columns("Int64", "parent_run"),
+    **_columns(
         "float64",
+        "sr pct_3x3 val_accuracy test_accuracy test_top5 train_seconds step_seconds "
+        "compile_seconds train_loss train_accuracy val_loss images_per_second",
     ),
-    "created_at": "datetime64[us, UTC]",
+    **_columns("datetime64[us, UTC]", "created_at"),
 }
-"""Type of every column of the views."""
-
-
-@dataclass(frozen=True)
-class RunState:
-    """Where a run stands, and how often it was started."""
-
-    status: str
-    reason: str | None
-    val_accuracy: float | None
-    tries: int = 1
-
-    @property
-    def ended(self) -> bool:
-        """Whether it is complete, or failed in a way that would only repeat."""
-        final = self.status == "failed" and self.reason in FINAL_REASONS
-        return self.status == "complete" or final
-
-
-def run_states(
-    store: Store, cell_ids: Collection[str]
-) -> dict[tuple[str, int], RunState]:
-    """The state of every run of these cells, by (cell, replicate)."""
-    query = select(
-        runs.c.cell_id,
-        runs.c.replicate,
-        runs.c.status,
-        runs.c.reason,
-        runs.c.val_accuracy,
-        runs.c.tries,
-    )
-    if len(cell_ids) <= 500:
-        query = query.where(runs.c.cell_id.in_(cell_ids))
-    wanted = set(cell_ids)
-    with store.reading() as connection:
-        return {
-            (row.cell_id, row.replicate): RunState(
-                row.status, row.reason, row.val_accuracy, row.tries
-            )
-            for row in connection.execute(query)
-            if row.cell_id in wanted
-        }
+"""Type of every column of the views, and of what is read of studies."""
 
 
 def study_names(store: Store) -> list[str]:
@@ -151,19 +66,41 @@ def view(store: Store, name: str, study: str | None = None) -> pd.DataFrame:
     Raises:
         DseError: there is no such study.
     """
+    if study is not None:
+        check_study(store, study)
+    with store.reading() as connection:
+        return read_view(connection, name, study)
+
+
+def read_view(connection: Connection, name: str, study: str | None) -> pd.DataFrame:
+    """As `view`, on a connection; of an unknown study it is empty."""
+    where = "" if study is None else "WHERE study = :study"
+    frame = pd.read_sql_query(
+        text(f"SELECT * FROM {name} {where}"),
+        connection,
+        params=None if study is None else {"study": study},
+    )
+    return typed(frame)
+
+
+def check_study(store: Store, study: str | None) -> None:
+    """Refuse what is not there.
+
+    Raises:
+        DseError: there is no study of that name, or none at all.
+    """
     names = study_names(store)
+    if study is None and not names:
+        raise DseError("the database holds no study yet; run a sweep first")
     if study is not None and study not in names:
         raise DseError(
             f"there is no study {study!r}; expected "
             f"{' or '.join(names) or 'one that was begun: run a sweep first'}"
         )
-    where = "" if study is None else "WHERE study = :study"
-    with store.reading() as connection:
-        frame = pd.read_sql_query(
-            text(f"SELECT * FROM {name} {where}"),
-            connection,
-            params=None if study is None else {"study": study},
-        )
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with the types of `DTYPES`, whatever the database made of them."""
     if "created_at" in frame:
         created = pd.to_datetime(frame["created_at"], format="ISO8601", utc=True)
         frame["created_at"] = created
@@ -171,13 +108,15 @@ def view(store: Store, name: str, study: str | None = None) -> pd.DataFrame:
 
 
 def status(store: Store, study: str | None = None) -> pd.DataFrame:
-    """By cell what is planned, complete, failed and missing.
+    """By cell what is planned, complete, failed, running and missing.
 
     Raises:
-        DseError: there is no such study.
+        DseError: there is no such study, or none at all.
     """
+    check_study(store, study)
     cells = view(store, "cells", study).sort_values(["study", "position"])
-    columns = [*METAPARAMETERS, "planned", "complete", "failed", "missing"]
+    columns = [*METAPARAMETERS, "planned", "complete", "failed"]
+    columns += ["running", "missing"]
     return cells[["study", "cell_id", *columns]].reset_index(drop=True)
 
 

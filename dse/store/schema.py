@@ -14,7 +14,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+UPGRADABLE = (2,)
+"""Versions whose tables are the same; their views are made anew."""
 
 metadata = MetaData()
 
@@ -130,10 +133,6 @@ METAPARAMETERS = (
     "pools",
 )
 
-FINAL_REASONS = ("diverged", "untrained")
-"""Reasons of failures that the same bits would only repeat."""
-
-_FINAL = ", ".join(f"'{reason}'" for reason in FINAL_REASONS)
 _POINT = ", ".join(f"sc.{name}" for name in METAPARAMETERS)
 
 VIEWS = {
@@ -155,11 +154,12 @@ VIEWS = {
             4 * a.params AS bytes_fp32, s.replicates AS planned,
             SUM(CASE WHEN r.status = 'complete' THEN 1 ELSE 0 END) AS complete,
             SUM(CASE WHEN r.status = 'failed' THEN 1 ELSE 0 END) AS failed,
-            s.replicates - SUM(CASE WHEN r.status = 'complete'
-                OR (r.status = 'failed' AND r.reason IN ({_FINAL}))
+            SUM(CASE WHEN r.status = 'running' THEN 1 ELSE 0 END) AS running,
+            s.replicates - SUM(CASE WHEN r.status IN ('complete', 'failed')
                 THEN 1 ELSE 0 END) AS missing,
             AVG(r.val_accuracy) AS val_accuracy, AVG(r.test_accuracy) AS test_accuracy,
-            SUM(r.train_seconds) AS train_seconds
+            SUM(r.train_seconds) AS train_seconds,
+            SUM(r.compile_seconds) AS compile_seconds
         FROM dse_study_cells sc
         JOIN dse_studies s ON s.name = sc.study
         JOIN dse_cells c ON c.id = sc.cell_id

@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from statistics import fmean
 
 from dse.arch.cost import cost
@@ -14,17 +16,20 @@ from dse.store.append import (
     register_study,
 )
 from dse.store.database import Store
-from dse.store.query import RunState, run_states
-from dse.store.schema import FINAL_REASONS
-from dse.study.executors import Executor, Job
+from dse.store.states import RunState, run_states
+from dse.study.executors import Executor
+from dse.study.jobs import Job, JobQueue
 from dse.study.plan import Plan, jobs_for
+from dse.study.tries import Tries
 from dse.train.events import Done, EpochEnded, Event, Failed, Started
 from dse.train.places import checkpoints_of
 
 Listener = Callable[[Event], None]
 
 
-def register(store: Store, plans: Sequence[Plan]) -> dict[str, tuple[int, ...]]:
+def register(
+    store: Store, plans: Sequence[Plan], tries: Tries
+) -> dict[str, tuple[int, ...]]:
     """Enter plans in the database.
 
     Returns:
@@ -35,11 +40,20 @@ def register(store: Store, plans: Sequence[Plan]) -> dict[str, tuple[int, ...]]:
     """
     missing: dict[str, tuple[int, ...]] = {}
     for plan in plans:
-        register_study(store, plan.study)
-        register_points(store, plan.study.name, plan.points, only=True)
-        for cell_id, wanted in plan.missing(run_states(store, plan.cells)).items():
+        store.patiently(partial(register_study, store, plan.study))
+        enter = partial(register_points, store, plan.study.name, plan.points)
+        store.patiently(partial(enter, only=True))
+        states = store.patiently(partial(run_states, store, plan.cells))
+        lacking = plan.missing(states, tries)
+        for cell_id, wanted in lacking.items():
             missing[cell_id] = max(missing.get(cell_id, ()), wanted, key=len)
     return missing
+
+
+def project(plans: Sequence[Plan], store: Store, tries: Tries) -> None:
+    """Tell the trials of cells that have ended; nothing is trained."""
+    for plan in plans:
+        store.patiently(partial(_Trials, store, plan, tries))
 
 
 def complete(
@@ -48,6 +62,7 @@ def complete(
     store: Store,
     executor: Executor,
     listener: Listener,
+    tries: Tries,
     *,
     keep_weights: bool,
 ) -> None:
@@ -57,73 +72,79 @@ def complete(
     """
     cells = {cell_id: cell for plan in plans for cell_id, cell in plan.cells.items()}
     jobs = jobs_for([(cells[c], r) for c, r in missing.items()], executor.workers)
-    order = [job.cell.id for job in jobs]
-    trials = [_Trials(store, plan, order) for plan in plans]
+    trials = [store.patiently(partial(_Trials, store, plan, tries)) for plan in plans]
 
     def hear(event: Event) -> None:
         for of_plan in trials:
             of_plan.hear(event)
         listener(event)
 
-    execute(jobs, store, executor, hear, keep_weights=keep_weights)
+    execute(JobQueue(jobs), store, executor, hear, tries, keep_weights=keep_weights)
 
 
 class _Trials:
     """A plan's cells as Optuna's trials."""
 
-    def __init__(self, store: Store, plan: Plan, order: Sequence[str]) -> None:
+    def __init__(self, store: Store, plan: Plan, tries: Tries) -> None:
         from dse.study.projection import PlanProjection
 
-        self._store, self._plan = store, plan
+        self._store, self._plan, self._tries = store, plan, tries
         self._projection = PlanProjection(store, plan.study.name)
-        points = {point.cell.id: point for point in reversed(plan.points)}
-        in_turn = dict.fromkeys([*filter(points.__contains__, order), *plan.cells])
-        self._projection.enqueue({cell_id: points[cell_id] for cell_id in in_turn})
+        self._points = {point.cell.id: point for point in reversed(plan.points)}
+        states = run_states(store, plan.cells)
         for cell_id in plan.cells:
-            self._tell(cell_id)
+            self._tell(cell_id, states)
 
     def hear(self, event: Event) -> None:
-        if event.cell_id not in self._plan.cells:
-            return
-        if isinstance(event, Started):
-            self._projection.claim(event.cell_id)
-        if isinstance(event, Done | Failed):
-            self._tell(event.cell_id)
+        if isinstance(event, Done | Failed) and event.cell_id in self._plan.cells:
+            self._store.patiently(lambda: self._tell_anew(event.cell_id))
 
-    def _tell(self, cell_id: str) -> None:
+    def _tell_anew(self, cell_id: str) -> None:
+        if not self._projection.is_told(cell_id):
+            self._tell(cell_id, run_states(self._store, [cell_id]))
+
+    def _tell(self, cell_id: str, states: Mapping[tuple[str, int], RunState]) -> None:
+        """Tell a cell's trial, once its first planned replicates have ended."""
         if self._projection.is_told(cell_id):
             return
-        replicates = self._plan.study.replicates
-        states = run_states(self._store, [cell_id])
-        first = [states.get((cell_id, r)) for r in range(replicates)]
-        ended = [state for state in first if state is not None and state.ended]
-        if len(ended) == replicates:
-            mean = mean_val_accuracy(ended)
+        replicates = range(self._plan.study.replicates)
+        first = [states.get((cell_id, replicate)) for replicate in replicates]
+        if all(map(self._tries.ended, first)):
+            mean = mean_val_accuracy(filter(None, first))
             size = cost(self._plan.cells[cell_id].architecture).bytes_fp32
-            self._projection.tell(cell_id, mean, size)
+            self._projection.tell(cell_id, self._points[cell_id], mean, size)
 
 
 def execute(
-    jobs: Iterable[Job],
+    queue: JobQueue,
     store: Store,
     executor: Executor,
     listener: Listener,
+    tries: Tries,
     *,
     keep_weights: bool,
 ) -> None:
-    """Run jobs and write down every event before `listener` hears of it."""
-    for event in executor.run(jobs):
+    """Run jobs and write down every event before `listener` hears of it.
+
+    A run that failed in a way that is worth another try comes next again.
+    """
+    cells = queue.cells
+    for event in executor.run(queue):
         match event:
             case Started():
-                begin_run(store, event)
+                store.patiently(partial(begin_run, store, event))
             case EpochEnded():
-                add_epoch(store, event)
+                store.patiently(partial(add_epoch, store, event))
             case Done():
-                complete_run(store, event, keep_weights=keep_weights)
+                write = partial(complete_run, keep_weights=keep_weights)
+                store.patiently(partial(write, store, event))
                 _forget_checkpoints(store, event)
             case Failed():
-                fail_run(store, event)
-                if event.reason in FINAL_REASONS:
+                tried = store.patiently(partial(fail_run, store, event))
+                if tries.are_left(event.reason, tried):
+                    queue.put_back(Job(cells[event.cell_id], (event.replicate,)))
+                    event = replace(event, again=True)
+                else:
                     _forget_checkpoints(store, event)
         listener(event)
 

@@ -21,7 +21,9 @@ from dse.arch.graph import Architecture, Shape
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.dataset import Dataset, ImageData, Images
 from dse.errors import DseError
-from dse.study.executors import Executor, Job, has_accelerator, make_executor
+from dse.study.executors import Execution, Executor, make_executor
+from dse.study.jobs import Job, JobQueue
+from dse.study.resources import has_accelerator
 from dse.train.cell import Cell
 from dse.train.events import EpochEnded, Failed, Started
 from dse.train.recipe import Recipe
@@ -236,8 +238,7 @@ def calibrate(
     points: Sequence[Metaparameters],
     recipe: Recipe,
     images: ImageSet,
-    executor: str | None = None,
-    workers: int | None = None,
+    execution: Execution,
 ) -> Speed:
     """Train the cheapest and the dearest point for seconds, on random images.
 
@@ -245,7 +246,7 @@ def calibrate(
     long ones beat by up to 4 % a step. Decoding of streamed images is no part of it.
 
     Raises:
-        DseError: the training failed, or there is no such executor.
+        DseError: the training failed, or what is asked for is not here.
     """
     networks = {
         network.id: network
@@ -255,7 +256,7 @@ def calibrate(
     }
     ordered = sorted(networks.values(), key=lambda network: cost(network).macs)
     chosen = [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
-    trials = [_trial(x, recipe, images, executor, workers) for x in chosen]
+    trials = [_trial(x, recipe, images, execution) for x in chosen]
     a, b = fit(chosen, [1 / trial.images_per_second for trial in trials])
     used = trials[0].workers
     return Speed(
@@ -280,14 +281,13 @@ def _trial(
     architecture: Architecture,
     recipe: Recipe,
     images: ImageSet,
-    executor_kind: str | None,
-    workers: int | None,
+    execution: Execution,
 ) -> _Trial:
     """One network on all workers at once, a replicate each, no program from a cache."""
     dataset, short = _random_images(architecture, recipe, images)
     began = time.monotonic()
     with _nothing_compiled_before():
-        executor = make_executor(executor_kind, dataset, workers)
+        executor = make_executor(execution, dataset)
         return _timed(executor, architecture, short, dataset, began)
 
 
@@ -305,7 +305,8 @@ def _timed(
     speeds: dict[int, float] = {}
     try:
         executor.start(executor.workers)
-        for event in executor.run([Job(cell, (n,)) for n in range(executor.workers)]):
+        jobs = [Job(cell, (number,)) for number in range(executor.workers)]
+        for event in executor.run(JobQueue(jobs)):
             match event:
                 case Started():
                     started[event.replicate] = time.monotonic()

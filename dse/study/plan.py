@@ -7,10 +7,12 @@ from functools import cached_property
 from dse.arch.cost import cost
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.dataset import ImageData
+from dse.errors import DseError
 from dse.store.append import Point, StudyRecord
-from dse.store.query import RunState
-from dse.study.executors import Job
+from dse.store.states import RunState
 from dse.study.experiment import Experiment
+from dse.study.jobs import Job
+from dse.study.tries import Tries
 from dse.train.cell import Cell
 from dse.train.recipe import Recipe
 
@@ -38,19 +40,17 @@ class Plan:
         return len(self.cells) * self.study.replicates
 
     def missing(
-        self, states: Mapping[tuple[str, int], RunState]
+        self, states: Mapping[tuple[str, int], RunState], tries: Tries
     ) -> dict[str, tuple[int, ...]]:
         """By cell, the replicates that neither completed nor failed for good."""
         wanted = range(self.study.replicates)
         missing = {
-            cell_id: tuple(r for r in wanted if not _ended(states.get((cell_id, r))))
+            cell_id: tuple(
+                r for r in wanted if not tries.ended(states.get((cell_id, r)))
+            )
             for cell_id in self.cells
         }
         return {cell_id: listed for cell_id, listed in missing.items() if listed}
-
-
-def _ended(state: RunState | None) -> bool:
-    return state is not None and state.ended
 
 
 def make_plans(
@@ -82,6 +82,24 @@ def make_plans(
         cells = [make_point(point, recipe, dataset) for point in points]
         plans.append(Plan(study, tuple(cells)))
     return plans
+
+
+def cells_of_shard(plans: Sequence[Plan], shard: str | None) -> set[str]:
+    """The cells that one of N shards trains; all of them without.
+
+    They are dealt out in turn, the costliest first, so each shard has a like share.
+
+    Raises:
+        DseError: the shard is not written as I/N, with I from 1 to N.
+    """
+    cells = {cell_id: cell for plan in plans for cell_id, cell in plan.cells.items()}
+    if shard is None:
+        return set(cells)
+    part, _, parts = shard.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise DseError(f"shard is {shard!r}; expected I/N with I from 1 to N, as 2/8")
+    dear = sorted(cells, key=lambda c: (-cost(cells[c].architecture).macs, c))
+    return set(dear[int(part) - 1 :: int(parts)])
 
 
 def study_record(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from functools import partial
 
 from dse.arch.cost import cost
 from dse.arch.space import Budget, Space, named_space, narrowed
@@ -12,24 +12,31 @@ from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.store.append import Point, StudyRecord, register_points, register_study
 from dse.store.database import Store
-from dse.store.query import run_states
+from dse.store.states import run_states
 from dse.study.driver import Listener, execute, mean_val_accuracy
 from dse.study.executors import Executor
+from dse.study.jobs import JobQueue
 from dse.study.plan import jobs_for, make_point
-from dse.study.projection import SamplerName, SearchProjection, make_sampler
+from dse.study.projection import (
+    SamplerName,
+    SearchProjection,
+    make_sampler,
+    storage_faults,
+)
+from dse.study.tries import Tries
 from dse.train.cell import Cell
 from dse.train.events import Done, Event, Failed, Started
 
 BATCH = 4
-"""Points proposed at a time. It does not depend on the number of workers, unless there
-are more, and so neither do the points."""
+"""Points proposed at a time. It does not depend on the number of workers, and so
+neither do the points."""
+
+PREFIX = "search-"
+"""How the names of searches begin."""
 
 MOST_IN_VAIN = 200
 """Proposals in a row without a new point within budget, after which the space counts as
 exhausted; the second half of them are random."""
-
-MOST_TRIES = 2
-"""How often a run whose worker died or raised is started."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class Search:
         budget: hard limits; points beyond are never trained.
         trials: networks to train in all, None for no limit.
         minutes: time to take in all, None for no limit.
+        batch: points that the sampler proposes at a time, before it hears of any.
 
     Raises:
         DseError: no limit is given, or one is not positive.
@@ -52,9 +60,10 @@ class Search:
     budget: Budget
     trials: int | None
     minutes: float | None
+    batch: int = BATCH
 
     def __post_init__(self) -> None:
-        for name in ("trials", "minutes"):
+        for name in ("trials", "minutes", "batch"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise DseError(f"{name} is {value}; expected more than 0")
@@ -71,7 +80,12 @@ class Search:
             for name, limit in self.budget.limits.items()
             if limit is not None
         ]
-        return "-".join(["search", self.sampler, self.space, *limits])
+        return "-".join([f"{PREFIX}{self.sampler}", self.space, *limits])
+
+
+def is_search(study: StudyRecord) -> bool:
+    """Whether a study holds the networks of a search."""
+    return study.experiment.startswith(PREFIX)
 
 
 def run_search(
@@ -81,6 +95,7 @@ def run_search(
     store: Store,
     executor: Executor,
     listener: Listener,
+    tries: Tries,
     *,
     announce: Callable[[Sequence[Point]], None],
     keep_weights: bool,
@@ -97,6 +112,7 @@ def run_search(
         store: where results go.
         executor: what trains.
         listener: hears every event.
+        tries: which failures are tried again.
         announce: hears of every batch before it is trained.
         keep_weights: whether to keep the weights of completed runs.
 
@@ -109,25 +125,26 @@ def run_search(
     space = narrowed(
         named_space(wanted.space), wanted.budget, dataset.image_shape, dataset.classes
     )
-    register_study(store, study)
-    session = _Session(wanted, space, study, dataset, store)
+    store.patiently(partial(register_study, store, study))
+    begin = partial(_Session, wanted, space, study, dataset, store, tries)
+    session = store.patiently(begin)
 
     def hear(event: Event) -> None:
         session.clock(event)
         listener(event)
 
     try:
-        while batch := session.next_batch(executor.workers):
+        while batch := store.patiently(session.next_batch):
             points = list(batch.values())
-            register_points(store, study.name, points)
+            store.patiently(partial(register_points, store, study.name, points))
             announce(points)
             jobs = jobs_for(session.untrained(points), executor.workers)
-            in_time = takewhile(lambda _: not session.time_is_up(), jobs)
-            execute(in_time, store, executor, hear, keep_weights=keep_weights)
-            session.tell(batch)
+            queue = JobQueue(jobs, closed=session.time_is_up)
+            execute(queue, store, executor, hear, tries, keep_weights=keep_weights)
+            store.patiently(partial(session.tell, batch))
     finally:
         session.save_elapsed()
-    return session.projection.exhausted
+    return session.is_over
 
 
 class _Session:
@@ -140,12 +157,14 @@ class _Session:
         study: StudyRecord,
         dataset: ImageData,
         store: Store,
+        tries: Tries,
     ) -> None:
         self.wanted, self.space, self.study = wanted, space, study
-        self.dataset, self.store = dataset, store
+        self.dataset, self.store, self.tries = dataset, store, tries
         self.projection = SearchProjection(store, study.name)
+        with storage_faults(store):
+            self._elapsed_before = self.projection.elapsed
         self._began = time.monotonic()
-        self._elapsed_before = self.projection.elapsed
         self._started: dict[str, float] = {}
         self._slowest = 0.0
 
@@ -156,7 +175,14 @@ class _Session:
     def save_elapsed(self) -> None:
         """Keep the time taken; a search that ran out of it is over for good."""
         over = 60 * (self.wanted.minutes or 0) if self.time_is_up() else 0
-        self.projection.set_elapsed(max(self.elapsed(), over))
+        with storage_faults(self.store):
+            self.projection.set_elapsed(max(self.elapsed(), over))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing new is left within the budget."""
+        with storage_faults(self.store):
+            return self.projection.exhausted
 
     def clock(self, event: Event) -> None:
         """Note how long runs take."""
@@ -173,45 +199,43 @@ class _Session:
             return False
         return self.elapsed() + self._slowest >= 60 * self.wanted.minutes
 
-    def next_batch(self, workers: int) -> dict[int, Point]:
+    def next_batch(self) -> dict[int, Point]:
         """Points to train next, by trial number; none when the search is over."""
-        if self.time_is_up() or self.projection.exhausted:
-            return {}
-        left_over = self.projection.unfinished()
-        if left_over:
+        with storage_faults(self.store):
+            if self.time_is_up():
+                return {}
+            waiting = self.projection.unfinished()
+            if self.projection.is_cut_off or not (waiting or self.projection.exhausted):
+                self._propose()
+            left_over = self.projection.unfinished()
             return {number: self._point(m) for number, m in left_over.items()}
-        known = self.projection.cells
-        size = max(BATCH, workers)
+
+    def _propose(self) -> None:
+        """Ask for a batch of points in budget that are new; fewer if none are left."""
+        seed, budget = self.study.recipe.seed, self.wanted.budget
+        proposals = self.projection.propose(self.wanted.sampler, seed)
+        known, size = proposals.known_cells, self.wanted.batch
         if self.wanted.trials is not None:
             size = min(size, self.wanted.trials - len(known))
-        return self._propose(size, known) if size > 0 else {}
-
-    def _propose(self, size: int, known: set[str]) -> dict[int, Point]:
-        """Ask for `size` points within budget that are new; fewer if none are found."""
-        seed = self.study.recipe.seed
-        self.projection.use_sampler(self.wanted.sampler, seed)
-        batch: dict[int, Point] = {}
         new: set[str] = set()
         in_vain = 0
         while len(new) < size and in_vain < MOST_IN_VAIN and not self.time_is_up():
             if in_vain == MOST_IN_VAIN // 2:
-                self.projection.use_sampler("random", seed)
+                proposals.use_random(seed)
             in_vain += 1
-            number, metaparameters = self.projection.ask(self.space)
-            point = self._point(metaparameters)
-            costs = cost(point.cell.architecture)
-            excess = self.wanted.budget.excess(costs.params, costs.macs)
+            cell = self._point(proposals.ask(self.space)).cell
+            costs = cost(cell.architecture)
+            excess = budget.excess(costs.params, costs.macs)
             if any(share > 0 for share in excess.values()):
-                self.projection.reject(number, excess, costs.bytes_fp32)
+                proposals.reject(excess, costs.bytes_fp32)
                 continue
-            self.projection.accept(number, excess, point.cell.id)
-            batch[number] = point
-            if point.cell.id not in known | new:
-                new.add(point.cell.id)
+            proposals.accept(excess, cell.id)
+            if cell.id not in known | new:
+                new.add(cell.id)
                 in_vain = 0
+        self.projection.add(proposals)
         if in_vain >= MOST_IN_VAIN:
             self.projection.set_exhausted()
-        return batch
 
     def untrained(self, points: Sequence[Point]) -> list[tuple[Cell, tuple[int, ...]]]:
         """The cells whose run has not ended, each with its replicate."""
@@ -220,22 +244,22 @@ class _Session:
         return [
             (cell, (0,))
             for cell_id, cell in cells.items()
-            if (cell_id, 0) not in states or not states[cell_id, 0].ended
+            if not self.tries.ended(states.get((cell_id, 0)))
         ]
 
     def tell(self, batch: Mapping[int, Point]) -> None:
         """Tell the study the batch's results, in the order of the trials.
 
-        A run that was not started, or was lost for the first time, stays to be done.
+        A run that was not started stays to be done.
         """
         states = run_states(self.store, [point.cell.id for point in batch.values()])
-        for number, point in sorted(batch.items()):
-            state = states.get((point.cell.id, 0))
-            if state is None:
-                continue
-            if state.ended or (state.status == "failed" and state.tries >= MOST_TRIES):
-                size = cost(point.cell.architecture).bytes_fp32
-                self.projection.tell(number, mean_val_accuracy([state]), size)
+        with storage_faults(self.store):
+            waiting = self.projection.unfinished()
+            for number, point in sorted(batch.items()):
+                state = states.get((point.cell.id, 0))
+                if number in waiting and state and self.tries.ended(state):
+                    size = cost(point.cell.architecture).bytes_fp32
+                    self.projection.tell(number, mean_val_accuracy([state]), size)
 
     def _point(self, metaparameters: Metaparameters) -> Point:
         return make_point(metaparameters, self.study.recipe, self.dataset)

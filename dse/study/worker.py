@@ -1,4 +1,4 @@
-"""A worker process: a dataset first, then jobs in and events out, over one pipe."""
+"""A worker process: a setting first, then jobs in and events out, over one pipe."""
 
 import os
 import sys
@@ -6,8 +6,8 @@ import threading
 import time
 from multiprocessing.connection import Connection
 
-from dse.study.executors import Job, JobEnded
-from dse.train.guard import train_guarded
+from dse.study.jobs import Job, JobEnded, Setting
+from dse.study.resources import offer_to_the_kernel
 
 WATCH_SECONDS = 0.5
 
@@ -19,22 +19,31 @@ def main(file_number: int, driver_number: int) -> None:
         file_number: the file descriptor of the pipe to it.
         driver_number: its process id.
     """
+    offer_to_the_kernel()
     watching = threading.Thread(target=_end_with, args=(driver_number,), daemon=True)
     watching.start()
     driver: Connection = Connection(file_number)
     try:
         # Before JAX is imported: the driver waits for it.
-        dataset, folder = driver.recv()
-        from dse.train.trainers import trainer_for
-
-        trainer = trainer_for(dataset, folder)
-        while True:
-            job: Job = driver.recv()
-            for event in train_guarded(trainer, job.cell, job.replicates):
-                driver.send(event)
-            driver.send(JobEnded())
+        setting: Setting = driver.recv()
+        serve(driver, setting)
     except (EOFError, ConnectionError):
         _exit()
+
+
+def serve(driver: Connection, setting: Setting) -> None:
+    """Do one job after the other; it ends when the pipe does."""
+    from dse.study.guard import train_guarded
+    from dse.train.runlog import RunLogs
+    from dse.train.trainers import trainer_for
+
+    trainer = trainer_for(setting.dataset, setting.folder)
+    logs = RunLogs(setting.folder, redirect=True)
+    while True:
+        job: Job = driver.recv()
+        for event in train_guarded(trainer, job, logs):
+            driver.send(event)
+        driver.send(JobEnded())
 
 
 def _end_with(driver: int) -> None:

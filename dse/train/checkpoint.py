@@ -1,10 +1,14 @@
 """Checkpoints of a long training, with Orbax: written whole, the last two are kept."""
 
+import contextlib
+import hashlib
 import json
 import logging
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ import numpy as np
 from dse.errors import DseError
 from dse.train.engine import TrainState
 from dse.train.events import EpochEnded
+from dse.train.places import checkpoints_of
 
 KEPT = 2
 """One that turns out to be torn leaves the one before."""
@@ -33,22 +38,39 @@ class Progress:
     train_seconds: float = 0.0
     epoch_seconds: float = 0.0
 
+    @property
+    def replayed(self) -> tuple[EpochEnded, ...]:
+        """The epochs that ended, as they are told again when the run goes on."""
+        return tuple(replace(ended, replayed=True) for ended in self.ended)
+
+    @property
+    def step_seconds(self) -> float:
+        """In training steps of the epochs that ended."""
+        return sum((ended.seconds for ended in self.ended), start=0.0)
+
+
+Restored = tuple[TrainState, Progress]
+
 
 class Checkpoints:
     """The checkpoints of one run, by step.
 
+    Orbax takes long to import: it is not before there is something to read or write.
+
     Args:
-        folder: of this run alone; it is made.
+        folder: of this run alone; it is made with the first checkpoint.
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    @cached_property
+    def _orbax(self) -> Any:
         from orbax.checkpoint import v1 as ocp
 
         # What it logs of a failed write is also in the error that it raises.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
-        self._folder = folder.resolve()
-        self._closed = False
-        self._orbax = ocp.training.Checkpointer(
+        return ocp.training.Checkpointer(
             self._folder,
             save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(
                 1
@@ -56,6 +78,13 @@ class Checkpoints:
             preservation_policy=ocp.training.preservation_policies.LatestN(KEPT),
             cleanup_tmp_directories=True,
         )
+
+    @property
+    def steps(self) -> list[int]:
+        """After which there is a checkpoint, from the first to the last."""
+        if not self._folder.is_dir():
+            return []
+        return [found.step for found in self._orbax.checkpoints]
 
     def save(self, state: TrainState, progress: Progress) -> None:
         """Write the state after a step.
@@ -67,48 +96,117 @@ class Checkpoints:
         text = json.dumps(asdict(progress)).encode()
         held = {
             "state": {f"{place:04}": leaf for place, leaf in enumerate(leaves)},
-            "progress": {"json": np.frombuffer(text, np.uint8)},
+            "progress": {
+                "json": np.frombuffer(text, np.uint8),
+                "digest": np.frombuffer(_digest(leaves), np.uint8),
+            },
         }
         step = int(state.step)
         try:
             if not self._orbax.save_checkpointables(step, held, overwrite=True):
                 raise OSError(f"step {step} was not taken")
         except (OSError, ValueError) as error:
-            first = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise DseError(
-                f"cannot write a checkpoint in {self._folder}: {first}; free some "
-                "space or make the folder writable, then repeat the command"
+                f"cannot write a checkpoint in {self._folder}: {_first_line(error)}; "
+                "free some space or make the folder writable, then repeat the command"
             ) from error
 
-    def restore(self, like: TrainState) -> tuple[TrainState, Progress] | None:
-        """The newest state that can be read, in the form of `like`; None without."""
-        for found in reversed(self._orbax.checkpoints):
-            try:
-                held: Any = self._orbax.load_checkpointables(found.step)
-                leaves = [held["state"][name] for name in sorted(held["state"])]
-                progress = _progress(bytes(held["progress"]["json"]))
-                state: TrainState = jax.tree.unflatten(
-                    jax.tree.structure(like), map(jax.numpy.asarray, leaves)
-                )
-            except (OSError, ValueError, KeyError) as error:
-                self._drop(found.step, error)
-                continue
-            return state, progress
-        return None
+    def read(self, step: int, like: TrainState) -> Restored | None:
+        """The state after a step, in the form of `like`; None where it is torn.
 
-    def _drop(self, step: int, error: Exception) -> None:
-        """Delete a torn checkpoint: the one before it serves, and is saved over."""
-        first = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        path = self._folder / str(step)
-        print(f"checkpoint {path} cannot be read: {first}", file=sys.stderr)
-        shutil.rmtree(path, ignore_errors=True)
+        A torn checkpoint is deleted: the one before it serves, and is saved over.
+        """
+        try:
+            held: Any = self._orbax.load_checkpointables(step)
+            leaves = [np.asarray(held["state"][name]) for name in sorted(held["state"])]
+            if bytes(held["progress"]["digest"]) != _digest(leaves):
+                raise ValueError("it is not what was written")
+            progress = _progress(bytes(held["progress"]["json"]))
+            state: TrainState = jax.tree.unflatten(
+                jax.tree.structure(like), map(jax.numpy.asarray, leaves)
+            )
+        except (OSError, ValueError, KeyError) as error:
+            path = self._folder / str(step)
+            print(
+                f"checkpoint {path} cannot be read: {_first_line(error)}",
+                file=sys.stderr,
+            )
+            self._delete(step)
+            return None
+        return state, progress
+
+    def forget_after(self, step: int) -> None:
+        """Delete the checkpoints of later steps, else they would stay the newest."""
+        for later in [s for s in self.steps if s > step]:
+            self._delete(later)
+
+    def _delete(self, step: int) -> None:
+        shutil.rmtree(self._folder / str(step), ignore_errors=True)
         self._orbax.reload()
 
     def close(self) -> None:
-        """Wait for what is being written; nothing more once it was called."""
-        if not self._closed:
-            self._orbax.close()
-        self._closed = True
+        """Wait for what is being written."""
+        opened = self.__dict__.pop("_orbax", None)
+        if opened is not None:
+            opened.close()
+
+
+@contextlib.contextmanager
+def checkpoints_in(
+    folder: Path | None, cell_id: str, replicates: Sequence[int]
+) -> Iterator[list[Checkpoints]]:
+    """Those of runs that train together, until the end; none without a folder."""
+    kept = (
+        [Checkpoints(checkpoints_of(folder, cell_id, number)) for number in replicates]
+        if folder is not None
+        else []
+    )
+    try:
+        yield kept
+    finally:
+        for run in kept:
+            run.close()
+
+
+def restore(kept: Sequence[Checkpoints], like: TrainState) -> list[Restored]:
+    """The newest state that all of `kept` can read of the same step.
+
+    Later ones are deleted, and taken anew: the interruption came before every run had
+    one, or one is torn.
+
+    Args:
+        kept: the checkpoints of runs that train together.
+        like: a state of the form that is wanted.
+
+    Returns:
+        One of each run; nothing where there is no such step.
+    """
+    common = set.intersection(*(set(run.steps) for run in kept)) if kept else set()
+    for step in sorted(common, reverse=True):
+        read = [run.read(step, like) for run in kept]
+        restored = [one for one in read if one is not None]
+        if len(restored) == len(kept):
+            _forget_after(step, kept)
+            return restored
+    _forget_after(-1, kept)
+    return []
+
+
+def _forget_after(step: int, kept: Sequence[Checkpoints]) -> None:
+    for run in kept:
+        run.forget_after(step)
+
+
+def _digest(leaves: Sequence[np.ndarray]) -> bytes:
+    """Of all values: Orbax does not notice a block that the disk lost."""
+    digest = hashlib.sha256()
+    for leaf in leaves:
+        digest.update(leaf.tobytes())
+    return digest.digest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _progress(text: bytes) -> Progress:

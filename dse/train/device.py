@@ -21,11 +21,27 @@ COMPILED_BYTES = 2**30
 """Size at which compiled programs that were not used for long are deleted."""
 
 
-def worker_environment() -> dict[str, str]:
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+
+
+def worker_environment(
+    *, on_gpu: bool = False, deterministic: bool = False
+) -> dict[str, str]:
     """Variables of a worker process, on top of the driver's."""
+    if on_gpu:
+        return {"XLA_FLAGS": _flags_with_determinism()} if deterministic else {}
     if platform.libc_ver()[0] == "glibc" and "GLIBC_TUNABLES" not in os.environ:
         return ONE_THREAD | ALLOCATOR
     return dict(ONE_THREAD)
+
+
+def compute_the_same_again() -> None:
+    """Have a GPU give the same bits each time; of use before JAX is imported."""
+    os.environ["XLA_FLAGS"] = _flags_with_determinism()
+
+
+def _flags_with_determinism() -> str:
+    return " ".join(filter(None, [os.environ.get("XLA_FLAGS"), DETERMINISTIC]))
 
 
 def use_one_thread() -> None:

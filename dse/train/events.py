@@ -2,10 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Metrics = Mapping[str, Mapping[str, float]]
 """Values by split (`train`, `validation`, `test`), then by name (`loss`, ...)."""
+
+Reason = Literal["diverged", "untrained", "error", "memory", "lost", "hung"]
+FAILURES: Mapping[str, str] = {
+    "diverged": "its loss is no finite number",
+    "untrained": "it trained to the end, and no better than chance",
+    "error": "it raised an error",
+    "memory": "it asked for more memory than there is, or than it may have",
+    "lost": "its worker ended, or the machine",
+    "hung": "nothing was heard of it for longer than the time limit",
+}
+"""Why a run is no result, with what that means."""
+
+OUTCOMES = ("diverged", "untrained")
+"""What is the training's own doing: the same bits would only repeat it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,18 @@ class EpochEnded(Event):
 
 
 @dataclass(frozen=True)
+class Checkpointed(Event):
+    """The run's state was kept: interrupted, it goes on from here.
+
+    Attributes:
+        epoch: of the last step before it, counted from 1; more steps of the same epoch
+            may follow.
+    """
+
+    epoch: int
+
+
+@dataclass(frozen=True)
 class Done(Event):
     """The last epoch ended and the run is a result: scores, times and weights.
 
@@ -74,9 +100,11 @@ class Failed(Event):
     """The run is none.
 
     Attributes:
-        reason: a word to group by: `diverged`, `untrained`, `error`, `lost`.
+        reason: a word to group by; see `FAILURES`.
         detail: a line for a person.
+        again: whether it is tried again; the driver knows.
     """
 
-    reason: str
+    reason: Reason
     detail: str
+    again: bool = False

@@ -14,7 +14,15 @@ from dse.models.network import Weights
 from dse.ops import operations_for
 from dse.ops.interface import Operations
 from dse.train.cell import Cell
-from dse.train.engine import Batches, Engine, Keys, Normaliser, Replicate, Totals
+from dse.train.engine import (
+    Batches,
+    Engine,
+    Keys,
+    Normaliser,
+    Replicate,
+    Totals,
+    TrainState,
+)
 
 Form = Literal["stepped", "stacked"]
 """One replicate with a dispatch for every step; or several, with one for an epoch."""
@@ -34,6 +42,12 @@ class Training(Protocol):
 
     def weights(self) -> list[Weights]:
         """Each replicate's parameters, in host memory."""
+
+    def states(self) -> list[TrainState]:
+        """What the steps made of each replicate so far, in host memory."""
+
+    def resume(self, states: Sequence[TrainState]) -> None:
+        """Go on from each replicate's state, as another training had it."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ import numpy as np
 from dse.data.dataset import Dataset, channel_statistics, validation_split
 from dse.ops.interface import Operations
 from dse.train.cell import Cell
+from dse.train.checkpoint import Checkpoints, Progress, checkpoints_in, restore
 from dse.train.device import keep_compiled_programs
 from dse.train.engine import (
     Batches,
@@ -22,11 +24,14 @@ from dse.train.engine import (
     evaluation_batches,
     replicate_keys,
 )
-from dse.train.events import Done, EpochEnded, Event, Failed, Started
+from dse.train.events import Checkpointed, Done, EpochEnded, Event, Failed, Started
 from dse.train.program import EvaluationRows, Program, compile_program, stack_size
 from dse.train.scores import means, untrained
 
 LARGEST_EVALUATION_BATCH = 250
+CHECKPOINT_SECONDS = 60.0
+"""Age of a run's checkpoint, or of a run without one, at which the next epoch's end is
+kept: what ends sooner writes nothing."""
 
 
 class Trainer:
@@ -34,12 +39,22 @@ class Trainer:
 
     Args:
         dataset: the dataset.
+        folder: under which checkpoints go (`dse.train.places`); None for none. They
+            stay when a run has ended: who stores its result deletes them.
         operations: the numerics; None for what suits the device.
+        checkpoint_seconds: from one checkpoint to the next, at least.
     """
 
-    def __init__(self, dataset: Dataset, operations: Operations | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        folder: Path | None = None,
+        operations: Operations | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
         keep_compiled_programs()
         self._dataset, self._operations = dataset, operations
+        self._folder, self._checkpoint_seconds = folder, checkpoint_seconds
         self._compiler = ThreadPoolExecutor(1, "compile")
         self._ahead: dict[tuple[str, int], Future[Program]] = {}
 
@@ -50,10 +65,19 @@ class Trainer:
             self._ahead[wanted] = self._compiler.submit(self._compile, cell, wanted[1])
 
     def train(self, cell: Cell, replicates: Sequence[int]) -> Iterator[Event]:
-        """Train `cell` once for each of `replicates`.
+        """Train `cell` once for each of `replicates`; one with checkpoints goes on.
+
+        Of runs that train together each goes on from the newest epoch that all of them
+        have kept. On a CPU, where each trains alone, an interruption changes no bit; a
+        stack of another size than before gives the same to float tolerance.
 
         Yields:
-            For each run `Started`, an `EpochEnded` an epoch, and `Done` or `Failed`.
+            For each run `Started`, an `EpochEnded` an epoch, of which those before an
+            interruption come first, `Checkpointed` now and then, and `Done` or
+            `Failed`.
+
+        Raises:
+            DseError: a checkpoint cannot be written.
         """
         self.prepare(cell, replicates)
         device = jax.devices()[0].device_kind
@@ -67,7 +91,15 @@ class Trainer:
                 program = self._ahead.pop((cell.id, len(replicates))).result()
                 compile_seconds = program.compile_seconds
             members = [self._member(cell, replicate) for replicate in stack]
-            yield from _train_stack(cell, program, members, compile_seconds)
+            with checkpoints_in(self._folder, cell.id, stack) as kept:
+                yield from _Stack(
+                    cell,
+                    program,
+                    members,
+                    kept,
+                    self._checkpoint_seconds,
+                    compile_seconds,
+                ).train()
             compile_seconds = 0.0
 
     def close(self) -> None:
@@ -129,65 +161,123 @@ class _Member:
     chance: float
 
 
-def _train_stack(
-    cell: Cell, program: Program, members: Sequence[_Member], compile_seconds: float
-) -> Iterator[Event]:
-    """Train replicates together; of shared time each is given an equal share."""
-    engine, count = program.engine, len(members)
-    began = time.perf_counter()
-    training = program.begin([member.replicate for member in members])
-    seen = engine.steps_per_epoch * engine.batch_size
-    step_seconds = 0.0
-    alive = list(range(count))
-    for epoch in range(1, cell.recipe.epochs + 1):
-        epoch_began = time.perf_counter()
-        trained = [means(totals, seen) for totals in training.train_epoch(epoch)]
-        seconds = (time.perf_counter() - epoch_began) / count
-        step_seconds += seconds
-        for index in [i for i in alive if not math.isfinite(trained[i]["loss"])]:
-            alive.remove(index)
-            detail = f"train loss is {trained[index]['loss']} in epoch {epoch}"
-            yield Failed(cell.id, members[index].number, "diverged", detail)
-        if not alive:
+class _Stack:
+    """Replicates that train together; of shared time each is given an equal share.
+
+    One whose loss is no longer finite has ended: its checkpoints are not written any
+    more, so that who heard of it can delete them. Where nobody heard, the stack that
+    goes on finds no later state of all its members, and the end is told again.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        program: Program,
+        members: Sequence[_Member],
+        kept: Sequence[Checkpoints],
+        checkpoint_seconds: float,
+        compile_seconds: float,
+    ) -> None:
+        self._cell, self._engine = cell, program.engine
+        self._members, self._kept = members, kept
+        self._checkpoint_seconds = checkpoint_seconds
+        self._compile_seconds = compile_seconds
+        self._began = self._kept_at = time.perf_counter()
+        self._training = program.begin([member.replicate for member in members])
+        self._progress = [Progress()] * len(members)
+        self._alive = list(range(len(members)))
+
+    def train(self) -> Iterator[Event]:
+        """Go on from the last checkpoints, or begin."""
+        yield from self._resume()
+        first, last = len(self._progress[0].ended) + 1, self._cell.recipe.epochs
+        for epoch in range(first, last + 1):
+            yield from self._train_epoch(epoch)
+            if not self._alive:
+                return
+            if epoch < last and self._checkpoint_is_due:
+                yield from self._save(epoch)
+        yield from self._results()
+
+    def _resume(self) -> Iterator[Event]:
+        restored = restore(self._kept, self._training.states()[0])
+        if not restored:
             return
-        validated = [
-            means(totals, _count(member.validation))
-            for totals, member in zip(
-                training.score([member.validation for member in members]),
-                members,
-                strict=True,
-            )
-        ]
-        for index in alive:
+        self._training.resume([state for state, _ in restored])
+        self._progress = [progress for _, progress in restored]
+        for ended in zip(*(p.replayed for p in self._progress), strict=True):
+            yield from ended
+
+    def _train_epoch(self, epoch: int) -> Iterator[Event]:
+        began = time.perf_counter()
+        seen = self._engine.steps_per_epoch * self._engine.batch_size
+        trained = [means(sums, seen) for sums in self._training.train_epoch(epoch)]
+        seconds = (time.perf_counter() - began) / len(self._members)
+        for index in [i for i in self._alive if not math.isfinite(trained[i]["loss"])]:
+            self._alive.remove(index)
+            detail = f"train loss is {trained[index]['loss']} in epoch {epoch}"
+            number = self._members[index].number
+            yield Failed(self._cell.id, number, "diverged", detail)
+        if not self._alive:
+            return
+        validated = self._score([member.validation for member in self._members])
+        for index in self._alive:
             metrics = {"train": trained[index], "validation": validated[index]}
-            number = members[index].number
-            yield EpochEnded(cell.id, number, epoch, metrics, seen, seconds)
-    tested = training.score([member.test for member in members])
-    weights = training.weights()
-    train_seconds = (time.perf_counter() - began) / count
-    for index in alive:
-        member, accuracy = members[index], trained[index]["accuracy"]
-        why = untrained(accuracy, member.chance, seen)
-        if why:
-            yield Failed(cell.id, member.number, "untrained", why)
-            continue
-        yield Done(
-            cell.id,
-            member.number,
-            metrics={
-                "train": trained[index],
-                "validation": validated[index],
-                "test": means(tested[index], _count(member.test)),
-            },
-            train_seconds=train_seconds,
-            compile_seconds=compile_seconds / count,
-            step_seconds=step_seconds,
-            weights={
-                **weights[index],
-                "input": jax.device_get(member.replicate.normaliser._asdict()),
-            },
-        )
+            number = self._members[index].number
+            told = EpochEnded(self._cell.id, number, epoch, metrics, seen, seconds)
+            before = self._progress[index]
+            self._progress[index] = replace(before, ended=(*before.ended, told))
+            yield told
 
+    def _score(self, rows: Sequence[EvaluationRows]) -> list[dict[str, float]]:
+        """Loss and accuracy of each member on its own images."""
+        totals = self._training.score(rows)
+        return [
+            means(sums, int((own >= 0).sum()))
+            for sums, own in zip(totals, rows, strict=True)
+        ]
 
-def _count(rows: EvaluationRows) -> int:
-    return int((rows >= 0).sum())
+    @property
+    def _checkpoint_is_due(self) -> bool:
+        age = time.perf_counter() - self._kept_at
+        return bool(self._kept) and age >= self._checkpoint_seconds
+
+    def _save(self, epoch: int) -> Iterator[Event]:
+        states, seconds = self._training.states(), self._seconds
+        for index in self._alive:
+            progress = self._progress[index]
+            total = progress.train_seconds + seconds
+            self._kept[index].save(
+                states[index], replace(progress, train_seconds=total)
+            )
+            yield Checkpointed(self._cell.id, self._members[index].number, epoch)
+        self._kept_at = time.perf_counter()
+
+    @property
+    def _seconds(self) -> float:
+        """Each member's share since the training began or went on."""
+        return (time.perf_counter() - self._began) / len(self._members)
+
+    def _results(self) -> Iterator[Event]:
+        tested = self._score([member.test for member in self._members])
+        weights, seconds = self._training.weights(), self._seconds
+        for index in self._alive:
+            member, progress = self._members[index], self._progress[index]
+            last = progress.ended[-1]
+            accuracy = last.metrics["train"]["accuracy"]
+            why = untrained(accuracy, member.chance, last.images)
+            if why:
+                yield Failed(self._cell.id, member.number, "untrained", why)
+                continue
+            yield Done(
+                self._cell.id,
+                member.number,
+                metrics={**last.metrics, "test": tested[index]},
+                train_seconds=progress.train_seconds + seconds,
+                compile_seconds=self._compile_seconds / len(self._members),
+                step_seconds=progress.step_seconds,
+                weights={
+                    **weights[index],
+                    "input": jax.device_get(member.replicate.normaliser._asdict()),
+                },
+            )

@@ -62,7 +62,7 @@ def compile_stacked(
         trained, _ = jax.lax.scan(step, fresh, length=engine.steps_per_epoch)
         return trained
 
-    stack = _stack(example)
+    stack: Replicate = _stack(example)
     state = _initial(engine, example)
     training = jax.jit(jax.vmap(train_epoch, (0, None, 0, None)), donate_argnums=0)
     compiled = training.lower(state, images, stack, jnp.int32(1)).compile()
@@ -85,7 +85,7 @@ class StackedTraining:
         replicates: Sequence[Replicate],
     ) -> None:
         self._images, self._functions = images, functions
-        self._stack = _stack(replicates)
+        self._stack: Replicate = _stack(replicates)
         self._count = len(replicates)
         self._state = _initial(engine, replicates)
 
@@ -113,6 +113,14 @@ class StackedTraining:
         """See `Training`."""
         return self._apart(self._state.parameters)
 
+    def states(self) -> list[TrainState]:
+        """See `Training`."""
+        return self._apart(self._state)
+
+    def resume(self, states: Sequence[TrainState]) -> None:
+        """See `Training`."""
+        self._state = _stack(states)
+
     def _apart(self, stacked: Any) -> list[Any]:
         """Each replicate's share of what has their axis first, in host memory."""
         held = jax.device_get(stacked)
@@ -122,12 +130,13 @@ class StackedTraining:
         ]
 
 
-def _stack(replicates: Sequence[Replicate]) -> Replicate:
-    stacked: Replicate = jax.tree.map(lambda *leaves: jnp.stack(leaves), *replicates)
-    return stacked
+def _stack(trees: Sequence[Any]) -> Any:
+    """One tree of what the replicates have each, their axis first."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 def _initial(engine: Engine, replicates: Sequence[Replicate]) -> TrainState:
-    states = [engine.initialise(r.keys.initialisation) for r in replicates]
-    stacked: TrainState = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
-    return stacked
+    state: TrainState = _stack(
+        [engine.initialise(r.keys.initialisation) for r in replicates]
+    )
+    return state

@@ -185,6 +185,15 @@ class SteppedTraining:
         """See `Training`."""
         return [jax.device_get(self._state.parameters)]
 
+    def states(self) -> list[TrainState]:
+        """See `Training`."""
+        return [jax.device_get(self._state)]
+
+    def resume(self, states: Sequence[TrainState]) -> None:
+        """See `Training`."""
+        [state] = states
+        self._state = jax.tree.map(jnp.asarray, state)
+
 
 def _epoch(engine: Engine, replicate: Replicate, epoch: int) -> Array:
     order: Array = _order(

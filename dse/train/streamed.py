@@ -8,7 +8,7 @@ sees what it would have seen. A batch is worked on in parts that fit the memory.
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from dse.data.stream import StreamedDataset, StreamedPart
 from dse.models.network import Weights
 from dse.ops import operations_for
 from dse.train.cell import Cell
-from dse.train.checkpoint import Checkpoints, Progress
+from dse.train.checkpoint import Checkpoints, Progress, checkpoints_in, restore
 from dse.train.device import keep_compiled_programs
 from dse.train.engine import (
     Batches,
@@ -42,8 +42,15 @@ from dse.train.engine import (
     no_totals,
     replicate_keys,
 )
-from dse.train.events import Done, EpochEnded, Event, Failed, Metrics, Started
-from dse.train.places import checkpoints_of
+from dse.train.events import (
+    Checkpointed,
+    Done,
+    EpochEnded,
+    Event,
+    Failed,
+    Metrics,
+    Started,
+)
 from dse.train.scores import means, untrained
 from dse.train.stepped import compiler_options, part_size, sums_to_overwrite
 
@@ -101,14 +108,8 @@ class StreamedTrainer:
                 program = _compile(cell, self._dataset, len(split.train))
                 compile_seconds = program.compile_seconds
             run = _Run(cell, number, program, self._dataset, split, compile_seconds)
-            if self._folder is None:
-                yield from run.train(None, self._checkpoint_steps)
-                continue
-            kept = Checkpoints(checkpoints_of(self._folder, cell.id, number))
-            try:
+            with checkpoints_in(self._folder, cell.id, (number,)) as kept:
                 yield from run.train(kept, self._checkpoint_steps)
-            finally:
-                kept.close()
 
 
 @dataclass(frozen=True)
@@ -136,15 +137,16 @@ class _Run:
     split: Split
     compile_seconds: float
 
-    def train(self, kept: Checkpoints | None, checkpoint_steps: int) -> Iterator[Event]:
+    def train(
+        self, kept: Sequence[Checkpoints], checkpoint_steps: int
+    ) -> Iterator[Event]:
         """Go on from the last checkpoint, or begin."""
         engine = self.program.engine
         state = engine.initialise(self._replicate.keys.initialisation)
         progress = Progress()
-        restored = kept.restore(state) if kept else None
-        if restored is not None:
-            state, progress = restored
-        yield from (replace(ended, replayed=True) for ended in progress.ended)
+        if restored := restore(kept, state):
+            [(state, progress)] = restored
+        yield from progress.replayed
         before = progress.train_seconds
         began = time.perf_counter()
         while (step := int(state.step)) < engine.steps:
@@ -167,12 +169,10 @@ class _Run:
                 ended, seconds = (*ended, told), 0.0
             total = before + time.perf_counter() - began
             progress = Progress(ended, total, seconds)
-            if kept:
-                kept.save(state, progress)
-        result = self._result(state, progress)
-        if kept:
-            kept.close()  # who hears of the result deletes them
-        yield result
+            for checkpoints in kept:
+                checkpoints.save(state, progress)
+                yield Checkpointed(self.cell.id, self.number, epoch)
+        yield self._result(state, progress)
 
     @property
     def _replicate(self) -> Replicate:
@@ -265,7 +265,7 @@ class _Run:
             metrics=metrics,
             train_seconds=progress.train_seconds + time.perf_counter() - began,
             compile_seconds=self.compile_seconds,
-            step_seconds=sum(ended.seconds for ended in progress.ended),
+            step_seconds=progress.step_seconds,
             weights={
                 **weights,
                 "input": jax.device_get(self._replicate.normaliser._asdict()),

@@ -28,7 +28,7 @@ def trainer_for(dataset: ImageData, folder: Path | None) -> CellTrainer:
     if isinstance(dataset, Dataset):
         from dse.train.run import Trainer
 
-        return Trainer(dataset)
+        return Trainer(dataset, folder)
     from dse.data.stream import StreamedDataset
     from dse.train.streamed import StreamedTrainer
 

@@ -23,9 +23,9 @@ from dse.data.dataset import Dataset
 from dse.data.load import load
 from dse.ops import REFERENCE
 from dse.ops.interface import Operations
-from dse.study.executors import has_accelerator
 from dse.study.experiment import load_experiment
 from dse.study.plan import make_point
+from dse.study.resources import has_accelerator
 from dse.train.cell import Cell
 from dse.train.device import use_one_thread
 from dse.train.events import Done, Failed
@@ -91,7 +91,7 @@ def train(
 ) -> dict[int, float]:
     """Test accuracy by replicate, of those that were trained to the end."""
     accuracy = {}
-    for event in Trainer(dataset, operations).train(cell, range(replicates)):
+    for event in Trainer(dataset, operations=operations).train(cell, range(replicates)):
         if isinstance(event, Done):
             accuracy[event.replicate] = event.metrics["test"]["accuracy"]
             print(

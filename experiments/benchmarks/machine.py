@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dse.store.files import write_whole
-from dse.study.executors import available_cores, has_accelerator
+from dse.study.resources import available_cores, has_accelerator
 
 RESULTS = Path(__file__).parents[2] / "results" / "benchmarks"
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "torch", "numpy")

@@ -36,9 +36,9 @@ from dse.arch.cost import cost
 from dse.arch.graph import Architecture
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.cache import cache_folder
-from dse.study.executors import available_cores, has_accelerator
 from dse.study.experiment import load_experiment
 from dse.study.presets import PRESETS
+from dse.study.resources import available_cores, has_accelerator
 from dse.train.device import ALLOCATOR, ONE_THREAD
 from dse.train.recipe import Recipe
 

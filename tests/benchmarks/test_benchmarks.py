@@ -117,3 +117,9 @@ def test_of_two_cells_pooled_and_paired_are_the_same():
     assert paired(scores)[1] == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
     share, _ = misses(lambda _: np.array([0.1, 1.9]), scores)
     assert share == 0.5  # -0.2 is no miss above, 2 > 1.9 is one
+
+
+def test_trivial_runs_go_through_the_driver(workplace):
+    from driver import seconds_per_trivial_run
+
+    assert 0 < seconds_per_trivial_run(4, keep_weights=True) < 10

@@ -1,8 +1,8 @@
 import datasets
 import numpy as np
 import pytest
-from conftest import striped, write_image_folder
 from PIL import Image
+from samples import striped, write_image_folder
 
 from dse.data import load as loading
 from dse.data.load import EMBEDDED, load

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_photos
 from PIL import Image
+from samples import write_photos
 
 from dse.data.dataset import validation_split
 from dse.data.stream import decode_square, stream

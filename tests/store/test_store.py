@@ -18,8 +18,9 @@ from dse.store.append import (
     register_study,
 )
 from dse.store.database import open_store, shown
-from dse.store.query import load_network, run_states, sql, status, view
+from dse.store.query import load_network, sql, status, view
 from dse.store.schema import SCHEMA_VERSION
+from dse.store.states import run_states
 from dse.store.transfer import export_studies, import_file
 from dse.study.plan import make_point, study_record
 from dse.train.events import Done, EpochEnded, Failed, Started
@@ -70,6 +71,7 @@ def finish(store, cell_id, replicate, accuracy=0.75):
 
 def test_runs_have_true_types(store, tiny):
     record, points = fill(store, tiny)
+    begin_run(store, Started(points[1].cell.id, 0, "cpu"))
     fail_run(store, Failed(points[1].cell.id, 0, "lost", "it died"))
     runs = view(store, "runs", record.name)
     assert len(runs) == 3
@@ -119,7 +121,7 @@ def test_a_repeated_run_replaces_what_was_left(store, tiny):
     add_epoch(store, EpochEnded(cell_id, 0, 1, metrics, 100, 0.5))
     finish(store, cell_id, 0, accuracy=0.5)
     row = sql(store, f"SELECT * FROM dse_runs WHERE cell_id = '{cell_id}'").iloc[0]
-    assert (row["status"], row["tries"], row["val_accuracy"]) == ("complete", 2, 0.5)
+    assert (row["status"], row["tries"], row["val_accuracy"]) == ("complete", 1, 0.5)
     values = sql(store, "SELECT COUNT(*) AS n FROM dse_metrics")["n"].item()
     # Two runs of two epochs of five values, and two of test each.
     assert values == 2 * (2 * 5 + 2)
@@ -127,12 +129,28 @@ def test_a_repeated_run_replaces_what_was_left(store, tiny):
 
 def test_status_counts_cells(store, tiny):
     record, points = fill(store, tiny)
+    begin_run(store, Started(points[1].cell.id, 0, "cpu"))
     fail_run(store, Failed(points[1].cell.id, 0, "lost", ""))
     table = status(store, record.name)
     assert table["complete"].tolist() == [2, 0]
     assert table["failed"].tolist() == [0, 1]
-    # A lost run will be tried again, so it is missing too.
-    assert table["missing"].tolist() == [0, 2]
+    assert table["running"].tolist() == [0, 0]
+    assert table["missing"].tolist() == [0, 1]
+
+
+def test_a_try_is_what_ended_in_a_failure(store, tiny):
+    """Not what a killed driver left under way."""
+    _, points = fill(store, tiny)
+    cell_id = points[1].cell.id
+    started = Started(cell_id, 0, "cpu")
+    for _ in range(3):
+        begin_run(store, started)
+        assert run_states(store, [cell_id])[cell_id, 0].tries == 1
+    failed = Failed(cell_id, 0, "lost", "it died")
+    assert fail_run(store, failed) == 1
+    assert fail_run(store, failed) == 1  # the same, written twice
+    begin_run(store, started)
+    assert fail_run(store, failed) == 2
 
 
 def test_a_study_refuses_a_second_recipe(store, tiny):
@@ -289,9 +307,9 @@ def test_a_database_without_runs_is_left_alone(workplace):
 def test_one_sweep_at_a_time(store):
     other = open_store("sqlite:///results/dse.db")
     refusal = pytest.raises(DseError, match="another sweep is writing")
-    with store.sweeping(), refusal, other.sweeping():
+    with store.sweeping(["a"]), refusal, other.sweeping(["b"]):
         pass
-    with other.sweeping():
+    with other.sweeping(["a"]):
         pass
 
 

@@ -6,16 +6,16 @@ import pytest
 from dse.arch.cost import cost
 from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
-from dse.store.query import RunState
-from dse.study.executors import make_executor
+from dse.store.states import RunState
 from dse.study.experiment import (
     Experiment,
     Preset,
     load_experiment,
     load_together,
 )
-from dse.study.plan import jobs_for, make_plans
+from dse.study.plan import cells_of_shard, jobs_for, make_plans
 from dse.study.presets import PRESETS
+from dse.study.tries import Tries
 from dse.train.recipe import Recipe
 
 EXPERIMENT = Experiment(
@@ -49,14 +49,33 @@ def test_missing_is_what_neither_completed_nor_failed_for_good(plan):
     states = {
         (first, 0): RunState("complete", None, 0.9),
         (first, 1): RunState("running", None, None),
-        (first, 2): RunState("failed", "lost", None),
+        (first, 2): RunState("failed", "lost", None, tries=2),
         (second, 0): RunState("failed", "diverged", None),
         (second, 1): RunState("failed", "untrained", None),
-        (second, 2): RunState("complete", None, 0.9),
+        (second, 2): RunState("failed", "lost", None, tries=3),
         (second, 3): RunState("complete", None, 0.9),
     }
-    assert plan.missing(states) == {first: (1, 2)}
-    assert plan.missing({}) == {first: (0, 1, 2), second: (0, 1, 2)}
+    assert plan.missing(states, Tries()) == {first: (1, 2)}
+    assert plan.missing(states, Tries(2)) == {first: (1,)}
+    assert plan.missing({}, Tries()) == {first: (0, 1, 2), second: (0, 1, 2)}
+
+
+def test_shards_are_a_plan_s_cells_once_each(tiny):
+    plan = plan_of(replace(EXPERIMENT, values=(0.0, 0.25, 0.5, 0.75, 1.0)), tiny)
+    everything = cells_of_shard([plan, plan], None)
+    assert everything == set(plan.cells)
+    shards = [cells_of_shard([plan, plan], f"{i}/2") for i in (1, 2)]
+    assert shards[0] | shards[1] == everything
+    assert not shards[0] & shards[1]
+    assert [len(shard) for shard in shards] == [3, 2]
+    # Dealt out by cost: the dearest is in the first, the next in the second.
+    dear = sorted(plan.cells.values(), key=lambda c: -cost(c.architecture).macs)
+    assert dear[0].id in shards[0]
+    assert dear[1].id in shards[1]
+    assert cells_of_shard([plan], "9/9") == set()
+    for wrong in ("0/2", "3/2", "2", "a/b", "1/2/3", "-1/2"):
+        with pytest.raises(DseError, match="expected I/N with I from 1 to N"):
+            cells_of_shard([plan], wrong)
 
 
 def test_replicates_share_a_job_unless_workers_would_idle(plan):
@@ -126,10 +145,6 @@ def test_unknown_names(tiny, workplace):
         load_experiment("fig9")
     with pytest.raises(DseError, match=r"is called 'gone\.py'"):
         load_experiment("gone.py")
-    with pytest.raises(DseError, match="no executor is called 'threads'"):
-        make_executor("threads", tiny, 1)
-    with pytest.raises(DseError, match="workers is 0"):
-        make_executor("process", tiny, 0)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,28 @@ def test_a_replicate_in_a_stack_equals_the_same_one_alone(cell, images):
     assert not np.allclose(together[0][0].loss, together[2][0].loss)
 
 
+@pytest.mark.parametrize(
+    ("form", "numbers"),
+    [
+        ("stepped", (2,)),
+        pytest.param("stacked", (0, 2), marks=pytest.mark.slow),
+    ],
+)
+def test_a_training_goes_on_from_the_states_of_another(cell, images, form, numbers):
+    program = compile_program(cell, images, 32, 16, len(numbers), form=form)
+    replicates = [replicate(number) for number in numbers]
+    one, other = program.begin(replicates), program.begin(replicates)
+    one.train_epoch(1)
+    states = one.states()
+    assert [int(state.step) for state in states] == [4] * len(numbers)
+    expected = one.train_epoch(2), one.weights()
+    # What was told is a copy: that the training went on did not change it.
+    other.resume(states)
+    got = other.train_epoch(2), other.weights()
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.slow
 def test_a_batch_in_parts_trains_as_the_whole(cell, images, monkeypatch):
     whole = outcome(cell, images, (1,), "stepped")

@@ -1,0 +1,114 @@
+"""What a database's refusals mean for a person, without the passwords in them."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from dse.errors import DseError, without_passwords
+
+_CREDENTIALS = re.compile(r"^([\w+]*:?/{0,2}[^/:]*):(?!//).*@", re.DOTALL)
+
+PASSING = (
+    "is locked",
+    "lock timeout",
+    "connection refused",
+    "connection reset",
+    "could not receive data",
+    "could not send data",
+    "network is unreachable",
+    "no route to host",
+    "not yet accepting",
+    "recovery mode",
+    "remaining connection slots",
+    "server closed",
+    "shutting down",
+    "starting up",
+    "temporary failure in name resolution",
+    "terminating connection",
+    "the connection is closed",
+    "the connection is lost",
+    "timed out",
+    "timeout expired",
+    "too many clients",
+)
+"""What a database says that is locked, or a server that is away or full for a while."""
+
+HINTS = {
+    "readonly": "make its file, what lies beside it (-wal, -shm) and its folder "
+    "writable, or name another --storage",
+    "read-only": "it takes no changes: dse query reads, and a sweep needs another "
+    "--storage",
+    "permission denied": "have its owner grant this user to create and write there, "
+    "or name another --storage",
+    "unable to open": "check that its folder exists and can be written",
+    "is full": "free some space and repeat the command; what is in is kept",
+    "No space left": "free some space and repeat the command; what is in is kept",
+    "disk I/O error": "check the disk; what is in is kept",
+    "is locked|lock timeout": "another process holds it; repeat the command when that "
+    "is done",
+    "malformed|no such table: dse_": "the file is damaged; put a copy in its place, or "
+    "name another --storage (dse export makes copies)",
+    "not a database": "put a copy in its place, or name another --storage "
+    "(dse export makes copies)",
+    "password authentication": "check the user and the password (PGPASSWORD or "
+    "~/.pgpass keep it out of the command)",
+    "no password": "give one (PGPASSWORD or ~/.pgpass keep it out of the command)",
+    "refused": "check that the server runs and that host and port are right",
+    "timeout expired": "check that the server runs and that host and port are right",
+    "resolve host": "check the host's name",
+    "on socket": "check that the server runs and where its socket is",
+    "FATAL: .* does not exist": "create it, or name another --storage",
+}
+"""What to do, by a pattern in what the database says."""
+
+
+class Unreachable(DseError):
+    """The database does not answer now: its server is away, or another locks it."""
+
+
+@contextmanager
+def clear_faults(url: str) -> Iterator[None]:
+    """Say what a database's refusal means.
+
+    Raises:
+        Unreachable: in place of an error that may pass.
+        DseError: in place of any other.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        line = f"database {shown(url)}: {_advice(first_line(error))}"
+        if may_pass(error):
+            raise Unreachable(line) from error
+        raise DseError(line) from error
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same statement may succeed later, with nothing mended by a person."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return isinstance(error, DBAPIError) and error.connection_invalidated
+    said = str(error.orig).lower()
+    return error.connection_invalidated or any(sign in said for sign in PASSING)
+
+
+def first_line(error: DBAPIError) -> str:
+    """The first line of what the database said."""
+    lines = str(error.orig).strip().splitlines()
+    return without_passwords(lines[0] if lines else type(error).__name__)
+
+
+def shown(url: str) -> str:
+    """`url` as it may be printed, without its password, also where it is malformed."""
+    if url.startswith("sqlite:///"):
+        return url
+    hidden = _CREDENTIALS.sub(r"\1:***@", url.replace("+psycopg:", ":", 1))
+    return without_passwords(hidden)
+
+
+def _advice(reason: str) -> str:
+    for pattern, hint in HINTS.items():
+        if re.search(pattern, reason, re.IGNORECASE):
+            return f"{reason}; {hint}"
+    return reason

@@ -1,0 +1,299 @@
+"""Workers on the machines of a Ray cluster.
+
+Ray starts them where there is room, and says when one is lost, alone or with its
+machine. What is installed there must be what is installed here.
+"""
+
+import contextlib
+import logging
+import os
+import platform
+import signal
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dse.data.dataset import ImageData
+from dse.errors import DseError
+from dse.store.append import code_version
+from dse.study.executors import Execution
+from dse.study.jobs import Assignment, Job, JobQueue, Setting
+from dse.study.resources import GPU_MEMORY_SHARE
+from dse.train.cell import NUMERICS_VERSION
+from dse.train.device import worker_environment
+from dse.train.events import Event, Reason
+
+try:
+    import ray
+except ModuleNotFoundError as error:
+    raise DseError(
+        "executor ray needs Ray, which is not installed: pip install 'dse[ray]'"
+    ) from error
+
+LOOK_SECONDS = 0.5
+CONNECT_SECONDS = 5.0
+
+
+def versions() -> dict[str, str]:
+    """What has to be the same wherever a run of a study is trained."""
+    return {
+        "dse": code_version(),
+        "numerics": str(NUMERICS_VERSION),
+        "jax": version("jax"),
+        "python": platform.python_version(),
+    }
+
+
+class ClusterWorker:
+    """Trains on one machine of the cluster; it is an actor of Ray's."""
+
+    def __init__(self, setting: Setting) -> None:
+        from dse.train.runlog import RunLogs
+        from dse.train.trainers import trainer_for
+
+        shared = setting.folder is not None and setting.folder.is_dir()
+        folder = setting.folder if shared else None
+        self._trainer = trainer_for(setting.dataset, folder)
+        self._logs = RunLogs(folder)
+
+    def versions(self) -> dict[str, str]:
+        """See `versions`; and the machine's name."""
+        return {**versions(), "machine": socket.gethostname()}
+
+    def work(self, job: Job) -> Iterator[Event]:
+        """Do a job; its events as they come."""
+        from dse.study.guard import train_guarded
+
+        yield from train_guarded(self._trainer, job, self._logs)
+
+
+class RayExecutor:
+    """Workers of a Ray cluster, each with a core, or with a GPU or part of one.
+
+    A worker that is lost or hangs is replaced as soon as the cluster has room. Logs
+    and checkpoints are kept where the machines share the database's folder.
+
+    Args:
+        dataset: what to train on; the cluster's machines need not have it.
+        execution: the cluster's address, workers, GPUs and the time limit.
+        folder: for logs and checkpoints.
+    """
+
+    def __init__(
+        self, dataset: ImageData, execution: Execution, folder: Path | None = None
+    ) -> None:
+        self._pool: list[_Member] = []
+        _connect(execution.address, execution.workers)
+        room: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        cores, cards = int(room.get("CPU", 0)), int(room.get("GPU", 0))
+        gpus = cards if execution.gpus is None else execution.gpus
+        self.workers = execution.workers or gpus or max(1, cores)
+        self._silent_seconds = 60 * execution.silence
+        try:
+            if gpus > cards:
+                raise DseError(f"gpus is {gpus}; the cluster has {cards}")
+            if not gpus and self.workers > cores:
+                raise DseError(
+                    f"workers is {self.workers}; the cluster has {cores} cores"
+                )
+        except DseError:
+            self.close()
+            raise
+        share = gpus / self.workers
+        environment = worker_environment(
+            on_gpu=gpus > 0, deterministic=execution.deterministic
+        )
+        if gpus:
+            part = GPU_MEMORY_SHARE * min(1.0, share)
+            environment["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{part:.3f}"
+        else:
+            environment["JAX_PLATFORMS"] = "cpu"
+        actor: Any = ray.remote(ClusterWorker)
+        self._actor = actor.options(
+            num_cpus=0 if gpus else 1,
+            num_gpus=share,
+            max_restarts=0,
+            runtime_env={"env_vars": environment},
+        )
+        self._setting = ray.put(Setting(dataset, folder))
+
+    @property
+    def peak_bytes(self) -> int:
+        """Unknown: it is spread over machines."""
+        return 0
+
+    def start(self, jobs: int) -> None:
+        """See `Executor.start`."""
+        while len(self._pool) < min(jobs, self.workers):
+            actor = self._actor.remote(self._setting)
+            self._pool.append(_Member(actor, actor.versions.remote()))
+
+    def run(self, queue: JobQueue) -> Iterator[Event]:
+        """See `Executor.run`."""
+        while self._hand_out(queue):
+            waited_for = [m.waited_for for m in self._pool if not m.is_free]
+            ready, _ = ray.wait(waited_for, timeout=LOOK_SECONDS)
+            for member in [m for m in self._pool if m.waited_for in ready]:
+                yield from self._receive(member, queue)
+            for member in [m for m in self._pool if m.assignment]:
+                if time.monotonic() - member.heard > self._silent_seconds:
+                    minutes = self._silent_seconds / 60
+                    detail = f"nothing was heard of it for {minutes:g} minutes"
+                    yield from self._replace(member, queue, "hung", detail)
+
+    def _hand_out(self, queue: JobQueue) -> bool:
+        """Give every free worker a job; whether there is anything to wait for."""
+        for member in self._pool:
+            if member.is_free and (job := queue.take()) is not None:
+                member.start(job)
+        busy = sum(member.assignment is not None for member in self._pool)
+        more = queue.following() is not None
+        self.start(busy + more)
+        return busy > 0 or more
+
+    def _receive(self, member: "_Member", queue: JobQueue) -> Iterator[Event]:
+        try:
+            if member.greets:
+                member.greet()
+                return
+            event = member.next_event()
+        except ray.exceptions.RayError as error:
+            yield from self._replace(member, queue, *_why_lost(error))
+            return
+        if event is not None:
+            yield event
+        elif (rest := member.finish()) is not None:
+            queue.put_back(rest)
+
+    def _replace(
+        self, member: "_Member", queue: JobQueue, reason: Reason, detail: str
+    ) -> Iterator[Event]:
+        self._pool.remove(member)
+        ray.kill(member.actor)
+        if member.assignment is not None:
+            yield from member.assignment.fail(reason, detail)
+            if (rest := member.assignment.rest) is not None:
+                queue.put_back(rest)
+
+    def close(self) -> None:
+        """Stop the workers at once, and leave the cluster, or end one begun here."""
+        for member in self._pool:
+            with contextlib.suppress(ray.exceptions.RayError):
+                ray.kill(member.actor)
+        self._pool.clear()
+        ray.shutdown()
+
+
+@dataclass
+class _Member:
+    """An actor, and what is waited for of it: a greeting, or the next event."""
+
+    actor: Any
+    greeting: Any
+    stream: Any = None
+    assignment: Assignment | None = None
+    heard: float = 0.0
+
+    @property
+    def greets(self) -> bool:
+        """Whether it has yet to say what is installed where it is."""
+        return self.greeting is not None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it can take a job."""
+        return not self.greets and self.assignment is None
+
+    @property
+    def waited_for(self) -> Any:
+        """A reference of Ray's; None where it is free."""
+        return self.greeting if self.greets else self.stream
+
+    def greet(self) -> None:
+        """Hear what is installed there.
+
+        Raises:
+            DseError: something else than here.
+        """
+        told, here = ray.get(self.greeting), versions()
+        different = [name for name in here if told[name] != here[name]]
+        if different:
+            said = ", ".join(f"{n} {told[n]} there, {here[n]} here" for n in different)
+            raise DseError(
+                f"machine {told['machine']} of the cluster has other versions ({said});"
+                " install the same on all of them"
+            )
+        self.greeting = None
+
+    def start(self, job: Job) -> None:
+        """Have it do a job."""
+        self.assignment, self.heard = Assignment(job), time.monotonic()
+        self.stream = self.actor.work.options(num_returns="streaming").remote(job)
+
+    def next_event(self) -> Event | None:
+        """What it says next; None when the job has ended."""
+        assert self.assignment is not None
+        try:
+            event: Event = ray.get(next(self.stream))
+        except StopIteration:
+            return None
+        self.heard = time.monotonic()
+        self.assignment.hear(event)
+        return event
+
+    def finish(self) -> Job | None:
+        """Be free again; what of the job is left."""
+        assert self.assignment is not None
+        rest, self.assignment, self.stream = self.assignment.rest, None, None
+        return rest
+
+
+def _why_lost(error: Exception) -> tuple[Reason, str]:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    detail = " ".join(lines[:3])[:300] or type(error).__name__
+    memory = isinstance(error, ray.exceptions.OutOfMemoryError) or "OOM" in str(error)
+    return ("memory", detail) if memory else ("lost", detail)
+
+
+def _connect(address: str | None, workers: int | None) -> None:
+    """Join a cluster, or begin one on this machine."""
+    if address is not None:
+        _check(address)
+    terminated = signal.getsignal(signal.SIGTERM)
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        ray.init(
+            address=address or "local",
+            num_cpus=workers if address is None else None,
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise DseError(
+            f"no Ray cluster answers at {address or 'this machine'}: {first}"
+        ) from error
+    # Ray takes it for itself.
+    signal.signal(signal.SIGTERM, terminated)
+
+
+def _check(address: str) -> None:
+    """Find out in seconds that nothing listens there; Ray would try for a minute."""
+    expected = "expected host:port of its head, as 10.0.0.5:6379, or auto"
+    if address == "auto":
+        return
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or "/" in host:
+        raise DseError(f"address {address!r} is none of a Ray cluster; {expected}")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        why = error.strerror or error
+        raise DseError(
+            f"no Ray cluster answers at {address} ({why}); {expected}"
+        ) from error

@@ -1,0 +1,255 @@
+"""Worker processes on this machine."""
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Pipe, wait
+from pathlib import Path
+
+from dse.data.dataset import ImageData
+from dse.study.executors import Execution
+from dse.study.jobs import Assignment, Job, JobEnded, JobQueue, Setting
+from dse.study.resources import (
+    available_bytes,
+    available_cores,
+    gpu_environments,
+    held_bytes,
+    killed_for_memory,
+    peak_bytes,
+)
+from dse.train.device import worker_environment
+from dse.train.events import Event, Reason
+
+WORKER = (sys.executable, "-m", "dse.study.worker")
+WORKERS_LOG = "logs/workers.log"
+"""What workers print before their first run, beside the database."""
+
+LOOK_SECONDS = 0.25
+"""How often workers are looked at, besides when they say something."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker may take before it is ended.
+
+    Attributes:
+        silent_seconds: without a word about the run under way.
+        held_bytes: of memory.
+    """
+
+    silent_seconds: float
+    held_bytes: int
+
+    @classmethod
+    def of(cls, execution: Execution) -> "Limits":
+        """The limits that are asked for; by default all memory that is free."""
+        gib = execution.worker_gib
+        memory = available_bytes() if gib is None else int(gib * 2**30)
+        return cls(60 * execution.silence, memory)
+
+
+class ProcessExecutor:
+    """Worker processes, each with one thread of its own, or with a GPU or part of one.
+
+    A worker that dies, hangs or takes too much memory is replaced. On CPUs, where the
+    workers take all cores, each keeps to one.
+
+    Args:
+        dataset: what to train on.
+        workers: how many.
+        folder: for logs and checkpoints; None for neither.
+        gpus: which GPUs they share; none for CPUs.
+        limits: what each may take.
+        deterministic: whether a GPU must give the same bits each time.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageData,
+        workers: int,
+        folder: Path | None = None,
+        *,
+        gpus: tuple[str, ...] = (),
+        limits: Limits | None = None,
+        deterministic: bool = False,
+    ) -> None:
+        self.workers = workers
+        self._setting = Setting(dataset, folder)
+        self._limits = limits or Limits.of(Execution())
+        self._peaks: dict[int, int] = {}
+        self._pool: list[_Worker] = []
+        self._places = _places(workers, gpus, deterministic=deterministic)
+
+    def start(self, jobs: int) -> None:
+        """See `Executor.start`."""
+        while len(self._pool) < min(jobs, self.workers):
+            self._add_worker()
+
+    def run(self, queue: JobQueue) -> Iterator[Event]:
+        """See `Executor.run`."""
+        while self._hand_out(queue):
+            busy = [worker.connection for worker in self._pool if worker.assignment]
+            ready = wait(busy, LOOK_SECONDS)
+            for worker in [w for w in self._pool if w.connection in ready]:
+                yield from self._receive(worker, queue)
+            for worker in [w for w in self._pool if w.assignment]:
+                yield from self._look_at(worker, queue)
+
+    def _hand_out(self, queue: JobQueue) -> bool:
+        """Give every free worker a job; whether any worker is busy then."""
+        busy = sum(worker.assignment is not None for worker in self._pool)
+        while busy < self.workers and (job := queue.take()) is not None:
+            free = (w for w in self._pool if w.assignment is None)
+            (next(free, None) or self._add_worker()).start(job)
+            busy += 1
+        return busy > 0
+
+    def _add_worker(self) -> "_Worker":
+        taken = [worker.place for worker in self._pool]
+        place = next(place for place in self._places if place not in taken)
+        worker = _Worker(self._setting, place)
+        self._pool.append(worker)
+        return worker
+
+    @property
+    def peak_bytes(self) -> int:
+        """See `Executor`."""
+        return sum(self._peaks.values())
+
+    def _receive(self, worker: "_Worker", queue: JobQueue) -> Iterator[Event]:
+        try:
+            message = worker.connection.recv()
+        except (EOFError, OSError, pickle.UnpicklingError):
+            yield from self._replace(worker, queue, *worker.how_it_ended())
+            return
+        worker.heard = time.monotonic()
+        assert worker.assignment is not None
+        if isinstance(message, JobEnded):
+            self._peaks[worker.place.number] = peak_bytes(worker.process.pid)
+            rest, worker.assignment = worker.assignment.rest, None
+            if rest is not None:
+                queue.put_back(rest)
+            return
+        worker.assignment.hear(message)
+        yield message
+
+    def _look_at(self, worker: "_Worker", queue: JobQueue) -> Iterator[Event]:
+        """End a worker that goes beyond its limits."""
+        limits = self._limits
+        unheard = worker.connection.poll()  # while the database was away
+        silent = 0.0 if unheard else time.monotonic() - worker.heard
+        held = held_bytes(worker.process.pid)
+        if silent > limits.silent_seconds:
+            minutes = limits.silent_seconds / 60
+            detail = f"nothing was heard of it for {minutes:g} minutes (--time-limit)"
+            yield from self._replace(worker, queue, "hung", detail)
+        elif held > limits.held_bytes:
+            detail = (
+                f"its worker held {held / 2**30:.2f} GiB, and may hold "
+                f"{limits.held_bytes / 2**30:.2f} (--memory-limit)"
+            )
+            yield from self._replace(worker, queue, "memory", detail)
+
+    def _replace(
+        self, worker: "_Worker", queue: JobQueue, reason: Reason, detail: str
+    ) -> Iterator[Event]:
+        """Do without a worker; the next job gets another one."""
+        self._pool.remove(worker)
+        worker.end()
+        if worker.assignment is not None:
+            yield from worker.assignment.fail(reason, detail)
+            rest = worker.assignment.rest
+            if rest is not None:
+                queue.put_back(rest)
+
+    def close(self) -> None:
+        """Stop the workers at once."""
+        for worker in self._pool:
+            worker.process.kill()
+        for worker in self._pool:
+            worker.end()
+        self._pool.clear()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a worker runs."""
+
+    number: int
+    environment: tuple[tuple[str, str], ...]
+    core: int | None = None
+
+
+def _places(
+    workers: int, gpus: tuple[str, ...], *, deterministic: bool
+) -> list[_Place]:
+    if gpus:
+        common = worker_environment(on_gpu=True, deterministic=deterministic)
+        return [
+            _Place(number, tuple((common | own).items()))
+            for number, own in enumerate(gpu_environments(gpus, workers))
+        ]
+    environment = tuple(worker_environment().items())
+    cores: list[int | None] = [None] * workers
+    if hasattr(os, "sched_getaffinity") and available_cores() == workers:
+        cores = list(os.sched_getaffinity(0))
+    return [_Place(number, environment, core) for number, core in enumerate(cores)]
+
+
+class _Worker:
+    """A process that trains, and the connection to it."""
+
+    def __init__(self, setting: Setting, place: _Place) -> None:
+        self.place = place
+        self.connection, theirs = Pipe()
+        self.assignment: Assignment | None = None
+        self.heard = time.monotonic()
+        self._killed_before = killed_for_memory()
+        number = theirs.fileno()
+        sink = subprocess.DEVNULL
+        with contextlib.ExitStack() as opened:
+            if setting.folder is not None:
+                log = setting.folder / WORKERS_LOG
+                log.parent.mkdir(parents=True, exist_ok=True)
+                sink = opened.enter_context(log.open("ab")).fileno()
+            self.process = subprocess.Popen(
+                [*WORKER, str(number), str(os.getpid())],
+                env={**os.environ, **dict(place.environment)},
+                pass_fds=[number],
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+            )
+        if place.core is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(self.process.pid, {place.core})
+        theirs.close()
+        self._send(setting)
+
+    def start(self, job: Job) -> None:
+        self.assignment, self.heard = Assignment(job), time.monotonic()
+        self._send(job)
+
+    def _send(self, message: object) -> None:
+        """Send; a worker that is gone shows itself when it is next heard."""
+        with contextlib.suppress(BrokenPipeError):
+            self.connection.send(message)
+
+    def how_it_ended(self) -> tuple[Reason, str]:
+        """Why the process is no more: the kernel may have ended it for its memory."""
+        status = self.process.wait()
+        if status == -signal.SIGKILL and killed_for_memory() > self._killed_before:
+            return "memory", "the kernel ended its worker, as memory ran out"
+        return "lost", f"the worker process ended with status {status}"
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.connection.close()

@@ -1,0 +1,84 @@
+"""What is kept of a run for a person to read: a file of lines."""
+
+import datetime
+import os
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+from dse.train.events import Checkpointed, Done, EpochEnded, Event, Failed, Started
+
+
+def log_of(folder: Path, cell_id: str, replicate: int) -> Path:
+    """Where a run's log lies, beside the database in `folder`."""
+    return folder / "logs" / f"{cell_id}-{replicate}.log"
+
+
+class RunLogs:
+    """The logs of the runs that a process trains.
+
+    Args:
+        folder: beside the database; None to keep no logs.
+        redirect: whether the whole process's output goes into the log of the run that
+            began last, warnings of libraries among it.
+    """
+
+    def __init__(self, folder: Path | None, *, redirect: bool = False) -> None:
+        self._folder, self._redirect = folder, redirect
+
+    def hear(self, event: Event) -> None:
+        """Write down an event."""
+        if isinstance(event, Started) and self._redirect:
+            self._take_output(event)
+        line = _line(event)
+        if line is not None:
+            self._write(event, f"{line}\n")
+
+    def explain(self, event: Event, error: Exception) -> None:
+        """Write down the error that failed a run, with its traceback."""
+        if self._folder is None:
+            traceback.print_exception(error, file=sys.stderr)
+        else:
+            self._write(event, "".join(traceback.format_exception(error)))
+
+    def _write(self, event: Event, text: str) -> None:
+        if self._folder is None:
+            return
+        file = log_of(self._folder, event.cell_id, event.replicate)
+        now = datetime.datetime.now().isoformat(" ", "seconds")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as log:
+            log.write(f"{now} {text}")
+
+    def _take_output(self, event: Event) -> None:
+        if self._folder is None:
+            return
+        file = log_of(self._folder, event.cell_id, event.replicate)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("ab") as log:
+            for output in (1, 2):
+                os.dup2(log.fileno(), output)
+
+
+def _line(event: Event) -> str | None:
+    match event:
+        case Started(device=device):
+            return f"started on {device} of {socket.gethostname()}, pid {os.getpid()}"
+        case EpochEnded(epoch=epoch, metrics=metrics, replayed=replayed):
+            scores = ", ".join(
+                f"{split} {name} {value:.4g}"
+                for split, named in metrics.items()
+                for name, value in named.items()
+            )
+            speed = f"{event.images_per_second:,.0f} images/s"
+            return f"epoch {epoch}: {scores}, {'before' if replayed else speed}"
+        case Checkpointed(epoch=epoch):
+            return f"checkpoint in epoch {epoch}"
+        case Done(metrics=metrics, train_seconds=seconds):
+            accuracy = metrics["test"]["accuracy"]
+            return f"done: test accuracy {accuracy:.4g}, {seconds:.1f} s of training"
+        case Failed(reason=reason, detail=detail):
+            return f"failed, {reason}: {detail}"
+        case _:
+            return None

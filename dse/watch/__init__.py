@@ -1,0 +1,1 @@
+"""How studies stand, for people: `once.print_status`, and `live.watch`."""

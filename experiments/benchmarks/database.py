@@ -1,0 +1,151 @@
+"""How fast the database answers when it is full: 100,000 runs in a SQLite file.
+
+    python experiments/benchmarks/database.py   # a minute, and 210 MB for as long
+
+What a person waits for: the runs of a study as a frame (to take half a second at
+most), its status and a reading of the live view (a second), where a study has 1,000
+runs and where it has 10,000; and what a sweep asks: the states of the runs of some
+cells. Each is timed within this process, imports apart. It writes
+results/benchmarks/database.json.
+"""
+
+import json
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib.metadata import version
+from io import StringIO
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import tyro
+from machine import RESULTS, machine
+from made_up import LARGE, SHARED_BY, Sizes, fill, name_of
+from rich.console import Console
+from tyro.conf import OmitArgPrefixes
+
+from dse.store.database import Store, open_store
+from dse.store.files import write_whole
+from dse.store.query import view
+from dse.store.states import run_states
+from dse.watch.once import print_status
+from dse.watch.reading import look, reading_store
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Fill a database and time what is asked of it.
+
+    Attributes:
+        sizes: Of the database.
+        rounds: How often each question is asked.
+        output: The JSON file.
+    """
+
+    sizes: OmitArgPrefixes[Sizes] = field(default_factory=Sizes)
+    rounds: int = 7
+    output: Path = RESULTS / "database.json"
+
+
+def questions(store: Store, sizes: Sizes) -> dict[str, Callable[[], object]]:
+    """What is asked, by name."""
+    asked: dict[str, Callable[[], object]] = {}
+    reader = reading_store(store)
+    for study, parts in ((name_of(0), 1), (LARGE, min(SHARED_BY, sizes.studies))):
+        of = f"of {parts * sizes.cells * sizes.replicates:,} runs"
+        asked[f"the view runs {of}"] = partial(view, store, "runs", study)
+        asked[f"dse status {of}"] = partial(print_status, store, study, _nowhere())
+        asked[f"a reading of --live {of}"] = partial(look, reader, study)
+    for count in (1, 500, 5000):
+        ids = [f"{number:016x}" for number in range(count)]
+        asked[f"run_states of {count:,} cells"] = partial(run_states, store, ids)
+    return asked
+
+
+def _nowhere() -> Console:
+    return Console(file=StringIO(), width=120, force_terminal=True)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Seconds that a question took.
+
+    Attributes:
+        first: with nothing of the file in memory, where the system lets go of it.
+        median: of the later ones.
+        slowest: of the later ones.
+        processor: of the processor's time, the mean of all; less than the others
+            where the machine had other work.
+    """
+
+    first: float
+    median: float
+    slowest: float
+    processor: float
+
+
+def ask(question: Callable[[], object], file: Path, rounds: int) -> Answer:
+    """Ask once afresh, and then so many times."""
+    _forget(file)
+    began = time.process_time()
+    first, *later = (_seconds(question) for _ in range(1 + rounds))
+    processor = (time.process_time() - began) / (1 + rounds)
+    return Answer(first, median(later), max(later), processor)
+
+
+def _seconds(question: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    question()
+    return time.perf_counter() - began
+
+
+def _forget(file: Path) -> None:
+    """Have the system let go of a file's pages in memory."""
+    if hasattr(os, "posix_fadvise"):
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def measure(sizes: Sizes, rounds: int, folder: Path) -> dict[str, Any]:
+    """Fill a database in `folder`, and time all questions."""
+    file = folder / "full.db"
+    store = open_store(f"sqlite:///{file}")
+    seconds = _seconds(partial(fill, store, sizes))
+    runs = sizes.studies * sizes.cells * sizes.replicates
+    print(f"{runs:,} runs, {file.stat().st_size / 1e6:.0f} MB, in {seconds:.0f} s")
+    answers = {}
+    for name, question in questions(store, sizes).items():
+        answers[name] = asdict(ask(question, file, rounds))
+        print(f"{name:<36}" + "".join(f"{x:>11.3f}" for x in answers[name].values()))
+    return {
+        "libraries": {name: version(name) for name in ("sqlalchemy", "pandas")},
+        "sqlite": sqlite3.sqlite_version,
+        "load": os.getloadavg(),
+        "bytes": file.stat().st_size,
+        "seconds": answers,
+    }
+
+
+def main() -> None:
+    """Fill, ask, print and write."""
+    wanted = tyro.cli(Questions, description=__doc__)
+    headings = ("first", "median", "slowest", "processor")
+    print(f"{'seconds':<36}" + "".join(f"{heading:>11}" for heading in headings))
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure(wanted.sizes, wanted.rounds, Path(folder))
+    result = {"machine": machine(), "sizes": asdict(wanted.sizes), **measured}
+    wanted.output.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(
+        wanted.output, partial(Path.write_text, data=json.dumps(result, indent=1))
+    )
+    print(f"wrote {wanted.output}")
+
+
+if __name__ == "__main__":
+    main()

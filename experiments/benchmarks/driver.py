@@ -1,0 +1,120 @@
+"""What the driver costs a run, and what a second worker gains.
+
+Of 1,000 runs that take no time, all time is the driver's.
+
+python experiments/benchmarks/driver.py
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from machine import RESULTS, write_result
+
+from dse.arch.squeezenet import Metaparameters
+from dse.data.load import load
+from dse.store.database import open_store
+from dse.store.states import run_states
+from dse.study import processes
+from dse.study.driver import complete, register
+from dse.study.experiment import Experiment, Preset
+from dse.study.jobs import Job, JobQueue
+from dse.study.plan import make_plans, make_point
+from dse.study.presets import PRESETS
+from dse.study.processes import ProcessExecutor
+from dse.study.tries import Tries
+from dse.train.events import Done
+from dse.train.recipe import Recipe
+
+TRIVIAL_WORKER = Path(__file__).parent / "trivial_worker.py"
+CELLS, REPLICATES, WORKERS = 500, 2, 2
+TRAINED_RUNS, ROUNDS = 12, 3
+
+
+def seconds_per_trivial_run(cells: int, *, keep_weights: bool) -> float:
+    """Wall time of a sweep of runs that take none, by run; the workers are started."""
+    dataset = load()
+    experiment = Experiment(
+        "Trivial",
+        Metaparameters(),
+        {"quick": Preset(1, REPLICATES, Recipe(1, 0.1))},
+        varied="base_e",
+        values=range(1, cells + 1),
+    )
+    plans = make_plans("trivial", experiment, "quick", dataset)
+    folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
+    real_worker = processes.WORKER
+    processes.WORKER = (sys.executable, str(TRIVIAL_WORKER))
+    try:
+        store = open_store(f"sqlite:///{folder}/dse.db")
+        with (
+            store.sweeping(["trivial"]) as held,
+            closing(ProcessExecutor(dataset, WORKERS, folder)) as executor,
+        ):
+            missing = register(held, plans, Tries())
+            executor.start(WORKERS)
+            first = dict(list(missing.items())[:WORKERS])
+            told = lambda event: None  # noqa: E731
+            complete(plans, first, held, executor, told, Tries(), keep_weights=False)
+            missing = {c: r for c, r in missing.items() if c not in first}
+            began = time.perf_counter()
+            complete(
+                plans, missing, held, executor, told, Tries(), keep_weights=keep_weights
+            )
+            seconds = time.perf_counter() - began
+        runs = run_states(store, plans[0].cells).values()
+        assert all(run.status == "complete" for run in runs)
+        assert len(runs) == cells * REPLICATES
+        return seconds / (REPLICATES * len(missing))
+    finally:
+        processes.WORKER = real_worker
+        shutil.rmtree(folder)
+
+
+def seconds_of(workers: int) -> float:
+    """Wall time of a dozen quick runs of an epoch, once the workers have compiled."""
+    dataset = load()
+    quick = PRESETS["quick"].recipe_for(dataset)
+    point = make_point(
+        Metaparameters(16, 16, sr=0.5), replace(quick, epochs=1), dataset
+    )
+    jobs = [Job(point.cell, (replicate,)) for replicate in range(TRAINED_RUNS)]
+    with closing(ProcessExecutor(dataset, workers)) as executor:
+        list(executor.run(JobQueue(jobs[:workers])))
+        began = time.perf_counter()
+        events = list(executor.run(JobQueue(jobs)))
+        seconds = time.perf_counter() - began
+    assert sum(isinstance(event, Done) for event in events) > 0
+    return seconds
+
+
+def main() -> None:
+    """Measure both, print them, and write them to results/benchmarks."""
+    overhead = {
+        "without weights": seconds_per_trivial_run(CELLS, keep_weights=False),
+        "with weights": seconds_per_trivial_run(CELLS, keep_weights=True),
+    }
+    for name, seconds in overhead.items():
+        print(f"{1000 * seconds:.1f} ms a run of {CELLS * REPLICATES}, {name}")
+    rounds = [(seconds_of(1), seconds_of(2)) for _ in range(ROUNDS)]
+    gains = sorted(one / two for one, two in rounds)
+    print(
+        f"two workers are {median(gains):.2f} times as fast as one "
+        f"({gains[0]:.2f} to {gains[-1]:.2f} in {ROUNDS} rounds in turn)"
+    )
+    result = {
+        "seconds_per_trivial_run": overhead,
+        "trivial_runs": CELLS * REPLICATES,
+        "workers": WORKERS,
+        "gain_of_a_second_worker": gains,
+    }
+    print(f"written to {write_result(RESULTS, 'driver', result)}")
+
+
+if __name__ == "__main__":
+    main()

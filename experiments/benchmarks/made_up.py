@@ -1,0 +1,179 @@
+"""A database that is full of made-up runs, in rows of the size of real ones."""
+
+import datetime
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert
+
+from dse.arch.cost import cost
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.store import schema
+from dse.store.database import Store
+from dse.train.recipe import Recipe
+
+SHARED_BY = 10
+"""Studies, each of its own recipe, that train the same architectures."""
+LARGE = "large/pretended-quick"
+ROWS_AT_ONCE = 20_000
+MORNING = datetime.datetime(2026, 1, 1, 8)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What there is of everything.
+
+    Attributes:
+        studies: Studies; a further one has the cells of ten of them.
+        cells: Cells of each.
+        replicates: Runs of each cell.
+        epochs: Epochs whose metrics each run has.
+    """
+
+    studies: int = 100
+    cells: int = 500
+    replicates: int = 2
+    epochs: int = 3
+
+    def cell(self, study: int, index: int) -> str:
+        """The id of a study's cell."""
+        return f"{study * self.cells + index:016x}"
+
+    def architecture(self, study: int, index: int) -> int:
+        """The number of a cell's architecture."""
+        return study % self.groups * self.cells + index
+
+    @property
+    def groups(self) -> int:
+        """Groups of architectures, one for ten studies."""
+        return -(-self.studies // SHARED_BY)
+
+
+def fill(store: Store, sizes: Sizes) -> None:
+    """Enter everything, in bulk and in one transaction."""
+    with store.writing() as connection:
+        for table, rows in (
+            (schema.architectures, _architectures(sizes)),
+            (schema.studies, _studies(sizes)),
+            (schema.cells, _cells(sizes)),
+            (schema.study_cells, _points(sizes)),
+            (schema.runs, _runs(sizes)),
+            (schema.metrics, _metrics(sizes)),
+        ):
+            _insert(connection, table, rows)
+
+
+def _insert(
+    connection: Connection, table: Table, rows: Iterator[dict[str, Any]]
+) -> None:
+    while some := list(islice(rows, ROWS_AT_ONCE)):
+        connection.execute(insert(table), some)
+
+
+def name_of(study: int) -> str:
+    """What a study is called."""
+    return f"study{study:03}/pretended-quick"
+
+
+def _architectures(sizes: Sizes) -> Iterator[dict[str, Any]]:
+    network = squeezenet(Metaparameters(), (32, 32, 3), 10)
+    costs, graph = cost(network), network.to_json()
+    for number in range(sizes.groups * sizes.cells):
+        yield {
+            "id": f"{number:016x}",
+            "family": "squeezenet",
+            "metaparameters": asdict(Metaparameters()),
+            "graph": graph,
+            "params": costs.params + number,
+            "macs": costs.macs + number,
+            "activations": costs.activations,
+            "peak_activations": costs.peak_activations,
+        }
+
+
+def _studies(sizes: Sizes) -> Iterator[dict[str, Any]]:
+    for name in [LARGE, *map(name_of, range(sizes.studies))]:
+        yield {
+            "name": name,
+            "experiment": name.split("/")[0],
+            "preset": "quick",
+            "dataset": "pretended",
+            "dataset_fingerprint": "pretended",
+            "recipe": Recipe(sizes.epochs, 0.1).to_json(),
+            "numerics_version": 1,
+            "replicates": sizes.replicates,
+        }
+
+
+def _cells(sizes: Sizes) -> Iterator[dict[str, Any]]:
+    for study in range(sizes.studies):
+        recipe = Recipe(sizes.epochs, 0.1, seed=study).to_json()
+        for index in range(sizes.cells):
+            yield {
+                "id": sizes.cell(study, index),
+                "arch_id": f"{sizes.architecture(study, index):016x}",
+                "recipe": recipe,
+                "dataset": "pretended",
+                "dataset_fingerprint": "pretended",
+                "class_names": [f"class {label}" for label in range(10)],
+                "numerics_version": 1,
+            }
+
+
+def _points(sizes: Sizes) -> Iterator[dict[str, Any]]:
+    for study in range(sizes.studies):
+        for index in range(sizes.cells):
+            share = index / sizes.cells
+            point = asdict(Metaparameters(sr=study / sizes.studies, pct_3x3=share))
+            row = {
+                "study": name_of(study),
+                "point": json.dumps(point, sort_keys=True),
+                "position": index,
+                "cell_id": sizes.cell(study, index),
+                **point,
+            }
+            yield row
+            if study < SHARED_BY:
+                yield row | {"study": LARGE, "position": study * sizes.cells + index}
+
+
+def _runs(sizes: Sizes) -> Iterator[dict[str, Any]]:
+    """Of the first study one cell is under way; of all, a run in fifty has failed."""
+    runs = sizes.studies * sizes.cells * sizes.replicates
+    for number in range(runs):
+        cell, replicate = divmod(number, sizes.replicates)
+        failed, running = number % 50 == 1, cell == sizes.cells - 1
+        scores = None if failed or running else 0.5 + number / runs / 2
+        spent = None if scores is None else 20.0
+        yield {
+            "cell_id": f"{cell:016x}",
+            "replicate": replicate,
+            "seed": 0,
+            "status": "running" if running else "failed" if failed else "complete",
+            "reason": "untrained" if failed and not running else None,
+            "detail": "train accuracy 0.1 is that of chance, 0.1" if failed else None,
+            "tries": 1,
+            "val_accuracy": scores,
+            "test_accuracy": scores,
+            "epochs": sizes.epochs,
+            "train_seconds": spent,
+            "step_seconds": spent,
+            "compile_seconds": spent,
+            "device": "cpu",
+            "code_version": "0.1.0",
+            "created_at": MORNING + datetime.timedelta(seconds=10 * number),
+        }
+
+
+def _metrics(sizes: Sizes) -> Iterator[dict[str, Any]]:
+    named = {"train": ("loss", "accuracy", "images_per_second")}
+    named["validation"] = ("loss", "accuracy")
+    for run in range(1, 1 + sizes.studies * sizes.cells * sizes.replicates):
+        for epoch in range(1, 1 + sizes.epochs):
+            for split, names in named.items():
+                for name in names:
+                    key = {"run_id": run, "split": split, "epoch": epoch, "name": name}
+                    yield key | {"value": 0.5}

@@ -1,0 +1,114 @@
+"""Ray: the same bits as here, a machine that is taken away, and what is refused."""
+
+import socket
+import time
+
+import pytest
+
+from dse.arch.squeezenet import Metaparameters
+from dse.errors import DseError
+from dse.study.executors import Execution, SerialExecutor, make_executor
+from dse.study.jobs import Job, JobQueue
+from dse.study.plan import make_point
+from dse.train.events import Done, EpochEnded, Failed, Started
+from dse.train.recipe import Recipe
+
+pytest.importorskip("ray", reason="needs the extra [ray]")
+# The test's own cluster forks beside JAX, and leaves sockets and processes to itself.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A head that trains nothing, and two machines of one core each."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster.machines = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    cluster.wait_for_nodes()
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def jobs(tiny):
+    recipe = Recipe(6, 0.05, batch_size=16, warmup_share=0.3)
+    recipe = recipe.resolved(tiny.name, tiny.image_shape)
+    points = [
+        make_point(Metaparameters(8, 8, sr=0.5, pct_3x3=pct), recipe, tiny)
+        for pct in (0.25, 0.75)
+    ]
+    return [Job(point.cell, (0, 1)) for point in points]
+
+
+def outcome(events):
+    return {
+        (e.cell_id, e.replicate): e.metrics if isinstance(e, Done) else e.detail
+        for e in events
+        if isinstance(e, Done | Failed)
+    }
+
+
+@pytest.mark.slow
+def test_a_machine_taken_away_and_the_same_bits(cluster, tiny, jobs):
+    here = SerialExecutor(tiny)
+    expected = outcome(here.run(JobQueue(jobs)))
+    here.close()
+    execution = Execution("ray", workers=2, address=cluster.address)
+    executor = make_executor(execution, tiny)
+    events, queue, taken = [], JobQueue(jobs), None
+    try:
+        for event in executor.run(queue):
+            events.append(event)
+            if isinstance(event, Failed) and event.reason == "lost":
+                queue.put_back(Job(queue.cells[event.cell_id], (event.replicate,)))
+            if isinstance(event, EpochEnded) and taken is None:
+                taken = time.monotonic()
+                cluster.remove_node(cluster.machines.pop())
+    finally:
+        executor.close()
+        cluster.machines.append(cluster.add_node(num_cpus=1))
+    lost = [e for e in events if isinstance(e, Failed) and e.reason == "lost"]
+    assert len(lost) == 1
+    began = [(e.cell_id, e.replicate) for e in events if isinstance(e, Started)]
+    assert len(began) == len(expected) + 1
+    assert outcome(events) == expected
+
+
+@pytest.mark.slow
+def test_what_a_cluster_does_not_have(cluster, tiny):
+    for asked, said in (
+        ({"gpus": 2}, "gpus is 2; the cluster has 0"),
+        ({"workers": 9}, "workers is 9; the cluster has 2 cores"),
+    ):
+        with pytest.raises(DseError, match=said):
+            make_executor(Execution("ray", address=cluster.address, **asked), tiny)
+
+
+@pytest.mark.slow
+def test_another_version_is_refused(cluster, tiny, jobs, monkeypatch):
+    from dse.study import cluster as module
+
+    theirs = module.versions()
+    monkeypatch.setattr(module, "versions", lambda: {**theirs, "dse": "0.0.9"})
+    executor = make_executor(Execution("ray", 1, address=cluster.address), tiny)
+    try:
+        with pytest.raises(DseError, match=r"has other versions \(dse .* 0\.0\.9 here"):
+            list(executor.run(JobQueue(jobs)))
+    finally:
+        executor.close()
+
+
+def test_an_address_where_no_cluster_is(tiny):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for address, said in (
+        (f"127.0.0.1:{port}", "no Ray cluster answers at 127.0.0.1"),
+        ("nowhere", "address 'nowhere' is none of a Ray cluster; expected host:port"),
+        ("ray://here:10001", "is none of a Ray cluster"),
+    ):
+        with pytest.raises(DseError, match=said):
+            make_executor(Execution("ray", address=address), tiny)

@@ -1,0 +1,48 @@
+"""Cores, memory and GPUs, as the machine tells of them."""
+
+import pytest
+
+from dse.study import resources
+
+
+def test_workers_by_cores_and_memory(monkeypatch):
+    monkeypatch.setattr(resources, "available_cores", lambda: 4)
+    for gibibytes, expected in ((100, 4), (2.5, 2), (0.1, 1)):
+        free = int(gibibytes * 2**30)
+        monkeypatch.setattr(resources, "available_bytes", lambda free=free: free)
+        assert resources.default_workers() == expected
+
+
+def test_memory_as_linux_tells_it(tmp_path):
+    file = tmp_path / "status"
+    file.write_text("VmPeak:\t  9 kB\nVmHWM:\t    1234 kB\n")
+    assert resources.kibibytes(file, "VmHWM", 0) == 1234 * 1024
+    assert resources.kibibytes(file, "VmSwap", 7) == 7
+    assert resources.kibibytes(tmp_path / "absent", "VmHWM", 7) == 7
+
+
+@pytest.mark.parametrize(
+    ("gpus", "workers", "expected"),
+    [
+        (("0",), 1, [("0", "0.900")]),
+        (("0", "1"), 2, [("0", "0.900"), ("1", "0.900")]),
+        # Three on two cards: two share the first.
+        (("4", "7"), 3, [("4", "0.450"), ("7", "0.900"), ("4", "0.450")]),
+        (("0",), 3, [("0", "0.300")] * 3),
+    ],
+)
+def test_workers_share_gpus(gpus, workers, expected):
+    told = resources.gpu_environments(gpus, workers)
+    assert [
+        (x["CUDA_VISIBLE_DEVICES"], x["XLA_PYTHON_CLIENT_MEM_FRACTION"]) for x in told
+    ] == expected
+
+
+def test_gpus_that_are_visible(monkeypatch):
+    monkeypatch.setattr(resources, "has_accelerator", lambda: False)
+    assert resources.visible_gpus() == ()
+    monkeypatch.setattr(resources, "has_accelerator", lambda: True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert resources.visible_gpus() == ("2", "5")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert resources.visible_gpus() == ()

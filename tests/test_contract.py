@@ -1,0 +1,225 @@
+"""The completion contract: a sweep completes, or explains each hole.
+
+By the command line; the workers only pretend to train, and misbehave as told.
+"""
+
+import datetime
+import time
+
+import pandas as pd
+import pytest
+from pretend import Mischief, begun
+
+from dse.store.database import open_store
+from dse.store.query import status, view
+from dse.study.projection import open_study
+
+STUDY = "small/stripes-quick"
+
+
+def runs() -> pd.DataFrame:
+    store = open_store("sqlite:///results/dse.db", create=False)
+    return view(store, "runs").sort_values(["pct_3x3", "replicate"])
+
+
+def results() -> list[tuple]:
+    """What every run came to, whoever died on the way."""
+    wanted = ["cell_id", "replicate", "status", "val_accuracy", "test_accuracy"]
+    return list(runs()[wanted].itertuples(index=False, name=None))
+
+
+@pytest.fixture
+def undisturbed(dse, workplace):
+    """The results without any mischief; the place is as before."""
+    assert dse("sweep", "small.py")[0] == 0
+    expected = results()
+    assert [row[2] for row in expected] == ["complete"] * 4
+    (workplace / "results").rename(workplace / "undisturbed")
+    (workplace / "pretend.json.begun").unlink()
+    return expected
+
+
+def test_what_fails_once_is_tried_again_by_the_same_command(dse, undisturbed):
+    mischief = Mischief("die", replicate=0), Mischief("raise", replicate=1)
+    status, printed = dse("sweep", "small.py", mischief=mischief)
+    assert status == 0
+    assert results() == undisturbed
+    assert runs()["tries"].tolist() == [2] * 4
+    assert "failed, lost: the worker process ended with status -9; it is tried aga" in (
+        printed.out
+    )
+    assert "run 4 of 4" in printed.out
+    assert "run 5" not in printed.out
+
+
+def test_a_finished_plan_trains_nothing(dse, undisturbed, workplace):
+    assert dse("sweep", "small.py")[0] == 0
+    so_far = len(begun(workplace))
+    status, printed = dse("sweep", "small.py")
+    assert status == 0
+    assert "4 runs planned, 0 trained now" in printed.out
+    assert len(begun(workplace)) == so_far == 4
+
+
+def test_a_hole_is_explained_and_stays_until_it_is_retried(dse, undisturbed, workplace):
+    always = [Mischief("raise", replicate=1, start=0)]
+    status, printed = dse("sweep", "small.py", mischief=always)
+    assert status == 1
+    assert "runs failed and have no tries left (2 error): dse status says why" in (
+        printed.err
+    )
+    table = runs()
+    assert table["status"].tolist() == ["complete", "failed"] * 2
+    assert table["tries"].tolist() == [1, 3, 1, 3]
+    assert table["detail"].iloc[1] == "RuntimeError: a pretended error"
+    # It is final: nothing is trained, and the status says so still.
+    so_far = len(begun(workplace))
+    assert dse("sweep", "small.py", mischief=always)[0] == 1
+    assert len(begun(workplace)) == so_far == 8
+    # More tries go on from there; the setting is the command's.
+    assert dse("sweep", "small.py", "--tries", 4, mischief=always)[0] == 1
+    assert len(begun(workplace)) == so_far + 2
+    # Retried by name, one cell of the two, they are as if never tried.
+    status, printed = dse("retry", STUDY, "pct_3x3=0.25")
+    assert status == 0
+    assert "1 failed runs are to be tried again" in printed.out
+    assert dse("sweep", "small.py")[0] == 1
+    assert runs()["status"].tolist() == ["complete", "complete", "complete", "failed"]
+    dse("retry", STUDY)
+    assert dse("sweep", "small.py")[0] == 0
+    assert results() == undisturbed
+    assert runs()["tries"].tolist() == [1] * 4
+
+
+def test_which_failures_are_tried_again_is_a_setting(dse, workplace):
+    once = [Mischief("die", replicate=0), Mischief("raise", replicate=1)]
+    status, printed = dse("sweep", "small.py", "--retry", "lost", mischief=once)
+    assert status == 1
+    assert "(2 error)" in printed.err
+    assert runs()["tries"].tolist() == [2, 1, 2, 1]
+    status, printed = dse("sweep", "small.py", "--retry", "tired")
+    assert status == 1
+    assert "no failure has the reason 'tired'" in printed.err
+
+
+def test_divergence_is_a_result_and_repeats_only_when_asked(dse, workplace):
+    nan = [Mischief("nan", replicate=0, start=0)]
+    assert dse("sweep", "small.py", mischief=nan)[0] == 0
+    assert runs()["reason"].dropna().tolist() == ["diverged"] * 2
+    assert runs()["tries"].tolist() == [1] * 4
+
+
+def test_a_clock_that_is_set_back_changes_nothing(dse, undisturbed, monkeypatch):
+    """By an hour whenever it is asked."""
+    began = datetime.datetime.now(datetime.UTC)
+    asked = []
+
+    class Backwards:
+        UTC = datetime.UTC
+
+        class datetime:
+            @staticmethod
+            def now(zone):
+                asked.append(zone)
+                return began - datetime.timedelta(hours=len(asked))
+
+    monkeypatch.setattr("dse.store.append.datetime", Backwards)
+    monkeypatch.setattr(time, "time", lambda: began.timestamp() - 3600 * len(asked))
+    mischief = Mischief("die", replicate=0), Mischief("hang", replicate=1)
+    assert dse("sweep", "small.py", "--time-limit", 0.05, mischief=mischief)[0] == 0
+    assert results() == undisturbed
+    assert len(asked) == 8
+    assert runs()["created_at"].max() < began
+
+
+def test_replicates_and_cells_extend_a_plan(dse, workplace):
+    assert dse("sweep", "small.py")[0] == 0
+    first = results()
+    assert dse("sweep", "small.py", "--seeds", 3)[0] == 0
+    assert [row for row in results() if row[1] < 2] == first
+    assert len(begun(workplace)) == 6
+    file = workplace / "small.py"
+    file.write_text(file.read_text().replace("(0.25, 0.75)", "(0.25, 0.5, 0.75)"))
+    assert dse("sweep", "small.py", "--seeds", 3)[0] == 0
+    assert len(begun(workplace)) == 9
+    assert len(results()) == 9
+
+
+def test_runs_are_forgotten_by_name(dse, undisturbed, workplace):
+    assert dse("sweep", "small.py")[0] == 0
+    study = open_study(open_store("sqlite:///results/dse.db"), STUDY)
+    assert len(study.trials) == 2
+    weights = set((workplace / "results/weights").iterdir())
+    status, printed = dse("forget", STUDY, "pct_3x3=0.75", "--replicate", 1)
+    assert status == 0
+    assert "1 runs are forgotten; the next dse sweep trains them" in printed.out
+    assert len(results()) == 3
+    [gone] = weights - set((workplace / "results/weights").iterdir())
+    assert gone.name.endswith("-1")
+    assert dse("sweep", "small.py")[0] == 0
+    assert results() == undisturbed
+    assert len(begun(workplace)) == 5
+    study = open_study(open_store("sqlite:///results/dse.db"), STUDY)
+    assert sorted(t.params["pct_3x3"] for t in study.trials) == [0.25, 0.75]
+    # By the beginning of an id.
+    cell = runs()["cell_id"].iloc[0]
+    assert "2 runs are forgotten" in dse("forget", STUDY, cell[:6])[1].out
+    for words, said in (
+        (["forget", STUDY], "no cell is named; expected one or more"),
+        (["forget", STUDY, "pct_3x3=0.3"], "the study has no cell 'pct_3x3=0.3'"),
+        (["forget", STUDY, "size=3"], "names 'size'; expected some of base_e"),
+        (["retry", "no/such"], f"there is no study 'no/such'; expected {STUDY}"),
+    ):
+        status, printed = dse(*words)
+        assert status in (1, 2)
+        assert said in printed.err
+
+
+def test_two_settings_of_one_network_are_trained_once(dse, workplace):
+    file = workplace / "small.py"
+    file.write_text(
+        file.read_text()
+        .replace("(0.25, 0.75)", "(0.0, 0.001, 0.5)")
+        .replace("better=0.75, worse=0.25", "better=0.5, worse=0.0")
+    )
+    assert dse("sweep", "small.py")[0] == 0
+    assert len(begun(workplace)) == 4
+    store = open_store("sqlite:///results/dse.db")
+    cells = status(store, STUDY)
+    assert cells["pct_3x3"].tolist() == [0.0, 0.001, 0.5]
+    assert cells["cell_id"].nunique() == 2
+    assert cells["complete"].tolist() == [2, 2, 2]
+
+
+def test_shards_make_the_whole_together(dse, undisturbed, workplace):
+    files = []
+    for part in (1, 2):
+        storage = f"sqlite:///part{part}/dse.db"
+        words = ["sweep", "small.py", "--shard", f"{part}/2", "--storage", storage]
+        status, printed = dse(*words)
+        assert status == 0
+        assert "2 trained now, 2 left to others" in printed.out
+        files.append(f"part{part}.zip")
+        assert dse("export", files[-1], "--storage", storage)[0] == 0
+    assert dse("import", *files)[0] == 0
+    assert dse("sweep", "small.py")[0] == 0
+    assert results() == undisturbed
+    assert len(begun(workplace)) == 4
+    refused = dse("reproduce", "small.py", "--shard", "1/2")
+    assert refused[0] == 1
+    assert "a report is of the whole" in refused[1].err
+
+
+def test_a_search_s_points_depend_on_the_batch_and_not_on_workers(
+    dse, tiny_folder, workplace
+):
+    def points(name, *words):
+        storage = f"sqlite:///{name}/dse.db"
+        search = ["search", "--dataset", tiny_folder, "--trials", 6, *words]
+        assert dse(*search, "--storage", storage)[0] == 0
+        return view(open_store(storage), "runs")["cell_id"].drop_duplicates().tolist()
+
+    one = points("one", "--workers", 1)
+    assert len(one) == 6
+    assert sorted(points("three", "--workers", 3)) == sorted(one)
+    assert sorted(points("two", "--batch", 2)) != sorted(one)
