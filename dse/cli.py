@@ -3,8 +3,10 @@
 import contextlib
 import io
 import json
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -450,6 +452,23 @@ Command = (
 )
 
 
+def command(arguments: Sequence[str] | None = None) -> None:
+    """The script `dse`: `main`, and no waiting for what libraries left behind.
+
+    A checkpoint that was being written when Ctrl-C came leaves threads that wait for
+    minutes; whatever has to be closed is closed by then.
+    """
+    try:
+        main(arguments)
+    except SystemExit as end:
+        left = set(threading.enumerate()) - {threading.main_thread()}
+        if isinstance(end.code, int) and any(not thread.daemon for thread in left):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code)
+        raise
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit with 0, 1 (failed), 2 (makes no sense) or 130 (Ctrl-C)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -571,4 +590,4 @@ def _exit(line: str, status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main()
+    command()

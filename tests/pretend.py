@@ -126,11 +126,11 @@ def be_a_worker(file_number, driver_number):
 
 
 def be_dse(words):
-    from dse.cli import main
+    from dse.cli import command
     from dse.study import processes
 
     processes.WORKER = (sys.executable, __file__, "--worker")
-    main(words)
+    command(words)
 
 
 if __name__ == "__main__":

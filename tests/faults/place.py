@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,11 +65,9 @@ class Place:
 
 def read_completed(file):
     """By SQLite itself: whatever a killed driver left must be readable."""
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
-        known = connection.execute(
-            "SELECT name FROM sqlite_master WHERE name = 'dse_runs'"
-        ).fetchall()
-        if not known:
+    known = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'dse_runs'"
+    query = "SELECT id, cell_id, replicate FROM dse_runs WHERE status = 'complete'"
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        if not connection.execute(known).fetchone()[0]:
             return set()
-        query = "SELECT id, cell_id, replicate FROM dse_runs WHERE status = 'complete'"
         return set(connection.execute(query).fetchall())

@@ -28,15 +28,15 @@ def check(place, undisturbed, counted):
 
 
 def end_at_random(place, moments, send):
-    """One driver, ended by `send`: while it starts, or amid one of its first runs."""
+    """One driver, ended by `send`: while it starts, or after a result or some."""
     process = place.start(output=subprocess.PIPE)
     if moments.random() < 0.25:
         until = time.monotonic() + moments.uniform(0.0, 3.0)
         wait_for(lambda: time.monotonic() > until, process)
     else:
-        more = len(place.begun()) + moments.randint(1, 5)
-        wait_for(lambda: len(place.begun()) >= more, process)
-        time.sleep(moments.uniform(0.0, 2 * SECONDS))
+        more = len(place.completed()) + moments.randint(1, 4)
+        wait_for(lambda: len(place.completed()) >= more, process)
+        time.sleep(moments.uniform(0.0, SECONDS))
     process.send_signal(send)
     _, error = process.communicate(timeout=60)
     return process.returncode, error
@@ -44,7 +44,7 @@ def end_at_random(place, moments, send):
 
 def wait_for(happened, process):
     while process.poll() is None and not happened():
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("send", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -62,6 +62,7 @@ def test_drivers_ended_at_random_moments(make_place, moments, counted, send):
         assert seen <= now
         seen = now
     counted["complete before the last command"] = len(seen)
+    assert len(seen) > ENDS / 2
     place.finish()
     assert seen <= place.completed()
     check(place, whole.results(), counted)
