@@ -242,11 +242,14 @@ def search(
     from dse.arch.space import Budget
     from dse.progress import SweepProgress
     from dse.report import folder_of, report_search
+    from dse.store.query import view
+    from dse.store.states import run_states
     from dse.study.executors import make_executor
     from dse.study.experiment import named_preset
     from dse.study.plan import study_record
     from dse.study.presets import PRESETS
     from dse.study.search import BATCH, Search, run_search
+    from dse.study.tries import holes
 
     chosen = options or Options()
     for name in ("seeds", "shard"):
@@ -277,7 +280,7 @@ def search(
         ) as executor,
         progress,
     ):
-        executor.start(executor.workers)
+        executor.start(min(executor.workers, wanted.batch))
         exhausted = run_search(
             wanted,
             study,
@@ -293,7 +296,11 @@ def search(
     if exhausted:
         progress.say("nothing new is left within the budget")
     folder = folder_of(wanted.name, study)
-    return store.patiently(partial(report_search, store, study, dataset, folder))
+    write = partial(report_search, store, study, dataset, folder)
+    cells = set(view(store, "cells", study.name)["cell_id"])
+    return replace(
+        store.patiently(write), holes=holes(run_states(store, cells).values())
+    )
 
 
 def _labels(points: "Sequence[Point]") -> dict[str, str]:

@@ -20,6 +20,7 @@ from dse.store import DEFAULT_STORAGE
 from dse.sweeping import Options
 
 AGAIN_SECONDS = 0.5
+RETRY = "dse retry STUDY has them tried again"
 Experiments = Annotated[
     tuple[str, ...],
     arg(
@@ -143,7 +144,8 @@ class Sweep:
         for name, outcomes in swept.items():
             for outcome in outcomes:
                 print_outcome(name, outcome)
-        _refuse_holes([sum_of_holes(outcomes) for outcomes in swept.values()])
+        every = [outcome for outcomes in swept.values() for outcome in outcomes]
+        _refuse_holes(sum_of_holes(every), RETRY)
 
 
 @dataclass(frozen=True)
@@ -159,12 +161,13 @@ class Reproduce:
     def __call__(self) -> None:
         """Run and report."""
         from dse.api import reproduce_all
+        from dse.sweeping import sum_of_holes
         from dse.tables import print_report
 
         reports = reproduce_all(self.experiments, self.options)
         for report in reports:
             print_report(report)
-        _refuse_holes([report.holes for report in reports])
+        _refuse_holes(sum_of_holes(reports), RETRY)
 
 
 @dataclass(frozen=True)
@@ -239,6 +242,7 @@ class Search:
             batch=self.batch,
         )
         print_report(report)
+        _refuse_holes(report.holes, "and the search goes on without them")
 
 
 @dataclass(frozen=True)
@@ -485,17 +489,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
 
-def _refuse_holes(of_studies: Sequence[Mapping[str, int]]) -> None:
+def _refuse_holes(holes: Mapping[str, int], then: str) -> None:
     """End with status 1 when runs failed for what is not the training's own doing."""
-    counted: dict[str, int] = {}
-    for holes in of_studies:
-        for reason, count in holes.items():
-            counted[reason] = counted.get(reason, 0) + count
-    if counted:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in counted.items())
+    if holes:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in holes.items())
         raise DseError(
             f"runs failed and have no tries left ({reasons}): dse status says why and "
-            "where their logs are, dse retry STUDY has them tried again"
+            f"where their logs are, {then}"
         )
 
 
@@ -534,7 +534,12 @@ def _again(words: list[str]) -> str:
 
     from dse.store.faults import shown
 
-    return shlex.join(["dse", *map(shown, words)])
+    hidden = []
+    for word in words:
+        option, equals, value = word.partition("=")
+        is_option = word.startswith("--") and equals
+        hidden.append(f"{option}={shown(value)}" if is_option else shown(word))
+    return shlex.join(["dse", *hidden])
 
 
 @contextlib.contextmanager

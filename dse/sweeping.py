@@ -13,6 +13,7 @@ from dse.store import DEFAULT_STORAGE
 if TYPE_CHECKING:
     from dse.data.dataset import ImageData
     from dse.progress import SweepProgress
+    from dse.report import Report
     from dse.store.database import Store
     from dse.study.executors import Execution
     from dse.study.experiment import Preset
@@ -30,16 +31,16 @@ class Options:
             (hours), full (the paper's width, for a GPU) or imagenet.
         seeds: replicates of each cell; by default the preset's.
         workers: jobs at a time; by default one a core, or one a GPU.
-        executor: serial, process or ray; by default process, on one GPU serial.
-        gpus: GPUs to use; by default all. More workers than GPUs share them.
+        executor: serial, process or ray; by default process.
+        gpus: GPUs to use, 0 for none; by default all. More workers share them.
         address: of a Ray cluster; by default one is begun on this machine.
         storage: database URL.
         weights: whether to keep the weights of completed runs.
         tries: starts of a run whose worker is lost, hangs, raises or lacks memory.
         retry: which failures are tried again; by default all but diverged, untrained.
         time_limit: minutes without a word of a run (compiling, an epoch or a
-            checkpoint) after which it counts as hung.
-        memory_limit: GiB that a worker may hold; by default all that is free.
+            checkpoint) after which it counts as hung; not with serial.
+        memory_limit: GiB that a worker process may hold; by default all that is free.
         deterministic: whether a GPU must give the same bits each time, at some cost.
         shard: I/N for the I-th of N parts of what there is to train, each with a
             database of its own, which dse import brings together.
@@ -56,7 +57,7 @@ class Options:
     weights: bool = True
     tries: int = 3
     retry: tuple[str, ...] | None = None
-    time_limit: float = 60.0
+    time_limit: float = 360.0
     memory_limit: float | None = None
     deterministic: bool = False
     shard: str | None = None
@@ -218,13 +219,13 @@ def execution_of(options: Options) -> "Execution":
     from dse.study.executors import Execution
 
     return Execution(
-        options.executor,
-        options.workers,
-        options.gpus,
-        options.address,
-        options.time_limit,
-        options.memory_limit,
-        options.deterministic,
+        kind=options.executor,
+        workers=options.workers,
+        gpus=options.gpus,
+        address=options.address,
+        time_limit=options.time_limit,
+        memory_limit=options.memory_limit,
+        deterministic=options.deterministic,
     )
 
 
@@ -237,9 +238,9 @@ def tries_of(options: Options) -> "Tries":
     return Tries(options.tries, options.retry)
 
 
-def sum_of_holes(outcomes: Sequence[SweepOutcome]) -> dict[str, int]:
+def sum_of_holes(studies: "Sequence[SweepOutcome | Report]") -> dict[str, int]:
     """The holes of several studies, by reason."""
     counted: Counter[str] = Counter()
-    for outcome in outcomes:
-        counted.update(outcome.holes)
+    for study in studies:
+        counted.update(study.holes)
     return dict(counted)

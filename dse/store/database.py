@@ -207,12 +207,13 @@ class Store:
             yield connection
 
 
-def open_store(url: str, *, create: bool = True) -> Store:
+def open_store(url: str, *, create: bool = True, upgrade: bool | None = None) -> Store:
     """Open the database at `url`.
 
     Args:
         url: SQLAlchemy's form, such as `sqlite:///results/dse.db`.
         create: whether to make it where it is missing.
+        upgrade: whether to bring an older schema up to date; as `create` by default.
 
     Raises:
         DseError: it is missing, unreachable, no database, or of another schema.
@@ -235,7 +236,8 @@ def open_store(url: str, *, create: bool = True) -> Store:
     with clear_faults(url):
         whole = parsed.render_as_string(hide_password=False)
         store = Store(whole, _engine(parsed, file), _artifact_folder(file))
-        _check_schema(store, create=create, is_new=is_new)
+        may_upgrade = create if upgrade is None else upgrade
+        _check_schema(store, create=create, upgrade=may_upgrade, is_new=is_new)
     return store
 
 
@@ -302,7 +304,7 @@ def engine_options(url: URL) -> dict[str, Any]:
     return {} if _sqlite_file(url) is None else SQLITE_OPTIONS
 
 
-def _check_schema(store: Store, *, create: bool, is_new: bool) -> None:
+def _check_schema(store: Store, *, create: bool, upgrade: bool, is_new: bool) -> None:
     if not inspect(store.engine).has_table(schema.name):
         if not create:
             raise DseError(
@@ -320,13 +322,18 @@ def _check_schema(store: Store, *, create: bool, is_new: bool) -> None:
                 metadata.create_all(connection)
                 _make_views(connection)
                 connection.execute(insert(schema).values(version=SCHEMA_VERSION))
-    if _version(store) in UPGRADABLE:
+    if upgrade and _version(store) in UPGRADABLE:
         with _schema_transaction(store) as connection:
             for name in VIEWS:
                 connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
             _make_views(connection)
             connection.execute(update(schema).values(version=SCHEMA_VERSION))
     version = _version(store)
+    if version in UPGRADABLE:
+        raise DseError(
+            f"database {shown(store.url)} has schema version {version}; the next dse "
+            f"sweep into it brings it to {SCHEMA_VERSION}, then repeat this"
+        )
     if version != SCHEMA_VERSION:
         raise DseError(
             f"database {shown(store.url)} has schema version {version}; this dse works "

@@ -37,6 +37,8 @@ def forget(
 ) -> Forgotten:
     """Take runs out of the database, with their weights, logs and checkpoints.
 
+    A failed run that is to be tried again goes on from its checkpoint.
+
     Args:
         store: the database.
         study: the study's name.
@@ -75,8 +77,9 @@ def forget(
     folder = store.artifacts.parent
     for row in found:
         log_of(folder, row.cell_id, row.replicate).unlink(missing_ok=True)
-        checkpoints = checkpoints_of(folder, row.cell_id, row.replicate)
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        if not failed_only:
+            checkpoints = checkpoints_of(folder, row.cell_id, row.replicate)
+            shutil.rmtree(checkpoints, ignore_errors=True)
     return Forgotten(len(found), studies)
 
 

@@ -41,6 +41,11 @@ HOLDER = """
         AND ((l.classid::bigint << 32) | l.objid::bigint) = :number"""
 
 
+SWEEP_LOCK = "sweep.lock"
+SECONDS_FOR_A_LOOK = 1.0
+"""A live status holds the lock for a moment, to see whether anyone else does."""
+
+
 class SweepLock(Protocol):
     """Held by one sweep; it goes with its process."""
 
@@ -63,11 +68,11 @@ class SweepLock(Protocol):
 
 
 class FileSweepLock:
-    """Of a SQLite file: one sweep at a time, whatever it trains."""
+    """Of a SQLite file's folder, where weights, logs and checkpoints lie as well."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._file, self._name = folder / "sweep.lock", name
-        self._lock = FileLock(self._file, timeout=0)
+        self._file, self._name = folder / SWEEP_LOCK, name
+        self._lock = FileLock(self._file, timeout=SECONDS_FOR_A_LOOK)
 
     def acquire(self) -> None:
         """See `SweepLock`."""
@@ -75,8 +80,8 @@ class FileSweepLock:
             self._lock.acquire()
         except Timeout as error:
             raise DseError(
-                f"another sweep is writing to {self._name}; wait for its end, or "
-                "take another --storage"
+                f"another sweep is writing to {self._name}, or to a database in the "
+                "same folder; wait for its end, or take a --storage in another"
             ) from error
         except OSError as error:
             raise DseError(

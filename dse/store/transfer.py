@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select
 
 from dse.errors import DseError
+from dse.store.append import study_called
 from dse.store.database import Store, open_store
 from dse.store.files import write_whole
 from dse.store.query import study_names
@@ -67,7 +68,8 @@ def import_file(store: Store, file: Path) -> int:
         The number of runs that were new.
 
     Raises:
-        DseError: `file` is no export, or a study in it has another recipe here.
+        DseError: `file` is no export, a study in it has another recipe here, or a
+            sweep is on.
     """
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -75,8 +77,13 @@ def import_file(store: Store, file: Path) -> int:
                 if TABLES not in archive.namelist():
                     raise DseError(_NO_EXPORT.format(file))
                 archive.extractall(scratch)
-            source = open_store(f"sqlite:///{scratch}/{TABLES}", create=False)
-            count = merge(source, store, study_names(source))
+            url = f"sqlite:///{scratch}/{TABLES}"
+            source = open_store(url, create=False, upgrade=True)
+            names = study_names(source)
+            trained = [study_called(source, name).trains for name in names]
+            # A sweep would begin anew what comes in behind its back.
+            with store.sweeping(trained) as held:
+                count = merge(source, held, names)
             source.engine.dispose()
     except OSError as error:
         raise DseError(f"cannot import {file}: {error.strerror or error}") from error

@@ -35,6 +35,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 LOOK_SECONDS = 0.5
+MOST_IN_VAIN = 5
 CONNECT_SECONDS = 5.0
 
 
@@ -92,7 +93,8 @@ class RayExecutor:
         cores, cards = int(room.get("CPU", 0)), int(room.get("GPU", 0))
         gpus = cards if execution.gpus is None else execution.gpus
         self.workers = execution.workers or gpus or max(1, cores)
-        self._silent_seconds = 60 * execution.silence
+        self._silent_seconds = 60 * execution.time_limit
+        self._ended_in_greeting = 0
         try:
             if gpus > cards:
                 raise DseError(f"gpus is {gpus}; the cluster has {cards}")
@@ -103,12 +105,12 @@ class RayExecutor:
         except DseError:
             self.close()
             raise
-        share = gpus / self.workers
+        share = min(1.0, gpus / self.workers)
         environment = worker_environment(
             on_gpu=gpus > 0, deterministic=execution.deterministic
         )
         if gpus:
-            part = GPU_MEMORY_SHARE * min(1.0, share)
+            part = GPU_MEMORY_SHARE * share
             environment["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{part:.3f}"
         else:
             environment["JAX_PLATFORMS"] = "cpu"
@@ -140,7 +142,7 @@ class RayExecutor:
             for member in [m for m in self._pool if m.waited_for in ready]:
                 yield from self._receive(member, queue)
             for member in [m for m in self._pool if m.assignment]:
-                if time.monotonic() - member.heard > self._silent_seconds:
+                if member.is_silent_for(self._silent_seconds):
                     minutes = self._silent_seconds / 60
                     detail = f"nothing was heard of it for {minutes:g} minutes"
                     yield from self._replace(member, queue, "hung", detail)
@@ -159,10 +161,18 @@ class RayExecutor:
         try:
             if member.greets:
                 member.greet()
+                self._ended_in_greeting = 0
                 return
             event = member.next_event()
         except ray.exceptions.RayError as error:
-            yield from self._replace(member, queue, *_why_lost(error))
+            reason, detail = _why_lost(error)
+            self._ended_in_greeting += member.greets
+            if self._ended_in_greeting >= MOST_IN_VAIN:
+                raise DseError(
+                    f"{MOST_IN_VAIN} workers of the cluster ended as they began: "
+                    f"{detail}; is dse installed on its machines?"
+                ) from error
+            yield from self._replace(member, queue, reason, detail)
             return
         if event is not None:
             yield event
@@ -228,6 +238,13 @@ class _Member:
                 " install the same on all of them"
             )
         self.greeting = None
+
+    def is_silent_for(self, seconds: float) -> bool:
+        """Whether it says nothing for longer, and has not said anything just now."""
+        if time.monotonic() - self.heard <= seconds:
+            return False
+        ready, _ = ray.wait([self.stream], timeout=0)
+        return not ready
 
     def start(self, job: Job) -> None:
         """Have it do a job."""

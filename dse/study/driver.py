@@ -21,7 +21,7 @@ from dse.study.executors import Executor
 from dse.study.jobs import Job, JobQueue
 from dse.study.plan import Plan, jobs_for
 from dse.study.tries import Tries
-from dse.train.events import Done, EpochEnded, Event, Failed, Started
+from dse.train.events import OUTCOMES, Done, EpochEnded, Event, Failed, Started
 from dse.train.places import checkpoints_of
 
 Listener = Callable[[Event], None]
@@ -144,13 +144,13 @@ def execute(
                 if tries.are_left(event.reason, tried):
                     queue.put_back(Job(cells[event.cell_id], (event.replicate,)))
                     event = replace(event, again=True)
-                else:
+                elif event.reason in OUTCOMES:
                     _forget_checkpoints(store, event)
         listener(event)
 
 
 def _forget_checkpoints(store: Store, event: Event) -> None:
-    """A run whose end is in the database needs none."""
+    """A result needs none; a hole may be tried again, and goes on from its last."""
     folder = checkpoints_of(store.artifacts.parent, event.cell_id, event.replicate)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.study.guard import train_guarded
-from dse.study.jobs import JobQueue
+from dse.study.jobs import Assignment, JobQueue
 from dse.study.resources import (
     default_workers,
     has_accelerator,
@@ -56,12 +56,12 @@ class Execution:
     """How and where runs are executed; what is None is chosen.
 
     Attributes:
-        kind: serial, process or ray.
+        kind: serial, process or ray; by default process.
         workers: jobs at a time; on CPUs one a core, else one a GPU.
         gpus: GPUs to use; fewer than workers means that they share.
         address: of a Ray cluster; None for one on this machine.
-        silence: minutes without a word of a run after which it counts as hung.
-        worker_gib: memory that a worker may hold; None for what is free at the start.
+        time_limit: minutes without a word of a run after which it counts as hung.
+        memory_limit: GiB that a worker may hold; None for what is free at the start.
         deterministic: whether a GPU must give the same bits each time, at some cost.
 
     Raises:
@@ -72,8 +72,8 @@ class Execution:
     workers: int | None = None
     gpus: int | None = None
     address: str | None = None
-    silence: float = 60.0
-    worker_gib: float | None = None
+    time_limit: float = 360.0
+    memory_limit: float | None = None
     deterministic: bool = False
 
     def __post_init__(self) -> None:
@@ -85,12 +85,10 @@ class Execution:
             raise DseError(f"workers is {self.workers}; expected 1 or more")
         if self.gpus is not None and self.gpus < 0:
             raise DseError(f"gpus is {self.gpus}; expected 0 or more")
-        for name, value in (
-            ("time limit", self.silence),
-            ("memory limit", self.worker_gib),
-        ):
+        for name in ("time_limit", "memory_limit"):
+            value = getattr(self, name)
             if value is not None and not value > 0:
-                raise DseError(f"the {name} is {value}; expected more than 0")
+                raise DseError(f"{name} is {value}; expected more than 0")
         if self.kind == "serial" and (self.workers or 1) > 1:
             raise DseError(f"workers is {self.workers}; the serial executor has one")
         if self.address is not None and self.kind != "ray":
@@ -126,11 +124,15 @@ class SerialExecutor:
     def run(self, queue: JobQueue) -> Iterator[Event]:
         """See `Executor.run`."""
         while (job := queue.take()) is not None:
+            assignment = Assignment(job)
             for event in train_guarded(self._trainer, job, self._logs):
+                assignment.hear(event)
                 yield event
                 upcoming = queue.following()
                 if upcoming is not None and isinstance(event, EpochEnded):
                     self._trainer.prepare(upcoming.cell, upcoming.replicates)
+            if (rest := assignment.rest) is not None:
+                queue.put_back(rest)
 
     @property
     def peak_bytes(self) -> int:
@@ -155,19 +157,18 @@ def make_executor(
     Raises:
         DseError: it asks for what is not here.
     """
-    gpus = visible_gpus()
-    kind = execution.kind or ("serial" if len(gpus) == 1 else "process")
-    if kind == "ray":
+    if execution.kind == "ray":
         from dse.study.cluster import RayExecutor
 
         return RayExecutor(dataset, execution, folder)
+    gpus = visible_gpus()
     if (execution.gpus or 0) > len(gpus):
         raise DseError(
             f"gpus is {execution.gpus}; this machine has {len(gpus)} that JAX can use"
         )
     if execution.gpus is not None:
         gpus = gpus[: execution.gpus]
-    if kind == "serial":
+    if execution.kind == "serial":
         return SerialExecutor(dataset, folder, deterministic=execution.deterministic)
     from dse.study.processes import Limits, ProcessExecutor
 

@@ -15,6 +15,9 @@ from dse.errors import DseError
 from dse.study.claim import Claim, SizesAsPrinted, values_of
 from dse.train.recipe import Recipe
 
+SEARCHES = "search-"
+"""How the names of searches begin."""
+
 SHARED_BY_ARMS = ("epochs", "steps", "seed", "resize", "crop", "pixel_mean")
 ARM_MAY_CHANGE = tuple(f.name for f in fields(Recipe) if f.name not in SHARED_BY_ARMS)
 """Of a recipe, in an ablation: arms see the same images equally often."""
@@ -221,6 +224,11 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
     experiment = getattr(module, "EXPERIMENT", None)
     if not isinstance(experiment, Experiment):
         raise DseError(f"{file} defines no EXPERIMENT = Experiment(...)")
+    if file.stem.startswith(SEARCHES):
+        raise DseError(
+            f"an experiment is called {file.stem!r}; names that begin with {SEARCHES} "
+            "are those of searches: rename the file"
+        )
     return file.stem, experiment
 
 

@@ -30,6 +30,7 @@ WORKER = (sys.executable, "-m", "dse.study.worker")
 WORKERS_LOG = "logs/workers.log"
 """What workers print before their first run, beside the database."""
 
+SECONDS_TO_END = 5.0
 LOOK_SECONDS = 0.25
 """How often workers are looked at, besides when they say something."""
 
@@ -49,9 +50,9 @@ class Limits:
     @classmethod
     def of(cls, execution: Execution) -> "Limits":
         """The limits that are asked for; by default all memory that is free."""
-        gib = execution.worker_gib
+        gib = execution.memory_limit
         memory = available_bytes() if gib is None else int(gib * 2**30)
-        return cls(60 * execution.silence, memory)
+        return cls(60 * execution.time_limit, memory)
 
 
 class ProcessExecutor:
@@ -81,6 +82,8 @@ class ProcessExecutor:
     ) -> None:
         self.workers = workers
         self._setting = Setting(dataset, folder)
+        # Who compiles for a GPU has cores to spare, and takes every job in turn.
+        self._compile_ahead = bool(gpus) and workers == 1
         self._limits = limits or Limits.of(Execution())
         self._peaks: dict[int, int] = {}
         self._pool: list[_Worker] = []
@@ -106,7 +109,8 @@ class ProcessExecutor:
         busy = sum(worker.assignment is not None for worker in self._pool)
         while busy < self.workers and (job := queue.take()) is not None:
             free = (w for w in self._pool if w.assignment is None)
-            (next(free, None) or self._add_worker()).start(job)
+            upcoming = queue.following() if self._compile_ahead else None
+            (next(free, None) or self._add_worker()).start(job, upcoming)
             busy += 1
         return busy > 0
 
@@ -195,7 +199,8 @@ def _places(
             _Place(number, tuple((common | own).items()))
             for number, own in enumerate(gpu_environments(gpus, workers))
         ]
-    environment = tuple(worker_environment().items())
+    no_gpu = {"JAX_PLATFORMS": "cpu"}
+    environment = tuple((worker_environment() | no_gpu).items())
     cores: list[int | None] = [None] * workers
     if hasattr(os, "sched_getaffinity") and available_cores() == workers:
         cores = list(os.sched_getaffinity(0))
@@ -233,9 +238,9 @@ class _Worker:
         theirs.close()
         self._send(setting)
 
-    def start(self, job: Job) -> None:
+    def start(self, job: Job, upcoming: Job | None = None) -> None:
         self.assignment, self.heard = Assignment(job), time.monotonic()
-        self._send(job)
+        self._send((job, upcoming))
 
     def _send(self, message: object) -> None:
         """Send; a worker that is gone shows itself when it is next heard."""
@@ -244,7 +249,10 @@ class _Worker:
 
     def how_it_ended(self) -> tuple[Reason, str]:
         """Why the process is no more: the kernel may have ended it for its memory."""
-        status = self.process.wait()
+        try:
+            status = self.process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            return "lost", "what its worker said could not be understood"
         if status == -signal.SIGKILL and killed_for_memory() > self._killed_before:
             return "memory", "the kernel ended its worker, as memory ran out"
         return "lost", f"the worker process ended with status {status}"

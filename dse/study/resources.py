@@ -26,13 +26,23 @@ def available_cores() -> int:
 
 
 def available_bytes() -> int:
-    """Memory that programs may still take; without bound where nobody tells."""
+    """Memory that programs may still take, at least a worker's share.
+
+    It is without bound where nobody tells.
+    """
     free = kibibytes(Path("/proc/meminfo"), "MemAvailable", sys.maxsize)
-    group = Path("/sys/fs/cgroup")
     with contextlib.suppress(OSError, ValueError):  # no group, or none with a limit
-        limit = int((group / "memory.max").read_text())
-        free = min(free, limit - int((group / "memory.current").read_text()))
-    return free
+        free = min(free, free_of_group(Path("/sys/fs/cgroup")))
+    return max(free, WORKER_BYTES)
+
+
+def free_of_group(group: Path) -> int:
+    """What a container may still take; files that are only cached count as free."""
+    limit = int((group / "memory.max").read_text())
+    held = int((group / "memory.current").read_text())
+    parts = dict(map(str.split, (group / "memory.stat").read_text().splitlines()))
+    cached = int(parts["inactive_file"]) + int(parts["active_file"])
+    return limit - held + cached
 
 
 def peak_bytes(process: int) -> int:
@@ -85,7 +95,10 @@ def visible_gpus() -> tuple[str, ...]:
         return ()
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
-        return tuple(filter(None, chosen.split(",")))
+        named = chosen.split(",")
+        return tuple(
+            named[: named.index("-1")] if "-1" in named else filter(None, named)
+        )
     cards = Path("/proc/driver/nvidia/gpus")
     count = len(list(cards.iterdir())) if cards.is_dir() else 1
     return tuple(map(str, range(count)))

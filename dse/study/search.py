@@ -15,6 +15,7 @@ from dse.store.database import Store
 from dse.store.states import run_states
 from dse.study.driver import Listener, execute, mean_val_accuracy
 from dse.study.executors import Executor
+from dse.study.experiment import SEARCHES
 from dse.study.jobs import JobQueue
 from dse.study.plan import jobs_for, make_point
 from dse.study.projection import (
@@ -25,14 +26,11 @@ from dse.study.projection import (
 )
 from dse.study.tries import Tries
 from dse.train.cell import Cell
-from dse.train.events import Done, Event, Failed, Started
+from dse.train.events import Done, Event, Started
 
 BATCH = 4
 """Points proposed at a time. It does not depend on the number of workers, and so
 neither do the points."""
-
-PREFIX = "search-"
-"""How the names of searches begin."""
 
 MOST_IN_VAIN = 200
 """Proposals in a row without a new point within budget, after which the space counts as
@@ -80,12 +78,12 @@ class Search:
             for name, limit in self.budget.limits.items()
             if limit is not None
         ]
-        return "-".join([f"{PREFIX}{self.sampler}", self.space, *limits])
+        return "-".join([f"{SEARCHES}{self.sampler}", self.space, *limits])
 
 
 def is_search(study: StudyRecord) -> bool:
     """Whether a study holds the networks of a search."""
-    return study.experiment.startswith(PREFIX)
+    return study.experiment.startswith(SEARCHES)
 
 
 def run_search(
@@ -188,7 +186,7 @@ class _Session:
         """Note how long runs take."""
         if isinstance(event, Started):
             self._started[event.cell_id] = time.monotonic()
-        elif isinstance(event, Done | Failed):
+        elif isinstance(event, Done):
             now = time.monotonic()
             taken = now - self._started.pop(event.cell_id, now)
             self._slowest = max(self._slowest, taken)

@@ -6,7 +6,7 @@ import threading
 import time
 from multiprocessing.connection import Connection
 
-from dse.study.jobs import Job, JobEnded, Setting
+from dse.study.jobs import JobEnded, Setting
 from dse.study.resources import offer_to_the_kernel
 
 WATCH_SECONDS = 0.5
@@ -32,17 +32,20 @@ def main(file_number: int, driver_number: int) -> None:
 
 
 def serve(driver: Connection, setting: Setting) -> None:
-    """Do one job after the other; it ends when the pipe does."""
+    """Do one job after the other, compiling the next; it ends when the pipe does."""
     from dse.study.guard import train_guarded
+    from dse.train.events import EpochEnded
     from dse.train.runlog import RunLogs
     from dse.train.trainers import trainer_for
 
     trainer = trainer_for(setting.dataset, setting.folder)
     logs = RunLogs(setting.folder, redirect=True)
     while True:
-        job: Job = driver.recv()
+        job, upcoming = driver.recv()
         for event in train_guarded(trainer, job, logs):
             driver.send(event)
+            if upcoming is not None and isinstance(event, EpochEnded):
+                trainer.prepare(upcoming.cell, upcoming.replicates)
         driver.send(JobEnded())
 
 

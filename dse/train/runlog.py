@@ -1,5 +1,6 @@
 """What is kept of a run for a person to read: a file of lines."""
 
+import contextlib
 import datetime
 import os
 import socket
@@ -47,18 +48,20 @@ class RunLogs:
             return
         file = log_of(self._folder, event.cell_id, event.replicate)
         now = datetime.datetime.now().isoformat(" ", "seconds")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8") as log:
-            log.write(f"{now} {text}")
+        with contextlib.suppress(OSError):  # a full disk must not cost the run
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a", encoding="utf-8") as log:
+                log.write(f"{now} {text}")
 
     def _take_output(self, event: Event) -> None:
         if self._folder is None:
             return
         file = log_of(self._folder, event.cell_id, event.replicate)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("ab") as log:
-            for output in (1, 2):
-                os.dup2(log.fileno(), output)
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("ab") as log:
+                for output in (1, 2):
+                    os.dup2(log.fileno(), output)
 
 
 def _line(event: Event) -> str | None:

@@ -10,6 +10,7 @@ from sqlalchemy import NullPool, create_engine
 
 from dse.analysis.outlook import Outlook, outlook
 from dse.store.database import Store
+from dse.store.lock import SWEEP_LOCK
 from dse.store.standing import Standing, read_standing
 
 
@@ -59,7 +60,7 @@ def sweep_holds(store: Store) -> bool | None:
     if not store.is_sqlite:
         return None
     try:
-        with (store.artifacts.parent / "sweep.lock").open("rb") as file:
+        with (store.artifacts.parent / SWEEP_LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-ENDS, REPLICATES, SECONDS = 20, 36, 0.3
+ENDS, REPLICATES, SECONDS = 20, 56, 0.3
 
 
 def check(place, undisturbed, counted):
@@ -34,11 +35,16 @@ def end_at_random(place, moments, send):
         until = time.monotonic() + moments.uniform(0.0, 3.0)
         wait_for(lambda: time.monotonic() > until, process)
     else:
-        more = len(place.completed()) + moments.randint(1, 4)
+        more = len(place.completed()) + moments.randint(1, 3)
         wait_for(lambda: len(place.completed()) >= more, process)
         time.sleep(moments.uniform(0.0, SECONDS))
     process.send_signal(send)
+    workers = {pid for _, _, pid in place.begun()}
     _, error = process.communicate(timeout=60)
+    until = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        time.sleep(0.02)
+        assert time.monotonic() < until, "workers outlive their driver"
     return process.returncode, error
 
 

@@ -167,7 +167,7 @@ def test_version_2_is_upgraded_in_place(store, tiny, database):
         connection.execute("DROP VIEW cells")
         connection.execute(f"CREATE VIEW cells AS {VERSION_2_CELLS}")
         connection.execute("UPDATE dse_schema SET version = 2")
-    cells = view(open_store(database, create=False), "cells")
+    cells = view(open_store(database), "cells")
     assert sorted(cells["running"]) == [0, 1]
     assert value(database, "SELECT version FROM dse_schema") == SCHEMA_VERSION
     with closing(connect(database)) as connection:

@@ -9,7 +9,7 @@ from dse.study.executors import Execution, SerialExecutor, make_executor
 from dse.study.jobs import Job, JobQueue
 from dse.study.plan import make_point
 from dse.study.processes import ProcessExecutor
-from dse.train.events import Done, EpochEnded, Failed
+from dse.train.events import Done, EpochEnded, Failed, Started
 from dse.train.recipe import Recipe
 
 RECIPE = Recipe(4, 0.05, batch_size=16, warmup_share=0.3)
@@ -61,16 +61,23 @@ def test_serial_and_processes_give_the_same_bits(tiny, jobs, workers):
 class Recorder:
     """In place of a trainer: two epochs a replicate, and a record of what was asked."""
 
-    def __init__(self):
+    def __init__(self, fails=()):
         self.asked = []
+        self._fails = set(fails)
 
     def prepare(self, cell, replicates):
         self.asked.append(("prepare", cell.id, replicates))
 
     def train(self, cell, replicates):
         self.asked.append(("train", cell.id, replicates))
-        for epoch in (1, 2):
-            yield EpochEnded(cell.id, replicates[0], epoch, {}, 10, 0.1)
+        for replicate in replicates:
+            yield Started(cell.id, replicate, "none")
+            if replicate in self._fails:
+                raise RuntimeError("no such luck")
+            for epoch in (1, 2):
+                yield EpochEnded(cell.id, replicate, epoch, {}, 10, 0.1)
+            scores = {part: {"accuracy": 0.5} for part in ("validation", "test")}
+            yield Done(cell.id, replicate, scores, 0.0, 0.0, 0.0, {})
 
 
 def test_the_next_job_is_prepared_while_one_trains(tiny, jobs):
@@ -78,13 +85,22 @@ def test_the_next_job_is_prepared_while_one_trains(tiny, jobs):
     executor.close()
     executor._trainer = recorder = Recorder()
     first, second = (job.cell.id for job in jobs)
-    list(executor.run(JobQueue(jobs)))
+    list(executor.run(JobQueue([Job(job.cell, (0,)) for job in jobs])))
     assert recorder.asked == [
-        ("train", first, (0, 1)),
-        ("prepare", second, (0, 1)),
-        ("prepare", second, (0, 1)),
-        ("train", second, (0, 1)),
+        ("train", first, (0,)),
+        ("prepare", second, (0,)),
+        ("prepare", second, (0,)),
+        ("train", second, (0,)),
     ]
+
+
+def test_what_was_to_follow_an_error_is_done_all_the_same(tiny, jobs, tmp_path):
+    executor = SerialExecutor(tiny, tmp_path)
+    executor.close()
+    executor._trainer = Recorder(fails=[0])
+    events = list(executor.run(JobQueue(jobs[:1])))
+    ends = [e for e in events if isinstance(e, Done | Failed)]
+    assert [(e.replicate, type(e)) for e in ends] == [(0, Failed), (1, Done)]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +110,8 @@ def test_the_next_job_is_prepared_while_one_trains(tiny, jobs):
         ({"workers": 0}, "workers is 0; expected 1 or more"),
         ({"kind": "serial", "workers": 2}, "the serial executor has one"),
         ({"gpus": -1}, "gpus is -1"),
-        ({"silence": 0}, "the time limit is 0; expected more than 0"),
-        ({"worker_gib": -1}, "the memory limit is -1"),
+        ({"time_limit": 0}, "time_limit is 0; expected more than 0"),
+        ({"memory_limit": -1}, "memory_limit is -1"),
         ({"address": "here:1"}, "goes with --executor ray"),
     ],
 )

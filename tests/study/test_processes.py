@@ -134,7 +134,17 @@ def test_workers_start_before_they_have_work(executors, jobs):
     assert ends(executor.run(JobQueue([jobs[0]]))) == [(0, "lost"), (1, "done")]
 
 
-def test_workers_end_with_their_driver(executors, jobs, tmp_path):
+def test_one_worker_of_a_gpu_knows_what_comes_next(executors, jobs, monkeypatch):
+    sent = []
+    monkeypatch.setattr(processes._Worker, "_send", lambda _, x: sent.append(x))
+    for gpus, upcoming in ((("0",), jobs[1]), ((), None)):
+        executor = executors()
+        executor._compile_ahead = bool(gpus)
+        executor._hand_out(JobQueue(jobs))
+        assert sent[-1] == (jobs[0], upcoming)
+
+
+def test_closing_ends_the_workers(executors, jobs):
     executor = executors(Mischief("hang", replicate=0))
     for event in executor.run(JobQueue(jobs[:1])):
         if isinstance(event, Started):

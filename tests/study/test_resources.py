@@ -44,5 +44,15 @@ def test_gpus_that_are_visible(monkeypatch):
     monkeypatch.setattr(resources, "has_accelerator", lambda: True)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     assert resources.visible_gpus() == ("2", "5")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert resources.visible_gpus() == ()
+    for hidden in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert resources.visible_gpus() == ()
+
+
+def test_what_a_container_may_still_take(tmp_path):
+    """Files that are only cached give way."""
+    (tmp_path / "memory.max").write_text(f"{8 * 2**30}\n")
+    (tmp_path / "memory.current").write_text(f"{7 * 2**30}\n")
+    stat = f"anon 5\ninactive_file {2**30}\nactive_file {2 * 2**30}\n"
+    (tmp_path / "memory.stat").write_text(stat)
+    assert resources.free_of_group(tmp_path) == 4 * 2**30
