@@ -14,6 +14,11 @@ class DseError(Exception):
     """
 
 
+def first_line(error: Exception) -> str:
+    """What an error says first, or its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
 def without_passwords(text: str) -> str:
     """`text` with the passwords of the URLs in it hidden."""
     return _AS_PARAMETER.sub(r"\1***", _IN_URL.sub(r"\1:***@", text))

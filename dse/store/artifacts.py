@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dse.errors import DseError
+from dse.errors import DseError, first_line
 from dse.train.events import Done
 
 Weights = Mapping[str, Mapping[str, Any]]
@@ -39,7 +39,7 @@ def save_weights(folder: Path, done: Done) -> Kept:
         for unfinished in folder.glob(f"{path}.orbax-checkpoint-tmp*"):
             shutil.rmtree(unfinished, ignore_errors=True)
         raise DseError(
-            f"cannot write the weights {folder / path}: {_first_line(error)}; free "
+            f"cannot write the weights {folder / path}: {_why(error)}; free "
             "some space or make the folder writable, then repeat the command"
         ) from error
     return Kept(path, weights_hash(done.weights))
@@ -59,18 +59,16 @@ def read_weights(folder: Path, kept: Kept) -> Weights:
     try:
         weights: Weights = ocp.load(path)
     except (OSError, ValueError) as error:
-        raise DseError(
-            f"the weights {path} cannot be read: {_first_line(error)}"
-        ) from error
+        raise DseError(f"the weights {path} cannot be read: {_why(error)}") from error
     if weights_hash(weights) != kept.hash:
         raise DseError(f"the weights {path} are not those that the run wrote")
     return weights
 
 
-def _first_line(error: Exception) -> str:
+def _why(error: Exception) -> str:
     if "No space left on device" in str(error):
         return "no space left on device"
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return first_line(error)
 
 
 def weights_hash(weights: Weights) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from dse.errors import first_line
 from dse.study.jobs import Assignment, Job
 from dse.train.events import Done, Event, Failed, Reason
 from dse.train.runlog import RunLogs
@@ -25,7 +26,9 @@ def train_guarded(trainer: CellTrainer, job: Job, logs: RunLogs) -> Iterator[Eve
             logs.hear(event)
             yield event
     except Exception as error:  # noqa: BLE001 - reported as the runs' failure
-        for event in assignment.fail(_reason(error), _first_line(error)):
+        for event in assignment.fail(
+            _reason(error), f"{type(error).__name__}: {first_line(error)}"
+        ):
             logs.hear(event)
             logs.explain(event, error)
             yield event
@@ -45,7 +48,3 @@ def _checked(event: Event) -> Event:
 def _reason(error: Exception) -> Reason:
     told = any(words in str(error) for words in OUT_OF_MEMORY)
     return "memory" if told or isinstance(error, MemoryError) else "error"
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

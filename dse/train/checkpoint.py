@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from dse.errors import DseError
+from dse.errors import DseError, first_line
 from dse.train.engine import TrainState
 from dse.train.events import EpochEnded
 from dse.train.places import checkpoints_of
@@ -107,7 +107,7 @@ class Checkpoints:
                 raise OSError(f"step {step} was not taken")
         except (OSError, ValueError) as error:
             raise DseError(
-                f"cannot write a checkpoint in {self._folder}: {_first_line(error)}; "
+                f"cannot write a checkpoint in {self._folder}: {first_line(error)}; "
                 "free some space or make the folder writable, then repeat the command"
             ) from error
 
@@ -128,7 +128,7 @@ class Checkpoints:
         except (OSError, ValueError, KeyError) as error:
             path = self._folder / str(step)
             print(
-                f"checkpoint {path} cannot be read: {_first_line(error)}",
+                f"checkpoint {path} cannot be read: {first_line(error)}",
                 file=sys.stderr,
             )
             self._delete(step)
@@ -203,10 +203,6 @@ def _digest(leaves: Sequence[np.ndarray]) -> bytes:
     for leaf in leaves:
         digest.update(leaf.tobytes())
     return digest.digest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _progress(text: bytes) -> Progress:

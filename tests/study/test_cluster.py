@@ -1,7 +1,6 @@
 """Ray: the same bits as here, a machine that is taken away, and what is refused."""
 
 import socket
-import time
 
 import pytest
 
@@ -34,7 +33,7 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def jobs(tiny):
-    recipe = Recipe(6, 0.05, batch_size=16, warmup_share=0.3)
+    recipe = Recipe(16, 0.05, batch_size=16, warmup_share=0.3)
     recipe = recipe.resolved(tiny.name, tiny.image_shape)
     points = [
         make_point(Metaparameters(8, 8, sr=0.5, pct_3x3=pct), recipe, tiny)
@@ -58,15 +57,16 @@ def test_a_machine_taken_away_and_the_same_bits(cluster, tiny, jobs):
     here.close()
     execution = Execution("ray", workers=2, address=cluster.address)
     executor = make_executor(execution, tiny)
-    events, queue, taken = [], JobQueue(jobs), None
+    events, queue, training = [], JobQueue(jobs), set()
     try:
         for event in executor.run(queue):
             events.append(event)
             if isinstance(event, Failed) and event.reason == "lost":
                 queue.put_back(Job(queue.cells[event.cell_id], (event.replicate,)))
-            if isinstance(event, EpochEnded) and taken is None:
-                taken = time.monotonic()
-                cluster.remove_node(cluster.machines.pop())
+            if isinstance(event, EpochEnded) and len(training) < 2:
+                training.add(event.cell_id)
+                if len(training) == 2:  # both machines are at work
+                    cluster.remove_node(cluster.machines.pop())
     finally:
         executor.close()
         cluster.machines.append(cluster.add_node(num_cpus=1))
