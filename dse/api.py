@@ -333,8 +333,8 @@ def forget(
     Raises:
         DseError: no such study or cell, the study is a search's, or a sweep is on.
     """
-    from dse.store.append import study_called
     from dse.store.forget import forget
+    from dse.store.query import study_called
     from dse.study.projection import forget_study
     from dse.study.search import is_search
 

@@ -7,7 +7,7 @@ answer.
 import datetime
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -99,24 +99,6 @@ def register_study(store: Store, study: StudyRecord) -> None:
             .where(studies.c.name == study.name)
             .values(replicates=max(study.replicates, row.replicates))
         )
-
-
-def study_called(store: Store, name: str) -> StudyRecord:
-    """The study as it was entered.
-
-    Raises:
-        DseError: there is none of that name.
-    """
-    with store.reading() as connection:
-        row = connection.execute(
-            select(studies).where(studies.c.name == name)
-        ).one_or_none()
-        names = connection.execute(select(studies.c.name)).scalars().all()
-    if row is None:
-        expected = " or ".join(sorted(names)) or "one that was begun: sweep first"
-        raise DseError(f"there is no study {name!r}; expected {expected}")
-    values = {field.name: getattr(row, field.name) for field in fields(StudyRecord)}
-    return StudyRecord(**{**values, "recipe": Recipe.from_json(row.recipe)})
 
 
 def refuse_other_study(store: Store, study: StudyRecord) -> None:

@@ -79,7 +79,7 @@ def clear_faults(url: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        line = f"database {shown(url)}: {_advice(first_line(error))}"
+        line = f"database {shown(url)}: {_advice(_said(error))}"
         if may_pass(error):
             raise Unreachable(line) from error
         raise DseError(line) from error
@@ -93,8 +93,8 @@ def may_pass(error: BaseException) -> bool:
     return error.connection_invalidated or any(sign in said for sign in PASSING)
 
 
-def first_line(error: DBAPIError) -> str:
-    """The first line of what the database said."""
+def _said(error: DBAPIError) -> str:
+    """The first line of what the database said, whole: a cut one hides no password."""
     lines = str(error.orig).strip().splitlines()
     return without_passwords(lines[0] if lines else type(error).__name__)
 

@@ -1,6 +1,6 @@
 """What is read: statuses, the view `runs` as a frame, and people's own SQL."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, text
 
 from dse.arch.graph import Architecture
 from dse.errors import DseError
+from dse.store.append import StudyRecord
 from dse.store.artifacts import Kept, Weights, read_weights
 from dse.store.database import Store
 from dse.store.schema import (
@@ -97,6 +98,19 @@ def check_study(store: Store, study: str | None) -> None:
             f"there is no study {study!r}; expected "
             f"{' or '.join(names) or 'one that was begun: run a sweep first'}"
         )
+
+
+def study_called(store: Store, name: str) -> StudyRecord:
+    """The study as it was entered.
+
+    Raises:
+        DseError: there is none of that name.
+    """
+    check_study(store, name)
+    with store.reading() as connection:
+        row = connection.execute(select(studies).where(studies.c.name == name)).one()
+    values = {field.name: getattr(row, field.name) for field in fields(StudyRecord)}
+    return StudyRecord(**{**values, "recipe": Recipe.from_json(row.recipe)})
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,10 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select
 
 from dse.errors import DseError
-from dse.store.append import study_called
 from dse.store.database import Store, open_store
 from dse.store.files import write_whole
-from dse.store.query import study_names
+from dse.store.query import check_study, study_called, study_names
 from dse.store.schema import (
     architectures,
     artifacts,
@@ -40,12 +39,11 @@ def export_studies(store: Store, file: Path, study: str | None = None) -> int:
     Raises:
         DseError: there is no such study, or `file` cannot be written.
     """
-    names = study_names(store)
-    if study is not None and study not in names:
-        raise DseError(f"there is no study {study!r}; expected {' or '.join(names)}")
+    if study is not None:
+        check_study(store, study)
     with tempfile.TemporaryDirectory() as scratch:
         copy = open_store(f"sqlite:///{scratch}/{TABLES}")
-        count = merge(store, copy, names if study is None else [study])
+        count = merge(store, copy, study_names(store) if study is None else [study])
         copy.engine.dispose()
 
         def write(unfinished: Path) -> None:

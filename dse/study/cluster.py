@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dse.data.dataset import ImageData
-from dse.errors import DseError
+from dse.errors import DseError, first_line
 from dse.store.append import code_version
 from dse.study.executors import Execution
 from dse.study.jobs import Assignment, Job, JobQueue, Setting
@@ -176,8 +176,8 @@ class RayExecutor:
             return
         if event is not None:
             yield event
-        elif (rest := member.finish()) is not None:
-            queue.put_back(rest)
+        else:
+            queue.put_back_rest(member.finish())
 
     def _replace(
         self, member: "_Member", queue: JobQueue, reason: Reason, detail: str
@@ -186,8 +186,7 @@ class RayExecutor:
         ray.kill(member.actor)
         if member.assignment is not None:
             yield from member.assignment.fail(reason, detail)
-            if (rest := member.assignment.rest) is not None:
-                queue.put_back(rest)
+            queue.put_back_rest(member.assignment)
 
     def close(self) -> None:
         """Stop the workers at once, and leave the cluster, or end one begun here."""
@@ -262,11 +261,11 @@ class _Member:
         self.assignment.hear(event)
         return event
 
-    def finish(self) -> Job | None:
-        """Be free again; what of the job is left."""
+    def finish(self) -> Assignment:
+        """Be free again; the job that has ended."""
         assert self.assignment is not None
-        rest, self.assignment, self.stream = self.assignment.rest, None, None
-        return rest
+        ended, self.assignment, self.stream = self.assignment, None, None
+        return ended
 
 
 def _why_lost(error: Exception) -> tuple[Reason, str]:
@@ -291,9 +290,9 @@ def _connect(address: str | None, workers: int | None) -> None:
             logging_level=logging.CRITICAL,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        first = str(error).splitlines()[0]
+        place = address or "this machine"
         raise DseError(
-            f"no Ray cluster answers at {address or 'this machine'}: {first}"
+            f"no Ray cluster answers at {place}: {first_line(error)}"
         ) from error
     # Ray takes it for itself.
     signal.signal(signal.SIGTERM, terminated)

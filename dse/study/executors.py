@@ -131,8 +131,7 @@ class SerialExecutor:
                 upcoming = queue.following()
                 if upcoming is not None and isinstance(event, EpochEnded):
                     self._trainer.prepare(upcoming.cell, upcoming.replicates)
-            if (rest := assignment.rest) is not None:
-                queue.put_back(rest)
+            queue.put_back_rest(assignment)
 
     @property
     def peak_bytes(self) -> int:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 
-from dse.errors import first_line
 from dse.study.jobs import Assignment, Job
 from dse.train.events import Done, Event, Failed, Reason
 from dse.train.runlog import RunLogs
@@ -26,9 +25,8 @@ def train_guarded(trainer: CellTrainer, job: Job, logs: RunLogs) -> Iterator[Eve
             logs.hear(event)
             yield event
     except Exception as error:  # noqa: BLE001 - reported as the runs' failure
-        for event in assignment.fail(
-            _reason(error), f"{type(error).__name__}: {first_line(error)}"
-        ):
+        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        for event in assignment.fail(_reason(error), line):
             logs.hear(event)
             logs.explain(event, error)
             yield event

@@ -66,6 +66,11 @@ class JobQueue:
         """Have a job done next."""
         self._waiting.appendleft(job)
 
+    def put_back_rest(self, assignment: "Assignment") -> None:
+        """Have done next what of an assignment has not ended, if anything."""
+        if (rest := assignment.rest) is not None:
+            self.put_back(rest)
+
 
 class Assignment:
     """A job in a worker's hands: which of its runs began, and which have ended."""

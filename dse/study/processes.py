@@ -136,9 +136,8 @@ class ProcessExecutor:
         assert worker.assignment is not None
         if isinstance(message, JobEnded):
             self._peaks[worker.place.number] = peak_bytes(worker.process.pid)
-            rest, worker.assignment = worker.assignment.rest, None
-            if rest is not None:
-                queue.put_back(rest)
+            queue.put_back_rest(worker.assignment)
+            worker.assignment = None
             return
         worker.assignment.hear(message)
         yield message
@@ -168,9 +167,7 @@ class ProcessExecutor:
         worker.end()
         if worker.assignment is not None:
             yield from worker.assignment.fail(reason, detail)
-            rest = worker.assignment.rest
-            if rest is not None:
-                queue.put_back(rest)
+            queue.put_back_rest(worker.assignment)
 
     def close(self) -> None:
         """Stop the workers at once."""
