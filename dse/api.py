@@ -1,8 +1,8 @@
 """The verbs as functions: what the command line and `import dse` both call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,10 @@ from dse.sweeping import (
     Sweep,
     SweepOutcome,
     execution_of,
+    known_as,
     load_dataset,
     open_storage,
+    refuse_other_reading,
     sum_of_holes,
     tries_of,
 )
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dse.arch.space import Budget
+    from dse.data.dataset import ImageData
     from dse.models.trained import TrainedModel
     from dse.report import Claims, Report
     from dse.store.append import Point
@@ -73,6 +76,7 @@ def plan(
     """
     from pathlib import Path
 
+    from dse.reading import introduce
     from dse.study.estimate import (
         IMAGENET,
         ImageSet,
@@ -87,7 +91,8 @@ def plan(
     if (chosen.dataset or preset.dataset) == IMAGENET.name:
         images, recipe = IMAGENET, preset.recipe
     else:
-        dataset = load_dataset(chosen.dataset, preset)
+        dataset = load_dataset(chosen, preset)
+        introduce(dataset)
         images, recipe = ImageSet.of(dataset), preset.recipe_for(dataset)
     points = [
         (f"{name}, {arm}" if arm else "", point)
@@ -107,6 +112,25 @@ def plan(
         else speed_from_benchmark(Path(device))
     )
     return estimate(points, recipe, replicates, images, speed)
+
+
+def data(name: str, options: Options | None = None) -> "ImageData":
+    """The image set called `name`, as a sweep under these options would train on it.
+
+    `contents` of it says what was read.
+
+    Args:
+        name: the embedded set, a folder, or a hub id.
+        options: the preset that it is for, and what is named of it.
+
+    Raises:
+        DseError: it cannot be read, or not in one way.
+    """
+    from dse.study.experiment import named_preset
+    from dse.study.presets import PRESETS
+
+    chosen = replace(options or Options(), dataset=name)
+    return load_dataset(chosen, named_preset(PRESETS, chosen.preset)[1])
 
 
 def sweep(experiment: str, options: Options | None = None) -> list[SweepOutcome]:
@@ -198,14 +222,16 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
 
     chosen = options or Options()
     loaded, preset_name, preset = load_together(experiments, chosen.preset)
-    dataset = load_dataset(chosen.dataset, preset)
-    recipe = preset.recipe_for(dataset)
+    dataset = load_dataset(chosen, preset)
     store = open_storage(chosen.storage, create=False)
+    dataset = known_as(dataset, store)
+    recipe = preset.recipe_for(dataset)
     judged = []
     for name, experiment in loaded.items():
         if not experiment.claims:
             raise DseError(f"{name} makes no claims")
         study = study_record(name, preset_name, dataset, recipe, preset.replicates)
+        refuse_other_reading(dataset, [study.name], store)
         refuse_other_study(store, study)
         claims = check_claims(study, experiment, view(store, "runs", study.name))
         if claims.table is None:
@@ -241,6 +267,7 @@ def search(
     """
     from dse.arch.space import Budget
     from dse.progress import SweepProgress
+    from dse.reading import introduce
     from dse.report import folder_of, report_search
     from dse.store.query import view
     from dse.store.states import run_states
@@ -268,10 +295,13 @@ def search(
         BATCH if batch is None else batch,
     )
     execution, tries = execution_of(chosen), tries_of(chosen)
-    dataset = load_dataset(chosen.dataset, preset)
+    dataset = load_dataset(chosen, preset)
+    introduce(dataset)
     store = open_storage(chosen.storage)
+    dataset = known_as(dataset, store)
     recipe = preset.recipe_for(dataset)
     study = study_record(wanted.name, preset_name, dataset, recipe, 1)
+    refuse_other_reading(dataset, [study.name], store)
     progress = SweepProgress(recipe.epochs)
     with (
         store.sweeping([study.trains]) as held,
@@ -385,27 +415,54 @@ def load_model(run: int, storage: str = DEFAULT_STORAGE) -> "TrainedModel":
     )
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of an image file.
+
+    Attributes:
+        file: the image.
+        name: the likeliest class; empty where there is no answer.
+        probability: of it.
+        refusal: why there is none.
+    """
+
+    file: "Path"
+    name: str = ""
+    probability: float = 0.0
+    refusal: str = ""
+
+
 def predict(
     run: int, files: "Sequence[Path]", storage: str = DEFAULT_STORAGE
-) -> "list[tuple[Path, str, float]]":
-    """The likeliest class of each image file, with its probability.
+) -> "Iterator[Answer]":
+    """The likeliest class of each image file, with its probability, one by one.
 
     Args:
         run: the `run_id` of a completed run.
         files: images of the size that it was trained on; of any size where it was
             trained on crops.
         storage: database URL.
+
+    Raises:
+        DseError: there is no such network. A file that cannot be classified is an
+            answer with a refusal.
     """
-    from dse.data.decode import read_image
-    from dse.data.stream import read_square
+    from dse.data.pixels import pixels_of, read_image, square
 
     model = load_model(run, storage)
     side, _, channels = model.takes
     cropped = model.takes != model.network.architecture.input_shape
-    answers = []
     for file in files:
-        pixels = read_square(file, side) if cropped else read_image(file, channels)
-        [probabilities] = model.probabilities(pixels[None])
+        try:
+            image, _ = read_image(file, side if cropped else None)
+            if cropped:
+                pixels = square(image, side)
+            else:
+                pixels = pixels_of(image.convert("L" if channels == 1 else "RGB"))
+            shape = *pixels.shape[:2], channels
+            [probabilities] = model.probabilities(pixels.reshape(1, *shape))
+        except DseError as error:
+            yield Answer(file, refusal=str(error))
+            continue
         best = int(probabilities.argmax())
-        answers.append((file, model.class_names[best], float(probabilities[best])))
-    return answers
+        yield Answer(file, model.class_names[best], float(probabilities[best]))

@@ -91,6 +91,43 @@ class Describe:
 
 
 @dataclass(frozen=True)
+class Data:
+    """Show what is read of an image set: parts, classes, pixels, files left out.
+
+    Example: dse data my_images
+
+    Attributes:
+        folder: A folder, the embedded set's name, or a hub id.
+        preset: What it is for; imagenet takes images of any size.
+        image_column: Of Parquet files with several columns of images.
+        label_column: Of Parquet files with several columns of labels.
+        train_folder: Folder that is trained on, where its name does not say so.
+        test_folder: Folder of the test images, likewise.
+    """
+
+    folder: Positional[str]
+    preset: str | None = None
+    image_column: str | None = None
+    label_column: str | None = None
+    train_folder: str | None = None
+    test_folder: str | None = None
+
+    def __call__(self) -> None:
+        """Print what was read."""
+        from dse.api import data
+        from dse.reading import introduce
+
+        options = Options(
+            preset=self.preset,
+            image_column=self.image_column,
+            label_column=self.label_column,
+            train_folder=self.train_folder,
+            test_folder=self.test_folder,
+        )
+        introduce(data(self.folder, options), whole=True)
+
+
+@dataclass(frozen=True)
 class Plan:
     """Print an experiment's cells, runs, MACs and time before it is launched.
 
@@ -385,8 +422,15 @@ class Predict:
         """Print the likeliest class of each image."""
         from dse.api import predict
 
-        for file, name, probability in predict(self.run, self.images, self.storage):
-            print(f"{file}: {name} ({probability:.1%})")
+        refused = 0
+        for answer in predict(self.run, self.images, self.storage):
+            if answer.refusal:
+                refused += 1
+                print(f"dse: {answer.refusal}", file=sys.stderr)
+            else:
+                print(f"{answer.file}: {answer.name} ({answer.probability:.1%})")
+        if refused:
+            raise DseError(f"{refused} of {len(self.images)} files were not classified")
 
 
 @dataclass(frozen=True)
@@ -441,6 +485,7 @@ class Import:
 
 Command = (
     Annotated[Describe, subcommand("describe")]
+    | Annotated[Data, subcommand("data")]
     | Annotated[Plan, subcommand("plan")]
     | Annotated[Sweep, subcommand("sweep")]
     | Annotated[Reproduce, subcommand("reproduce")]

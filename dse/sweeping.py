@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from dse.arch.cost import cost
+from dse.errors import DseError
 from dse.store import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ class Options:
 
     Attributes:
         dataset: the embedded set, a folder, or a hub id; by default the preset's.
+        image_column: of Parquet files with several columns of images.
+        label_column: of Parquet files with several columns of labels.
+        train_folder: folder within the dataset's that is trained on, where its name
+            does not say so.
+        test_folder: the same of the test images.
         preset: by default the experiment's first: quick (minutes on two cores), narrow
             (hours), full (the paper's width, for a GPU) or imagenet.
         seeds: replicates of each cell; by default the preset's.
@@ -61,6 +67,10 @@ class Options:
     memory_limit: float | None = None
     deterministic: bool = False
     shard: str | None = None
+    image_column: str | None = None
+    label_column: str | None = None
+    train_folder: str | None = None
+    test_folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,19 +105,33 @@ class Sweep:
     """
 
     def __init__(self, names: Sequence[str], options: Options) -> None:
+        from dse.reading import introduce
         from dse.study.experiment import load_together
-        from dse.study.plan import cells_of_shard, make_plans
+        from dse.study.plan import cells_of_shard
 
         self._options = options
         self._execution, self._tries = execution_of(options), tries_of(options)
         self.experiments, preset_name, preset = load_together(names, options.preset)
-        self.dataset = load_dataset(options.dataset, preset)
-        self.plans = {
-            name: make_plans(name, experiment, preset_name, self.dataset, options.seeds)
+        self._preset_name = preset_name
+        dataset = load_dataset(options, preset)
+        introduce(dataset)
+        self.plans = self._plans_on(dataset)
+        self.store = open_storage(options.storage)
+        self.dataset = known_as(dataset, self.store)
+        if self.dataset is not dataset:
+            self.plans = self._plans_on(self.dataset)
+        studies = [plan.study.name for plan in self._all_plans]
+        refuse_other_reading(dataset, studies, self.store)
+        self._mine = cells_of_shard(self._all_plans, options.shard)
+
+    def _plans_on(self, dataset: "ImageData") -> "dict[str, list[Plan]]":
+        from dse.study.plan import make_plans
+
+        seeds, preset = self._options.seeds, self._preset_name
+        return {
+            name: make_plans(name, experiment, preset, dataset, seeds)
             for name, experiment in self.experiments.items()
         }
-        self._mine = cells_of_shard(self._all_plans, options.shard)
-        self.store = open_storage(options.storage)
 
     @property
     def _all_plans(self) -> "list[Plan]":
@@ -192,19 +216,69 @@ class Sweep:
         )
 
 
-def load_dataset(name: str | None, preset: "Preset") -> "ImageData":
-    """The dataset called `name`, or the preset's; what of it the preset trains on."""
-    recipe, source = preset.recipe, name or preset.dataset
-    if recipe.resize is not None and recipe.crop is not None:
-        from dse.data.dataset import check_validation
-        from dse.data.stream import stream
+def load_dataset(options: Options, preset: "Preset") -> "ImageData":
+    """The dataset that is asked for, or the preset's; what of it the preset trains on.
 
-        dataset = stream(source, recipe.resize, recipe.crop)
-        check_validation(dataset.train.labels, dataset.name)
+    Raises:
+        DseError: it cannot be read, or not in one way.
+    """
+    from dse.data.layout import Named
+    from dse.reading import watching
+
+    recipe, source = preset.recipe, options.dataset or preset.dataset
+    named = Named(
+        options.image_column,
+        options.label_column,
+        options.train_folder,
+        options.test_folder,
+    )
+    with watching(source) as watch:
+        if recipe.resize is not None and recipe.crop is not None:
+            from dse.data.dataset import check_parts
+            from dse.data.stream import stream
+
+            streamed = stream(source, recipe.resize, recipe.crop, named, watch)
+            check_parts(streamed)
+            return streamed
+        from dse.data.load import load
+
+        return preset.part_of(load(source, named, watch))
+
+
+def known_as(dataset: "ImageData", store: "Store") -> "ImageData":
+    """`dataset` under the identity by which a database knows the very same images.
+
+    Earlier versions counted every file in a set's folder.
+    """
+    from dse.store.query import fingerprints
+
+    known = set(fingerprints(store).values())
+    formerly = [name for name in dataset.formerly if name in known]
+    if not formerly or dataset.fingerprint in known:
         return dataset
-    from dse.data.load import load
+    renamed: ImageData = replace(cast(Any, dataset), fingerprint=formerly[0])
+    return renamed
 
-    return preset.part_of(load(source))
+
+def refuse_other_reading(
+    dataset: "ImageData", study_names: Sequence[str], store: "Store"
+) -> None:
+    """Refuse to go on with a study whose images were read otherwise when it began.
+
+    Raises:
+        DseError: an earlier version left out or changed some of them.
+    """
+    from dse.store.query import fingerprints
+
+    known = fingerprints(store)
+    for name in study_names:
+        if dataset.misread and known.get(name) == dataset.misread:
+            raise DseError(
+                f"study {name} was begun by an earlier version, which read "
+                f"{dataset.name} otherwise: other images, parts, labels or pixels "
+                "(dse data says what is read now). That was another set: take another "
+                "--storage, and the study is trained anew"
+            )
 
 
 def open_storage(url: str, *, create: bool = True) -> "Store":

@@ -58,7 +58,7 @@ def write_image_folder(folder: Path, images: Images) -> None:
 def write_photos(folder, classes=4, train=6, test=2):
     """Photos of several sizes and modes; each class is a colour, each image a shade."""
     generator = np.random.default_rng(0)
-    for part, count in (("train", train), ("val", test)):
+    for part, count in (("train", train), ("test", test)):
         for label in range(classes):
             for index in range(count):
                 size = generator.integers(40, 90, 2)

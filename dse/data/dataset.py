@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from dse.arch.graph import Shape
+from dse.data.contents import Contents
 from dse.errors import DseError
 
 
@@ -39,7 +40,7 @@ class ImageData(Protocol):
 
     @property
     def train(self) -> LabelledPart:
-        """The part to train and validate on."""
+        """What to train and validate on, the set's own validation part among it."""
 
     @property
     def test(self) -> LabelledPart:
@@ -51,7 +52,23 @@ class ImageData(Protocol):
 
     @property
     def validation_share(self) -> float:
-        """Of train, what validates."""
+        """Of train, what validates where the set has no part for it."""
+
+    @property
+    def own_validation(self) -> Int[np.ndarray, " v"] | None:
+        """Positions in train of the set's own validation part, if it has one."""
+
+    @property
+    def contents(self) -> Contents | None:
+        """What was read, for a person; None of a set that was made in memory."""
+
+    @property
+    def formerly(self) -> tuple[str, ...]:
+        """Fingerprints under which earlier versions knew the very same images."""
+
+    @property
+    def misread(self) -> str:
+        """The fingerprint under which an earlier version read it otherwise, if any."""
 
     @property
     def image_shape(self) -> Shape:
@@ -81,10 +98,15 @@ class Dataset:
         name: short name for folders and captions.
         fingerprint: identity of the content.
         class_names: one name per label.
-        train: the part to train and validate on.
+        train: what to train and validate on.
         test: the part scored once, at the end of a run.
         encoding: how its files keep the images, `JPEG` if some are lossy; empty where
             nobody knows.
+        own_validation: positions in train of the set's own validation part; None where
+            each replicate draws one.
+        contents: what was read, for a person.
+        formerly: see `ImageData`.
+        misread: see `ImageData`.
 
     Raises:
         DseError: sizes differ, a label lies outside the class list, or one class only.
@@ -96,19 +118,19 @@ class Dataset:
     train: Images
     test: Images
     encoding: str = ""
+    own_validation: Int[np.ndarray, " v"] | None = None
+    contents: Contents | None = None
+    formerly: tuple[str, ...] = ()
+    misread: str = ""
     validation_share: ClassVar[float] = 0.1
 
     def __post_init__(self) -> None:
-        for part, images in (("train", self.train), ("test", self.test)):
-            if not len(images):
-                raise DseError(f"dataset {self.name}: its {part} part has no images")
-            check_labels(images.labels, part, self.name, self.classes)
+        check_parts(self)
         if self.test.pixels.shape[1:] != self.image_shape:
             raise DseError(
                 f"dataset {self.name}: train images are {self.image_shape}, test "
                 f"images {self.test.pixels.shape[1:]}; bring them to one size"
             )
-        check_validation(self.train.labels, self.name)
         if len(np.unique(self.train.labels)) < 2:
             raise DseError(
                 f"dataset {self.name}: its train images are all of one class; "
@@ -130,17 +152,27 @@ class Dataset:
 def balanced_part(dataset: Dataset, images: int) -> Dataset:
     """`dataset` with about `images` of its train images, as many of each class.
 
-    The same ones each time; all where it has no more. It is another set to train on,
-    with another fingerprint.
+    The same ones each time; all where it has no more. Its own validation part stays
+    whole. It is another set to train on, with another fingerprint.
     """
     train = dataset.train
-    if images >= len(train):
+    own = dataset.own_validation
+    rows = np.arange(len(train))
+    if own is not None:
+        rows = np.setdiff1d(rows, own)
+    if images >= len(rows):
         return dataset
-    kept = split_off(train.labels, images / len(train), (0,)).validation
+    kept = rows[split_off(train.labels[rows], images / len(rows), (0,)).validation]
+    count = len(kept)
+    if own is not None:
+        kept = np.concatenate([kept, own])
     return replace(
         dataset,
-        fingerprint=f"{dataset.fingerprint}-{len(kept)}",
+        fingerprint=f"{dataset.fingerprint}-{count}",
+        formerly=tuple(f"{name}-{count}" for name in dataset.formerly),
+        misread=dataset.misread and f"{dataset.misread}-{count}",
         train=Images(train.pixels[kept], train.labels[kept]),
+        own_validation=None if own is None else count + np.arange(len(own)),
     )
 
 
@@ -162,16 +194,21 @@ def check_labels(
         )
 
 
-def check_validation(labels: Int[np.ndarray, " n"], name: str) -> None:
-    """Refuse train labels of which none could be held out.
+def check_parts(dataset: ImageData) -> None:
+    """Refuse a set that cannot be trained on, validated and tested.
 
     Raises:
-        DseError: no class has two images.
+        DseError: a part has no images or a label that is no class, or nothing could be
+            held out.
     """
-    if np.bincount(labels).max() < 2:
+    for part, images in (("train", dataset.train), ("test", dataset.test)):
+        if not len(images):
+            raise DseError(f"dataset {dataset.name}: its {part} part has no images")
+        check_labels(images.labels, part, dataset.name, dataset.classes)
+    if dataset.own_validation is None and np.bincount(dataset.train.labels).max() < 2:
         raise DseError(
-            f"dataset {name}: no class has two train images, so none is left for "
-            "validation; add images"
+            f"dataset {dataset.name}: no class has two train images, so none is left "
+            "for validation; add images"
         )
 
 
@@ -205,9 +242,15 @@ def split_off(
 
 
 def validation_split(dataset: ImageData, seed: int, replicate: int) -> Split:
-    """The class-balanced part of train that validates this replicate in every cell."""
-    share = dataset.validation_share
-    return split_off(dataset.train.labels, share, (seed, replicate))
+    """What validates this replicate in every cell, and what is left to train on.
+
+    The set's own validation part where it has one, in every replicate the same; else a
+    class-balanced part of train.
+    """
+    labels, own = dataset.train.labels, dataset.own_validation
+    if own is None:
+        return split_off(labels, dataset.validation_share, (seed, replicate))
+    return Split(np.setdiff1d(np.arange(len(labels)), own), own)
 
 
 def channel_statistics(

@@ -1,48 +1,67 @@
-"""Load an image set by its name, folder or hub id, through Hugging Face `datasets`."""
+"""Load an image set by its name, folder or hub id."""
 
-import hashlib
-import os
-import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from dse.data.cache import cache_folder
+from dse.data import pixelcache
+from dse.data.contents import Contents
 from dse.data.dataset import Dataset, Images
+from dse.data.identity import (
+    Identity,
+    content_digest,
+    identify,
+    layout_as_before,
+    refuse_too_large,
+)
+from dse.data.layout import Named
+from dse.data.memory import TEST_SHARE, Decoded, Watch, decode_source
+from dse.data.names import as_text
+from dse.data.source import Source, open_source
 from dse.errors import DseError
 
 EMBEDDED = "fashion_mnist_small"
 """The default: 10,000 + 2,000 images of Fashion-MNIST inside the package."""
 
+EXPECTED = (
+    f"expected {EMBEDDED}, a folder of Parquet files or of images in one folder per "
+    "class, or a hub id owner/name"
+)
 
-def load(name: str = EMBEDDED) -> Dataset:
+
+def load(
+    name: str = EMBEDDED,
+    named: Named | None = None,
+    watch: Watch = lambda done, of: None,
+) -> Dataset:
     """The image set called `name`.
 
     A folder is decoded once; its pixels are then kept in the user's cache folder (or
-    `DSE_CACHE`) under a hash of the folder's bytes.
+    `DSE_CACHE`) under a hash of all that decides what is read.
 
     Args:
         name: the embedded set's name, a folder (Parquet in the Hugging Face image
             layout, or images in one folder per class), or a hub id `owner/name`.
+        named: what a person names where guessing would be needed.
+        watch: hears how many images are decoded, of how many.
 
     Raises:
         DseError: nothing is there, or what is there is no small image set.
     """
     folder = folder_of(name)
     if folder is None:
-        from dse.data.decode import decode_hub
+        from dse.data.hub import hub_source
 
-        return decode_hub(name)
-    fingerprint = _fingerprint(folder)
-    cached = _cache_file(fingerprint)
-    dataset = _read(cached, folder.resolve().name, fingerprint)
-    if dataset is None:
-        from dse.data.decode import decode_folder
-
-        dataset = decode_folder(folder, fingerprint)
-        _write(cached, dataset)
-    return dataset
+        source, identity = hub_source(name, named or Named())
+        return _dataset(source, identity, decode_source(source, watch))
+    source = open_source(folder, as_text(name), named or Named())
+    refuse_too_large(source)
+    identity = identify(source, TEST_SHARE, content_digest)
+    decoded = _read(identity.key)
+    if decoded is None:
+        decoded = decode_source(source, watch)
+        _write(identity.key, decoded)
+    return _dataset(source, identity, decoded)
 
 
 def folder_of(name: str) -> Path | None:
@@ -53,75 +72,65 @@ def folder_of(name: str) -> Path | None:
     """
     if name == EMBEDDED:
         return Path(__file__).parent / "embedded" / EMBEDDED
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if not files_of(path):
-            raise DseError(f"dataset folder {name} is empty; {_WHAT_IS_EXPECTED}")
-        return path
-    if path.exists() or name.count("/") != 1 or name[0] in "./~":
-        raise DseError(f"there is no dataset folder {name}; {_WHAT_IS_EXPECTED}")
+    try:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            return path
+        there = path.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, NUL, ~nobody
+        raise DseError(
+            f"there is no dataset folder {as_text(name)}: {error}"
+        ) from error
+    if there:
+        raise DseError(f"{as_text(name)} is no folder; {EXPECTED}")
+    if name.count("/") != 1 or name[0] in "./~":
+        raise DseError(f"there is no dataset folder {as_text(name)}; {EXPECTED}")
     return None
 
 
-def files_of(folder: Path) -> list[Path]:
-    """All files in a folder, in order, also where its parts are links."""
-    walked = os.walk(folder, followlinks=True)
-    return sorted(Path(place) / name for place, _, names in walked for name in names)
+def _dataset(source: Source, identity: Identity, decoded: Decoded) -> Dataset:
+    before = decoded.as_before and layout_as_before(source)
+    first = len(decoded.train) - decoded.validating
+    own = first + np.arange(decoded.validating) if decoded.validating else None
+    formats = decoded.contents.formats
+    return Dataset(
+        source.name,
+        identity.fingerprint(read_as_before=before),
+        source.class_names,
+        decoded.train,
+        decoded.test,
+        "JPEG" if {"JPEG", "MPO"} & set(formats) else "/".join(sorted(formats)),
+        own,
+        decoded.contents,
+        identity.formerly if before else (),
+        "" if before else (*identity.formerly, identity.before)[0],
+    )
 
 
-_WHAT_IS_EXPECTED = (
-    f"expected {EMBEDDED}, a folder of Parquet files or of images in one folder per "
-    "class, or a hub id owner/name"
-)
-
-
-def _fingerprint(folder: Path) -> str:
-    """Sixteen hexadecimal digits over the names and bytes of all files."""
-    digest = hashlib.sha256()
-    for file in files_of(folder):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{file.relative_to(folder).as_posix()}:{content}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _cache_file(fingerprint: str) -> Path:
-    return cache_folder("datasets") / f"{fingerprint}.npz"
-
-
-def _read(file: Path, name: str, fingerprint: str) -> Dataset | None:
-    try:
-        with file.open("rb") as opened, np.load(opened) as arrays:
-            return Dataset(
-                name,
-                fingerprint,
-                tuple(arrays["class_names"].tolist()),
-                Images(arrays["train_pixels"], arrays["train_labels"]),
-                Images(arrays["test_pixels"], arrays["test_labels"]),
-                str(arrays["encoding"]),
-            )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+def _read(key: str) -> Decoded | None:
+    kept = pixelcache.read(key)
+    if kept is None:
         return None
+    arrays, told = kept
+    return Decoded(
+        Images(arrays["train_pixels"], arrays["train_labels"]),
+        Images(arrays["test_pixels"], arrays["test_labels"]),
+        told["validating"],
+        Contents.from_json(told["contents"]),
+        told["as_before"],
+    )
 
 
-def _write(file: Path, dataset: Dataset) -> None:
-    """Keep the pixels if the cache folder can be written; else do without."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as partial:
-            try:
-                np.savez(
-                    partial,
-                    class_names=np.array(dataset.class_names),
-                    train_pixels=dataset.train.pixels,
-                    train_labels=dataset.train.labels,
-                    test_pixels=dataset.test.pixels,
-                    test_labels=dataset.test.labels,
-                    encoding=np.array(dataset.encoding),
-                )
-                partial.close()
-                Path(partial.name).replace(file)
-            except OSError:
-                Path(partial.name).unlink()
-                raise
-    except OSError:
-        return
+def _write(key: str, decoded: Decoded) -> None:
+    arrays = {
+        "train_pixels": decoded.train.pixels,
+        "train_labels": decoded.train.labels,
+        "test_pixels": decoded.test.pixels,
+        "test_labels": decoded.test.labels,
+    }
+    told = {
+        "validating": decoded.validating,
+        "contents": decoded.contents.to_json(),
+        "as_before": decoded.as_before,
+    }
+    pixelcache.write(key, pixelcache.Kept(arrays, told))

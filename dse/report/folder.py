@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dse.analysis.figures import STYLE
+from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.store.append import StudyRecord
 from dse.store.files import write_whole
@@ -25,6 +26,7 @@ PACKAGES = ("dse", "jax", "jaxlib", "flax", "optax", "optuna", "numpy")
 def write_report(
     folder: Path,
     studies: Sequence[StudyRecord],
+    dataset: ImageData,
     tables: Mapping[str, pd.DataFrame],
     figures: Mapping[str, Figure],
 ) -> Path:
@@ -33,6 +35,7 @@ def write_report(
     Args:
         folder: where to; it is made.
         studies: what the report is of.
+        dataset: what they trained on.
         tables: by the name of their file, `runs` among them.
         figures: by the name of their file.
 
@@ -40,7 +43,7 @@ def write_report(
         DseError: a file cannot be written; no half of one is left.
     """
     runs = tables["runs"]
-    text = json.dumps(configuration(studies, runs), indent=2) + "\n"
+    text = json.dumps(configuration(studies, dataset, runs), indent=2) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stale in SOMETIMES - {*tables, *figures}:
@@ -69,7 +72,7 @@ def _write_figure(folder: Path, name: str, figure: Figure) -> None:
 
 
 def configuration(
-    studies: Sequence[StudyRecord], runs: pd.DataFrame
+    studies: Sequence[StudyRecord], dataset: ImageData, runs: pd.DataFrame
 ) -> dict[str, object]:
     """What made the runs: recipes, versions, devices, and the time that they took."""
     once = runs.drop_duplicates("run_id")
@@ -85,6 +88,7 @@ def configuration(
         },
         "dataset": first.dataset,
         "dataset_fingerprint": first.dataset_fingerprint,
+        "data": None if dataset.contents is None else dataset.contents.to_json(),
         "preset": first.preset,
         "worker_seconds": {name: round(value) for name, value in seconds.items()},
         "devices": sorted(runs["device"].dropna().unique().tolist()),

@@ -43,6 +43,6 @@ def report_front(
             draw_all_cells(ax, summary, scale, front)
         figure.colorbar(SHADES, ax=axes, label="probability of being on the front")
     write_report(
-        folder, studies, {"runs": runs, "summary": summary}, {"figure": figure}
+        folder, studies, dataset, {"runs": runs, "summary": summary}, {"figure": figure}
     )
     return Report(folder, summary, summary["cell"].tolist(), "front")

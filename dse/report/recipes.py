@@ -62,5 +62,5 @@ def report_recipes(
         figure, [axes] = new_figure(1, experiment.title, caption, width=7.5)
         draw_recipes(axes, summary)
     tables = {"runs": runs, "summary": summary}
-    write_report(folder, list(studies.values()), tables, {"figure": figure})
+    write_report(folder, list(studies.values()), dataset, tables, {"figure": figure})
     return Report(folder, summary, summary["arm"].tolist(), "recipes")

@@ -43,7 +43,7 @@ def report_search(
         figure, [axes] = new_figure(1, title, caption)
         draw_front(axes, summary, summary["front"])
     tables = {"runs": runs, "summary": summary}
-    write_report(folder, [study], tables, {"figure": figure})
+    write_report(folder, [study], dataset, tables, {"figure": figure})
     best = summary[summary["front"]].sort_values("bytes_fp32").iloc[-1]
     weights = weights_folder(store, int(best["run_id"]))
     return Report(folder, summary, of="search", weights=weights)

@@ -83,7 +83,7 @@ def report_study(
             caption = _curves_caption(study, dataset, drawn)
             names = drawn["label"].tolist()
             figures["curves"] = curves_figure(title, caption, curves, names)
-    write_report(folder, [study], tables, figures)
+    write_report(folder, [study], dataset, tables, figures)
     return Report(folder, summary, labels, table_1=table, claims=claims)
 
 

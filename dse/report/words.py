@@ -10,10 +10,14 @@ def data_line(dataset: ImageData) -> str:
     """A dataset in a line."""
     height, width, _ = dataset.image_shape
     lossy = ", kept as JPEG" if dataset.encoding == "JPEG" else ""
-    held_out = f"{100 * dataset.validation_share:g} %"
+    train, own = len(dataset.train), dataset.own_validation
+    validated = f"({100 * dataset.validation_share:g} % of them for validation)"
+    if own is not None:
+        train -= len(own)
+        validated = f"and {len(own):,} validation"
     return (
-        f"{dataset.name}: {len(dataset.train):,} train ({held_out} of them for "
-        f"validation) and {len(dataset.test):,} test images of {width}x{height}{lossy}"
+        f"{dataset.name}: {train:,} train {validated} and {len(dataset.test):,} test "
+        f"images of {width}x{height}{lossy}"
     )
 
 

@@ -56,6 +56,13 @@ def study_names(store: Store) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
+def fingerprints(store: Store) -> dict[str, str]:
+    """By study the identity of the dataset that it is of."""
+    with store.reading() as connection:
+        query = select(studies.c.name, studies.c.dataset_fingerprint)
+        return {row.name: row.dataset_fingerprint for row in connection.execute(query)}
+
+
 def view(store: Store, name: str, study: str | None = None) -> pd.DataFrame:
     """A view as a frame with true types, of one study or of all.
 

@@ -60,7 +60,10 @@ class ImageSet:
     @classmethod
     def of(cls, dataset: ImageData) -> "ImageSet":
         """The sizes of a dataset at hand."""
+        own = dataset.own_validation
         held_out = round(dataset.validation_share * len(dataset.train))
+        if own is not None:
+            held_out = len(own)
         return cls(
             dataset.name,
             dataset.image_shape,

@@ -68,7 +68,9 @@ class Preset:
             images = len(validation_split(dataset, recipe.seed, 0).train)
             per_epoch = max(1, images // recipe.batch_size)
             return replace(recipe, epochs=math.ceil(recipe.steps / per_epoch))
-        passes = math.ceil(self.least_images / len(dataset.train))
+        own = dataset.own_validation
+        trained = len(dataset.train) - (0 if own is None else len(own))
+        passes = math.ceil(self.least_images / trained)
         return replace(recipe, epochs=max(recipe.epochs, passes))
 
 

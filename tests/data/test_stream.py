@@ -1,14 +1,19 @@
 """Streamed sets: parts, order, decoding, and what cannot be decoded."""
 
 import os
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from samples import write_photos
 
 from dse.data.dataset import validation_split
+from dse.data.layout import Named
+from dse.data.source import Record
 from dse.data.stream import decode_square, stream
 from dse.errors import DseError
 
@@ -69,32 +74,86 @@ def test_the_fingerprint_follows_names_and_sizes(tmp_path):
     assert stream(str(folder), 64, 48).fingerprint != before
 
 
-def test_a_test_part_without_labels_is_passed_over(tmp_path):
-    import datasets
-
+def test_a_test_part_without_labels_is_left_out_and_said(tmp_path):
     folder = write_photos(tmp_path / "photos")
-    whole = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "arrow"))
-    withheld = whole["validation"].map(lambda row: {"label": -1})
-    parts = {**whole, "test": withheld}
-    for name, rows in parts.items():
-        rows.to_parquet(tmp_path / "parquet" / f"{name}-00000-of-00001.parquet")
-    opened = stream(str(tmp_path / "parquet"), 64, 48)
-    assert opened.test.labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    table_of(folder / "train", tmp_path / "set" / "train-00000-of-00001.parquet")
+    table_of(folder / "test", tmp_path / "set" / "validation-00000-of-00001.parquet")
+    whole = pq.read_table(tmp_path / "set" / "validation-00000-of-00001.parquet")
+    kept_back = pa.array([-1] * len(whole))
+    withheld = whole.set_column(1, "label", kept_back)
+    pq.write_table(withheld, tmp_path / "set" / "test-00000-of-00001.parquet")
+    opened = stream(str(tmp_path / "set"), 64, 48)
+    assert (len(opened.train), len(opened.test)) == (28, 4)
+    assert opened.own_validation.tolist() == list(range(20, 28))
+    split = validation_split(opened, 0, 3)
+    assert split.validation.tolist() == list(range(20, 28))
+    assert split.train.tolist() == list(range(20))
+    assert "its test part keeps its labels back" in opened.contents.warnings()[0]
+    # Who reports on the validation part, as is usual then, says so.
+    named = Named(test_folder="validation")
+    tested = stream(str(tmp_path / "set"), 64, 48, named)
+    assert (len(tested.train), len(tested.test)) == (24, 8)
+    assert tested.own_validation is None
+    assert tested.test.labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
-def test_any_shape_and_mode_becomes_a_square(tmp_path):
-    grey = tmp_path / "grey.png"
-    Image.new("L", (30, 90), 77).save(grey)
-    record = {"bytes": None, "path": str(grey)}
-    square = decode_square(record, 32, "train image 0", "mine")
+def table_of(part, file):
+    """A part of class folders as a Parquet file of bytes and numbers."""
+    images = sorted(part.rglob("*.png"))
+    rows = {
+        "image": [{"bytes": x.read_bytes(), "path": x.name} for x in images],
+        "label": [int(x.parent.name[-1]) for x in images],
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(rows), file)
+
+
+def test_parquet_comes_in_any_order_from_a_copy(tmp_path):
+    folder = write_photos(tmp_path / "photos", train=20)
+    table_of(folder / "train", tmp_path / "set" / "train.parquet")
+    opened = stream(str(tmp_path / "set"), 64, 48)
+    files = stream(str(folder / "train"), 64, 48)
+    order = np.random.default_rng(0).permutation(60)
+    assert opened.train.labels.tolist() == files.train.labels.tolist()
+    copied = list(opened.batches(opened.train, order, 50))
+    as_files = list(files.batches(files.train, order, 50))
+    for (ours, _), (theirs, _) in zip(copied, as_files, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_damaged_copy_is_not_trained_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("DSE_CACHE", str(tmp_path / "cache"))
+    folder = write_photos(tmp_path / "photos")
+    table_of(folder / "train", tmp_path / "set" / "train.parquet")
+    opened = stream(str(tmp_path / "set"), 64, 48)
+    [copy] = (tmp_path / "cache" / "records").iterdir()
+    content = bytearray(copy.read_bytes())
+    content[content.index(b"IDAT") + 8] ^= 1
+    copy.write_bytes(content)
+    with pytest.raises(DseError, match=r"the copy of the images in .* is damaged"):
+        list(opened.batches(opened.train, np.arange(20), 5))
+
+
+def test_a_set_that_changes_meanwhile_is_refused(tmp_path):
+    folder = write_photos(tmp_path / "photos")
+    opened = stream(str(folder), 64, 48)
+    (folder / "train" / "class_0" / "0.png").unlink()
+    with pytest.raises(DseError, match="is not what it was when the command began"):
+        list(opened.batches(opened.train, np.arange(3), 3))
+
+
+def test_any_shape_and_mode_becomes_a_square():
+    grey = BytesIO()
+    Image.new("L", (30, 90), 77).save(grey, "PNG")
+    square = decode_square(Record(grey.getvalue(), "0.png", ".png"), 32, "mine")
     assert square.shape == (32, 32, 3)
     assert (square == 77).all()
     # Half black, half white, twice as wide as high: the middle stays the middle.
     halves = np.zeros((40, 80, 3), np.uint8)
     halves[:, 40:] = 255
-    wide = tmp_path / "wide.png"
-    Image.fromarray(halves).save(wide)
-    squeezed = decode_square({"bytes": None, "path": str(wide)}, 20, "", "mine")
+    wide = BytesIO()
+    Image.fromarray(halves).save(wide, "PNG")
+    squeezed = decode_square(Record(wide.getvalue(), "wide.png", ".png"), 20, "mine")
     assert (squeezed[:, :9] == 0).all()
     assert (squeezed[:, 11:] == 255).all()
 
@@ -104,12 +163,14 @@ def test_what_cannot_be_decoded_is_named(tmp_path):
     broken = folder / "train" / "class_2" / "3.png"
     broken.write_bytes(broken.read_bytes()[:60])
     opened = stream(str(folder), 64, 48)
-    with pytest.raises(
-        DseError, match=r"photos: train image 15 \(.*3\.png\) cannot be"
-    ):
-        list(opened.batches(opened.train, np.arange(24), 8))
-    with pytest.raises(DseError, match="image 0 cannot be decoded"):
-        decode_square({"bytes": b"GIF89a", "path": None}, 8, "train image 0", "mine")
+    with pytest.raises(DseError, match=r"photos: train/class_2/3\.png cannot be"):
+        list(opened.batches(opened.train, np.arange(20), 8))
+    with pytest.raises(DseError, match="here cannot be decoded"):
+        decode_square(Record(b"GIF89a", "here", ""), 8, "mine")
+    # What the header tells is refused at once, not after hours of training.
+    Image.fromarray(np.zeros((50, 50), np.float32)).save(broken.with_suffix(".tif"))
+    with pytest.raises(DseError, match=r"3\.tif has pixels of kind F, which"):
+        stream(str(folder), 64, 48)
 
 
 @pytest.mark.skipif(

@@ -1,0 +1,128 @@
+"""From what labels say to whole numbers: the classes are those of the train part."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+from jaxtyping import Int
+
+from dse.data.names import PartName, folded, listed
+from dse.errors import DseError
+
+MOST_CLASSES = 100_000
+NAMED = 3
+"""Strange classes that a refusal names."""
+MOST_LIKENED = 2_000
+"""Classes that a strange one is held against."""
+
+Label = str | int | None
+"""A class by name; or by number, where nothing names them; None where it is kept back.
+
+Numbers below 0 keep a label back, too."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A set's classes.
+
+    Attributes:
+        names: one for each label, in order.
+        keys: the same as labels say them.
+    """
+
+    names: tuple[str, ...]
+    keys: tuple[Label, ...]
+
+    def encode(self, labels: Iterable[Label]) -> Int[np.ndarray, " n"]:
+        """Whole numbers from 0; -1 for what is none of the classes."""
+        number = {key: index for index, key in enumerate(self.keys)}
+        return np.array([number.get(label, -1) for label in labels], np.int32)
+
+
+def classes_of(
+    labels: Iterable[Label], declared: Sequence[str], called: str
+) -> Classes:
+    """The classes of a train part: the declared list, else what occurs, in order.
+
+    Raises:
+        DseError: names and numbers are mixed, or there are too many.
+    """
+    present = {label for label in labels if not kept_back(label)}
+    if declared:
+        keys: list[Label] = list(dict.fromkeys(declared))
+    elif any(isinstance(label, str) for label in present) and any(
+        isinstance(label, int) for label in present
+    ):
+        raise DseError(
+            f"dataset {called}: some of its labels are words and some are numbers; "
+            "expected one kind"
+        )
+    else:
+        keys = sorted(present)  # type: ignore[type-var]
+    if len(keys) > MOST_CLASSES:
+        raise DseError(
+            f"dataset {called} has {len(keys):,} classes; expected at most "
+            f"{MOST_CLASSES:,}: is its label column one of classes?"
+        )
+    return Classes(tuple(map(str, keys)), tuple(keys))
+
+
+def kept_back(label: Label) -> bool:
+    """Whether the label is not told: none, or a number below 0."""
+    return label is None or (isinstance(label, int) and label < 0)
+
+
+def is_unlabelled(labels: Sequence[Label]) -> bool:
+    """Whether a part keeps all of its labels back, as a contest's test part does."""
+    return all(map(kept_back, labels))
+
+
+def refuse_strange_labels(
+    labels: Mapping[PartName, Sequence[Label]],
+    whole: PartName,
+    classes: Classes,
+    called: str,
+) -> None:
+    """Every image needs a label, and every class an image to train on.
+
+    Raises:
+        DseError: one has none, or a part has classes that are not trained.
+    """
+    for part, told in labels.items():
+        row = next((i for i, label in enumerate(told) if kept_back(label)), None)
+        if row is not None:
+            size = len(classes.keys)
+            raise DseError(
+                f"dataset {called}: {part} image {row} has label "
+                f"{-1 if told[row] is None else told[row]}, outside its class list of "
+                f"{size} (0 to {size - 1}); correct the label or the list"
+            )
+    trained = set(labels[whole])
+    for part, told in labels.items():
+        strange = sorted({str(x) for x in told if x not in trained})
+        if strange:
+            raise DseError(
+                f"dataset {called}: its {part} part has "
+                f"{'classes' if len(strange) > 1 else 'a class'} that train lacks "
+                f"({_beside(strange, map(str, trained))}); name classes alike "
+                "in both, or take such images out"
+            )
+
+
+def _beside(strange: Sequence[str], known: Iterable[str]) -> str:
+    """The first strange names, each with the known one that it may stand for."""
+    names = sorted(known)
+    by_fold = {folded(name): name for name in names}
+    told = []
+    for name in strange[:NAMED]:
+        same = by_fold.get(folded(name))
+        like = get_close_matches(name, names[:MOST_LIKENED], 1, 0.8)
+        if same is not None:
+            what = "in capitals" if name.casefold() == same.casefold() else "in Unicode"
+            told.append(f"{name!r}, which differs from {same!r} {what} alone")
+        elif like:
+            told.append(f"{name!r}, while train has {like[0]!r}")
+        else:
+            told.append(repr(name))
+    return listed([*told, *strange[NAMED:]], NAMED)

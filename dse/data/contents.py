@@ -1,0 +1,265 @@
+"""What was read of a set, for a person: parts, classes, pixels, and what is odd."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from dse.data.names import as_text, listed
+from dse.data.pixels import GREY, Traits
+from dse.data.walk import LeftOut
+
+DIM = 65_535 // 4
+"""A largest 16-bit value under which images come out nearly black."""
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class PartContents:
+    """A part's images: how many, and of its smallest and largest class.
+
+    Attributes:
+        images: in all.
+        classes: that have any.
+        smallest: a class with the fewest, and how many.
+        largest: a class with the most, and how many.
+    """
+
+    images: int
+    classes: int
+    smallest: tuple[str, int]
+    largest: tuple[str, int]
+
+    @classmethod
+    def of(cls, labels: Int[np.ndarray, " n"], names: Sequence[str]) -> "PartContents":
+        """The count of each class."""
+        counts = np.bincount(labels, minlength=len(names))
+        if not len(labels):
+            return cls(0, 0, ("", 0), ("", 0))
+        present = np.flatnonzero(counts)
+        least = int(present[counts[present].argmin()])
+        most = int(counts.argmax())
+        return cls(
+            len(labels),
+            len(present),
+            (names[least], int(counts[least])),
+            (names[most], int(counts[most])),
+        )
+
+    def words(self) -> str:
+        """As `400 images of 4 classes (100 each)`."""
+        (low, few), (high, many) = self.smallest, self.largest
+        each = f"{few:,} each"
+        if few != many:
+            each = f"{few:,} of {low} to {many:,} of {high}"
+        return f"{self.images:,} images of {self.classes:,} classes ({each})"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What was read.
+
+    Attributes:
+        parts: train, validation where the set has its own, and test.
+        validation: what validates, in words.
+        tested: what is the test part, in words.
+        sizes: of the images, each with how many have it.
+        channels: 1 for grey, 3 for RGB.
+        modes: Pillow's kinds of pixels, each with how many images have it.
+        formats: of the files, with how many images.
+        turned: images turned by their orientation tag.
+        translucent: images laid on white.
+        several: files with further pictures.
+        sixteen_bits: images of 16 bits, and the largest value in them.
+        left_out: files that are no part of the set: reason, how many, examples.
+        candidates: image files, used or not; 0 where they lie in tables.
+        doubles: images of validation and test that are in train, too, by part.
+        contrary: train images that are there again under another label.
+        blank: images of a single value.
+        examined: whether all pixels were looked at; of a streamed set only headers.
+        notes: what else a person should know.
+    """
+
+    parts: Mapping[str, PartContents]
+    validation: str
+    tested: str
+    sizes: Mapping[str, int]
+    channels: int
+    modes: Mapping[str, int]
+    formats: Mapping[str, int]
+    turned: int = 0
+    translucent: int = 0
+    several: int = 0
+    sixteen_bits: tuple[int, int] = (0, 0)
+    left_out: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
+    candidates: int = 0
+    doubles: Mapping[str, int] = field(default_factory=dict)
+    contrary: int = 0
+    blank: int = 0
+    examined: bool = True
+    notes: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """All of it, a line for each thing."""
+        parts = [f"{part}: {held.words()}" for part, held in self.parts.items()]
+        sizes = listed((f"{n:,} of {size}" for size, n in self.sizes.items()), 4)
+        colour = "grey" if self.channels == 1 else "RGB"
+        kinds = _counted(self.modes)
+        formats = _counted(self.formats)
+        return [
+            *parts,
+            f"validation: {self.validation}; test: {self.tested}",
+            f"images: {colour}, from {kinds} in {formats}; sizes: {sizes}",
+            *self._changed(),
+            *self.left_out_lines(),
+        ]
+
+    def short(self) -> str:
+        """The parts in a line."""
+        train, test = self.parts["train"], self.parts["test"]
+        return (
+            f"{train.words()}; validation: {self.validation}; test: {self.tested}, "
+            f"{test.images:,} images"
+        )
+
+    def left_out_lines(self) -> list[str]:
+        """What was not used, by reason; of image files how many were."""
+        if not self.left_out:
+            return []
+        told = [
+            f"{count:,} {reason} ({', '.join(names)}{', ...' * (count > len(names))})"
+            for reason, count, names in self.left_out
+        ]
+        images = sum(part.images for part in self.parts.values())
+        used = (
+            f"{images:,} of {self.candidates:,} image files are used; not: "
+            if self.candidates > images
+            else "not used: "
+        )
+        return [used + "; ".join(told)]
+
+    def warnings(self) -> list[str]:
+        """What a person would want to know before training."""
+        told = list(self.notes)
+        for part, count in self.doubles.items():
+            told.append(
+                f"{count:,} of {self.parts[part].images:,} {part} images are in train, "
+                "too, pixel by pixel"
+            )
+        if self.contrary:
+            told.append(
+                f"{self.contrary:,} train images are there again under another label"
+            )
+        if self.blank:
+            told.append(f"{self.blank:,} images have a single value in all pixels")
+        count, largest = self.sixteen_bits
+        if count and largest < DIM:
+            told.append(
+                f"the {count:,} images of 16 bits go up to {largest:,} of 65,535 only, "
+                "so they come out nearly black; scale them first"
+            )
+        images = sum(part.images for part in self.parts.values())
+        if self.candidates > images:
+            told += self.left_out_lines()
+        for part in ("validation", "test"):
+            lacking = self._lacking(part)
+            if lacking:
+                told.append(f"{lacking:,} classes have no {part} image")
+        return told
+
+    def _lacking(self, part: str) -> int:
+        own = self.parts.get(part)
+        return 0 if own is None else self.parts["train"].classes - own.classes
+
+    def _changed(self) -> list[str]:
+        count, largest = self.sixteen_bits
+        told = [
+            (self.turned, "turned as their orientation tag says"),
+            (self.translucent, "with transparency, laid on white"),
+            (self.several, "of several pictures, of which the first is taken"),
+            (count, f"of 16 bits, brought to 8 (largest value {largest:,})"),
+        ]
+        said = [f"{n:,} {what}" for n, what in told if n]
+        if not self.examined:
+            said.append(
+                "images are decoded as they are trained on; doubles and blank images "
+                "are not looked for"
+            )
+        return ["; ".join(said)] if said else []
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Contents":
+        """What `to_json` told, also after a passage through JSON."""
+        parts = {
+            name: PartContents(
+                part["images"],
+                part["classes"],
+                tuple(part["smallest"]),
+                tuple(part["largest"]),
+            )
+            for name, part in told["parts"].items()
+        }
+        left = tuple((reason, n, tuple(names)) for reason, n, names in told["left_out"])
+        return cls(
+            **{
+                **told,
+                "parts": parts,
+                "left_out": left,
+                "notes": tuple(told["notes"]),
+                "sixteen_bits": tuple(told["sixteen_bits"]),
+            }
+        )
+
+
+def seen_in(traits: Iterable[Traits]) -> dict[str, Any]:
+    """Those of `Contents`' fields that the images' traits tell."""
+    every = list(traits)
+    sizes = Counter(f"{w}x{h}" for w, h in (x.size for x in every))
+    deep = [x.largest for x in every if x.mode.startswith("I;16")]
+    return {
+        "sizes": dict(sizes.most_common()),
+        "modes": dict(Counter(x.mode for x in every).most_common()),
+        "formats": dict(Counter(x.kind for x in every).most_common()),
+        "turned": sum(x.turned for x in every),
+        "translucent": sum(x.translucent for x in every),
+        "several": sum(x.several for x in every),
+        "sixteen_bits": (len(deep), max(deep, default=0)),
+    }
+
+
+def pixels_as_before(traits: Iterable[Traits], channels: int | None = None) -> bool:
+    """Whether decoding of version 1 made the same of all images.
+
+    Args:
+        traits: of all images.
+        channels: of the pixels; None where they are RGB in any case.
+    """
+    every = list(traits)
+    grey = all(x.mode in GREY for x in every)
+    return all(x.as_before for x in every) and channels in (None, 1 if grey else 3)
+
+
+def grouped(
+    left_out: Iterable[LeftOut],
+) -> tuple[tuple[str, int, tuple[str, ...]], ...]:
+    """What was left out, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for left in left_out:
+        by_reason.setdefault(left.reason, []).append(as_text(left.place))
+    return tuple(
+        (reason, len(places), tuple(places[:EXAMPLES]))
+        for reason, places in by_reason.items()
+    )
+
+
+def _counted(kinds: Mapping[str, int]) -> str:
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return listed((f"{n:,} {kind}" for kind, n in kinds.items()), 6)

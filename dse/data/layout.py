@@ -1,0 +1,250 @@
+"""Images in folders: which folders are parts, and which are classes.
+
+The rule. A top folder called `train`, `val` or `test` (in any usual spelling and
+capitals) is that part, and the folders in it are the classes; without such a folder the
+top folders are the classes. Deeper folders, file names and words inside names decide
+nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from dse.data.names import PartName, as_text, folded, listed, part_called
+from dse.data.walk import Found, LeftOut
+from dse.errors import DseError
+
+RENAME = "rename them train, validation or test, or give --train-folder, --test-folder"
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a person names where guessing would be needed; None leaves it to the rule.
+
+    Attributes:
+        image_column: of Parquet files.
+        label_column: of Parquet files.
+        train_folder: the folder within the set, or of Parquet files what their names
+            begin with, that is trained on.
+        test_folder: the same of what is tested.
+    """
+
+    image_column: str | None = None
+    label_column: str | None = None
+    train_folder: str | None = None
+    test_folder: str | None = None
+
+    @property
+    def folders(self) -> dict[PartName, str]:
+        """The parts that are named, each with its place.
+
+        Raises:
+            DseError: a place lies outside the set, or both are the same.
+        """
+        told: tuple[tuple[PartName, str, str | None], ...] = (
+            ("train", "--train-folder", self.train_folder),
+            ("test", "--test-folder", self.test_folder),
+        )
+        folders: dict[PartName, str] = {}
+        for part, option, place in told:
+            if place is None:
+                continue
+            steps = PurePosixPath(place).parts
+            if not steps or ".." in steps or place.startswith("/"):
+                raise DseError(
+                    f"{option} is {place!r}; expected a folder within the dataset's, "
+                    "as train"
+                )
+            folders[part] = "/".join(steps)
+        if len(set(folders.values())) < len(folders):
+            raise DseError(f"--train-folder and --test-folder are both {place!r}")
+        return folders
+
+
+@dataclass
+class Layout:
+    """The images of each part, each with its class, and what is left out."""
+
+    parts: dict[PartName, list[tuple[Found, str]]] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, part: PartName, folder: str, images: Iterable[Found]) -> None:
+        """Take `images` of a folder as a part; its own folders are the classes."""
+        above = len(folder.split("/")) if folder else 0
+        taken = self.parts.setdefault(part, [])
+        for image in images:
+            steps = image.steps[above:]
+            if len(steps) == 1:
+                self.left_out.append(LeftOut(image.place, "in no class folder"))
+            else:
+                taken.append((image, as_text(steps[0])))
+        deeper = {x.steps[above] for x, _ in taken if len(x.steps) > above + 2}
+        if deeper:
+            named = listed(sorted(map(as_text, deeper)))
+            self.notes.append(
+                f"folders within the classes of {part} ({named}) count to the class"
+            )
+
+
+def lay_out(images: Sequence[Found], named: Named, called: str) -> Layout:
+    """Part and class of each image in a folder.
+
+    Args:
+        images: all that lie there.
+        named: the folders that a person named.
+        called: what messages call the set.
+
+    Raises:
+        DseError: the folders do not say which images are trained on, or which class
+            each is of.
+    """
+    if named.folders:
+        return _as_named(images, named.folders, called)
+    tops = _by_top(images)
+    parts = {top: part for top in tops if top and (part := part_called(top))}
+    others = [top for top in tops if top and top not in parts]
+    holds_classes = {top: _folders_in(tops[top]) for top in tops}
+    if not any(holds_classes[top] for top in parts) and others:
+        parts = {}  # classes that happen to be called so
+        others = [top for top in tops if top]
+    _refuse_twins(others, holds_classes, called)
+    layout = Layout()
+    if not parts:
+        layout.add("train", "", images)
+        _refuse_one_folder(others, holds_classes, called)
+        return layout
+    _refuse_twice(parts, called)
+    _refuse_like_parts(parts, others, holds_classes, called)
+    for top, part in parts.items():
+        layout.add(part, top, tops[top])
+        if not layout.parts[part]:
+            raise DseError(
+                f"dataset {called}: the images of its {part} part lie in one folder, "
+                f"{as_text(top)}, so they have no labels; expected a folder for each "
+                "class in it: sort them, or take the part out of the folder"
+            )
+    for top in ("", *others):
+        reason = f"not within {listed(map(as_text, parts))}"
+        layout.left_out += [LeftOut(image.place, reason) for image in tops.get(top, ())]
+    return layout
+
+
+def the_whole(parts: Mapping[PartName, object], called: str) -> PartName:
+    """The part that is trained on: `train`, or the only one there is.
+
+    Raises:
+        DseError: there are several, none of them train.
+    """
+    if "train" not in parts and len(parts) > 1:
+        raise DseError(
+            f"dataset {called} has the parts {' and '.join(parts)}, but none to train "
+            f"on; {RENAME}"
+        )
+    return "train" if "train" in parts else next(iter(parts))
+
+
+def _by_top(images: Iterable[Found]) -> dict[str, list[Found]]:
+    """Images by their top folder, "" for those in none."""
+    tops: dict[str, list[Found]] = {}
+    for image in images:
+        top = image.steps[0] if len(image.steps) > 1 else ""
+        tops.setdefault(top, []).append(image)
+    return tops
+
+
+def _folders_in(images: Iterable[Found]) -> set[str]:
+    """The folders in a top folder that hold images."""
+    return {image.steps[1] for image in images if len(image.steps) > 2}
+
+
+def _as_named(
+    images: Sequence[Found], folders: Mapping[PartName, str], called: str
+) -> Layout:
+    """The parts that a person named, and of the rest what is called as a part."""
+    layout, left = Layout(), list(images)
+    for part, folder in folders.items():
+        within = [image for image in left if image.place.startswith(f"{folder}/")]
+        if not within:
+            raise DseError(
+                f"dataset {called}: --{part}-folder {as_text(folder)} holds no images; "
+                f"expected one of {_tops(images)}"
+            )
+        layout.add(part, folder, within)
+        taken = {image.place for image in within}
+        left = [image for image in left if image.place not in taken]
+    for top, rest in _by_top(left).items():
+        part_found = part_called(top)
+        if part_found and part_found not in folders and _folders_in(rest):
+            layout.add(part_found, top, rest)
+            left = [image for image in left if image.steps[0] != top]
+    if "train" not in layout.parts:
+        layout.add("train", "", left)
+        left = []
+    layout.left_out += [LeftOut(x.place, "in no part that was named") for x in left]
+    return layout
+
+
+def _tops(images: Sequence[Found]) -> str:
+    return listed((as_text(top) for top in sorted(_by_top(images)) if top), 6)
+
+
+def _refuse_twice(parts: Mapping[str, PartName], called: str) -> None:
+    for part in dict.fromkeys(parts.values()):
+        twice = [as_text(top) for top in parts if parts[top] == part]
+        if len(twice) > 1:
+            raise DseError(
+                f"dataset {called}: the folders {' and '.join(twice)} are both its "
+                f"{part} part; bring them together, or take one out"
+            )
+
+
+def _refuse_twins(
+    folders: Sequence[str], holds: Mapping[str, set[str]], called: str
+) -> None:
+    """Two folders that hold the same classes are parts that nobody can tell apart."""
+    for index, one in enumerate(folders):
+        for other in folders[index + 1 :]:
+            _refuse_same_classes(one, other, holds, called)
+
+
+def _refuse_like_parts(
+    parts: Iterable[str],
+    others: Iterable[str],
+    holds: Mapping[str, set[str]],
+    called: str,
+) -> None:
+    for other in others:
+        for part in parts:
+            _refuse_same_classes(part, other, holds, called)
+
+
+def _refuse_same_classes(
+    one: str, other: str, holds: Mapping[str, set[str]], called: str
+) -> None:
+    first, second = ({folded(name) for name in holds[top]} for top in (one, other))
+    shared = sorted(first & second)
+    if shared and (len(shared) > 1 or first == second):
+        raise DseError(
+            f"dataset {called}: the folders {as_text(one)} and {as_text(other)} hold "
+            f"the same classes ({listed(map(as_text, shared))}) and are not both "
+            f"called as parts; {RENAME}"
+        )
+
+
+def _refuse_one_folder(
+    folders: Sequence[str], holds: Mapping[str, set[str]], called: str
+) -> None:
+    if len(folders) > 1:
+        return
+    inner = f"{called}/{as_text(folders[0])}" if folders else ""
+    if folders and len(holds[folders[0]]) > 1:
+        raise DseError(
+            f"dataset {called} holds one folder; name {inner} itself, whose folders "
+            "are then the classes"
+        )
+    where = f"in one folder, {inner}" if folders else "in no folder"
+    raise DseError(
+        f"dataset {called}: its images lie {where}, so none has a label; expected a "
+        "folder for each class, or Parquet files with an image and a label column"
+    )

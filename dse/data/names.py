@@ -1,0 +1,59 @@
+"""Names as they lie on a disk, as text that can be kept and shown; names of parts."""
+
+import os
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+PartName = Literal["train", "validation", "test"]
+
+SPELLINGS: dict[str, PartName] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+    "eval": "test",
+    "evaluation": "test",
+}
+"""What a folder or Parquet file of a part is called, in any capitals."""
+
+
+def part_called(name: str) -> PartName | None:
+    """The part that a folder of this name holds; None where it is no part's name."""
+    return SPELLINGS.get(folded(name))
+
+
+def part_of_file(stem: str) -> PartName | None:
+    """The part that a Parquet file holds: its name begins with the part's."""
+    plain = folded(stem)
+    word = plain[: next((i for i, x in enumerate(plain) if not x.isalpha()), None)]
+    return SPELLINGS.get(word)
+
+
+def folded(name: str) -> str:
+    """`name` without what people mix up: capitals, Unicode forms, outer spaces."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def as_text(name: str | Path) -> str:
+    """A file's name, with the bytes that are no UTF-8 written as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def short_name(path: Path) -> str:
+    """What a set in a folder is called: its name, fit for the name of a folder."""
+    text = as_text(path.resolve().name)
+    return "".join(x if x.isprintable() else "_" for x in text) or "root"
+
+
+def listed(names: Iterable[str], most: int = 3) -> str:
+    """The first few names in words, and how many more there are."""
+    every = list(names)
+    rest = len(every) - most
+    shown = ", ".join(every[:most])
+    return f"{shown} and {rest:,} more" if rest > 0 else shown

@@ -1,0 +1,74 @@
+"""Decoded sets in the user's cache folder: what is read back is what was written."""
+
+import hashlib
+import json
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dse.data.cache import cache_folder
+
+DIGEST_BYTES = 32
+CHUNK = 2**22
+
+
+class Kept(NamedTuple):
+    """Arrays by name, and what else was kept with them."""
+
+    arrays: Mapping[str, np.ndarray]
+    told: Mapping[str, Any]
+
+
+def cache_file(key: str) -> Path:
+    """Where the pixels of the set with this key are kept."""
+    return cache_folder("pixels") / f"{key}.npz"
+
+
+def read(key: str) -> Kept | None:
+    """What was kept; None where there is nothing, or not all of it as it was."""
+    try:
+        with cache_file(key).open("rb") as file:
+            digest = file.read(DIGEST_BYTES)
+            if _digest_of_rest(file) != digest:
+                return None
+            file.seek(DIGEST_BYTES)
+            with np.load(file) as arrays:
+                kept = {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    told = json.loads(str(kept.pop("told")))
+    return Kept(kept, told)
+
+
+def write(key: str, kept: Kept) -> None:
+    """Keep it, if the cache folder can be written; else do without."""
+    file = cache_file(key)
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as partial:
+            try:
+                partial.write(bytes(DIGEST_BYTES))
+                told = np.array(json.dumps(kept.told))
+                arrays: dict[str, Any] = {**kept.arrays, "told": told}
+                np.savez(partial, **arrays)
+                partial.seek(DIGEST_BYTES)
+                digest = _digest_of_rest(partial)
+                partial.seek(0)
+                partial.write(digest)
+                partial.close()
+                Path(partial.name).replace(file)
+            except OSError:
+                Path(partial.name).unlink()
+                raise
+
+
+def _digest_of_rest(file: Any) -> bytes:
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    return digest.digest()
