@@ -81,9 +81,10 @@ def plan(
         speed_from_benchmark,
     )
     from dse.study.experiment import load_together
+    from dse.study.widths import widths_lines
 
     chosen = options or Options()
-    loaded, _, preset = load_together(experiments, chosen.preset)
+    loaded, preset_name, preset = load_together(experiments, chosen.preset)
     if (chosen.dataset or preset.dataset) == IMAGENET.name:
         images, recipe = IMAGENET, preset.recipe
     else:
@@ -106,7 +107,8 @@ def plan(
         if device == "here"
         else speed_from_benchmark(Path(device))
     )
-    return estimate(points, recipe, replicates, images, speed)
+    told = estimate(points, recipe, replicates, images, speed)
+    return replace(told, widths=widths_lines(loaded, preset_name))
 
 
 def sweep(experiment: str, options: Options | None = None) -> list[SweepOutcome]:

@@ -59,7 +59,7 @@ def print_outcome(name: str, outcome: "SweepOutcome") -> None:
     left = f", {outcome.elsewhere} left to others" if outcome.elsewhere else ""
     print(
         f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} trained "
-        f"now{left}{failed}; dse query or dse reproduce {name} next"
+        f"now{left}{failed}; {outcome.widths}; dse query or dse reproduce {name} next"
     )
 
 
@@ -85,6 +85,8 @@ def print_estimate(estimate: "Estimate") -> None:
         f"{work:.3g} MACs in all\n"
         f"about {duration(estimate.seconds)}, by {estimate.speed.source}"
     )
+    for line in estimate.widths:
+        print(line)
 
 
 def duration(seconds: float) -> str:
@@ -122,6 +124,8 @@ def print_report(report: "Report") -> None:
             print_front(report)
         case "front":
             print_front_of_cells(report)
+    if report.widths:
+        print(report.widths)
     figures = sorted(file.name for file in report.folder.glob("*.png"))
     print(f"figures: {', '.join(figures)}\nin: {report.folder}")
 

@@ -58,6 +58,7 @@ def test_a_finished_plan_trains_nothing(dse, undisturbed, workplace):
     status, printed = dse("sweep", "small.py")
     assert status == 0
     assert "4 runs planned, 0 trained now" in printed.out
+    assert "base_e = incr_e = 8 by the preset quick" in printed.out
     assert len(begun(workplace)) == so_far == 4
 
 

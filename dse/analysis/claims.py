@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from dse.analysis.comparison import Comparison, compare
 from dse.arch.cost import MEBIBYTE, cost
 from dse.arch.paper import PUBLISHED, Published
-from dse.arch.squeezenet import squeezenet
+from dse.arch.squeezenet import PAPER_WIDTH, squeezenet
 from dse.errors import DseError
 from dse.study.claim import Beats, Claim, GainsLittle, SizesAsPrinted, values_of
 from dse.study.experiment import Experiment
@@ -19,7 +19,6 @@ from dse.train.events import OUTCOMES
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 ERROR_RATE = 0.05
 """Of any wrong PASS or FAIL among the claims of a study, by Bonferroni's correction."""
-PAPER_WIDTH = 128
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,11 @@ def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
         for point in PUBLISHED[experiment.published or ""]
         if point.value in experiment.values
     ]
-    points = dict(zip(experiment.values, experiment.points(PAPER_WIDTH), strict=True))
+    full = [
+        replace(point, base_e=PAPER_WIDTH, incr_e=PAPER_WIDTH)
+        for point in experiment.points(PAPER_WIDTH)
+    ]
+    points = dict(zip(experiment.values, full, strict=True))
     wrong = []
     for point in published:
         size = cost(squeezenet(points[point.value])).bytes_fp32 / MEBIBYTE

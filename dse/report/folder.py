@@ -27,6 +27,7 @@ def write_report(
     studies: Sequence[StudyRecord],
     tables: Mapping[str, pd.DataFrame],
     figures: Mapping[str, Figure],
+    widths: Mapping[str, int] | None = None,
 ) -> Path:
     """Write tables as CSV, `runs` as Parquet too, and figures as PNG and SVG.
 
@@ -35,12 +36,14 @@ def write_report(
         studies: what the report is of.
         tables: by the name of their file, `runs` among them.
         figures: by the name of their file.
+        widths: that the preset chose, by name.
 
     Raises:
         DseError: a file cannot be written; no half of one is left.
     """
     runs = tables["runs"]
-    text = json.dumps(configuration(studies, runs), indent=2) + "\n"
+    configured = configuration(studies, runs, widths)
+    text = json.dumps(configured, indent=2) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stale in SOMETIMES - {*tables, *figures}:
@@ -69,9 +72,12 @@ def _write_figure(folder: Path, name: str, figure: Figure) -> None:
 
 
 def configuration(
-    studies: Sequence[StudyRecord], runs: pd.DataFrame
+    studies: Sequence[StudyRecord],
+    runs: pd.DataFrame,
+    widths: Mapping[str, int] | None = None,
 ) -> dict[str, object]:
     """What made the runs: recipes, versions, devices, and the time that they took."""
+    chosen = {} if widths is None else {"widths_by_preset": dict(widths)}
     once = runs.drop_duplicates("run_id")
     seconds = once[["train_seconds", "compile_seconds"]].sum()
     first = studies[0]
@@ -86,6 +92,7 @@ def configuration(
         "dataset": first.dataset,
         "dataset_fingerprint": first.dataset_fingerprint,
         "preset": first.preset,
+        **chosen,
         "worker_seconds": {name: round(value) for name, value in seconds.items()},
         "devices": sorted(runs["device"].dropna().unique().tolist()),
         "numerics_versions": sorted(runs["numerics_version"].unique().tolist()),

@@ -28,7 +28,8 @@ class Preset:
     """A size at which to run an experiment.
 
     Attributes:
-        base_e: width; both base_e and incr_e of every cell.
+        base_e: width; base_e and incr_e of every cell, where the experiment leaves
+            them open.
         replicates: runs a cell.
         recipe: how to train.
         dataset: what to train on unless asked otherwise.
@@ -78,9 +79,11 @@ class Experiment:
 
     Attributes:
         title: what it shows, for figures.
-        anchor: the metaparameters that stay.
+        anchor: the metaparameters that stay. A preset chooses the widths base_e and
+            incr_e that it does not state; what it states is the same under all of them.
         presets: sizes by name.
-        varied: the metaparameter that changes; None for the anchor alone.
+        varied: the metaparameter that changes, alone: where base_e varies, incr_e is
+            what the anchor states, or the preset's. None for the anchor alone.
         values: its values, in the order of the figure.
         published: the paper's own points (`dse.arch.paper.PUBLISHED`), if it has any.
         shows: what the report draws.
@@ -159,9 +162,15 @@ class Experiment:
         }
         return {arm: each.recipe_for(dataset) for arm, each in changed.items()}
 
-    def points(self, base_e: int) -> list[Metaparameters]:
-        """The anchor at width `base_e`, under each value of what varies."""
-        anchor = replace(self.anchor, base_e=base_e, incr_e=base_e)
+    @property
+    def open_widths(self) -> tuple[str, ...]:
+        """Which of base_e and incr_e a preset chooses."""
+        return tuple(name for name in self.anchor.open_widths if name != self.varied)
+
+    def points(self, width: int) -> list[Metaparameters]:
+        """The anchor under each value of what varies; its open widths are `width`."""
+        chosen: dict[str, Any] = dict.fromkeys(self.open_widths, width)
+        anchor = replace(self.anchor, **chosen)
         if self.varied is None:
             return [anchor]
         return [replace(anchor, **{self.varied: value}) for value in self.values]

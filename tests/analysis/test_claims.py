@@ -1,5 +1,7 @@
 """Verdicts by hand; what cannot be judged is refused by name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -128,6 +130,13 @@ def test_what_cannot_be_judged_is_refused_by_name():
     runs.loc[0, "study"] = "some/other-quick"
     with pytest.raises(DseError, match="some/other-quick and some/set-quick"):
         judge(wanted, runs)
+
+
+def test_printed_sizes_are_of_the_papers_width_whatever_is_trained():
+    _, shipped = load_experiment("fig3a")
+    narrow = replace(shipped, anchor=Metaparameters(8, 8), claims=shipped.claims[:1])
+    [judged] = judge(narrow, frame({}))
+    assert (judged.verdict, judged.finding) == ("PASS", "5 of 5 sizes")
 
 
 def test_sizes_are_of_the_values_that_the_experiment_has():
