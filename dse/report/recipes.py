@@ -58,8 +58,8 @@ def report_recipes(
         caption = (
             f"{data_line(dataset)}. {next(iter(studies))}: {recipe_line(first)}.\n"
             f"{networks} networks, {widths}; "
-            f"{replicates} replicates, sweep seed {first.seed}; bars: 95 % intervals "
-            "of paired differences, all together (Bonferroni)."
+            f"{replicates} replicates, sweep seed {first.seed}; bars: intervals of "
+            "paired differences, each end of which errs in 5 % over their number."
         )
         figure, [axes] = new_figure(1, experiment.title, caption, width=7.5)
         draw_recipes(axes, summary)

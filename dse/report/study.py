@@ -21,7 +21,7 @@ from dse.analysis.figures import (
     published_label,
     published_marks,
 )
-from dse.analysis.statistics import points, summarise
+from dse.analysis.statistics import LEAST_REPLICATES, points, summarise
 from dse.arch.describe import table_1
 from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
 from dse.arch.squeezenet import Metaparameters, rounding_moves_pct_3x3, squeezenet
@@ -149,7 +149,7 @@ def _caption(
 ) -> str:
     interval = (
         "dots: runs, bars: 95 % interval of the mean"
-        if summary["replicates"].max() > 2
+        if summary["replicates"].max() >= LEAST_REPLICATES
         else "dots: runs, too few for an interval"
     )
     moved = (

@@ -67,7 +67,9 @@ def test_verdicts(middle, end, spread, verdicts):
     assert [j.verdict for j in judged] == verdicts
     for j in judged:
         assert j.low < j.estimate < j.high
-        assert (j.replicates_needed or 0) > 3 or j.verdict != "INCONCLUSIVE"
+        # How many would decide is not told: it may be one more, or hundreds.
+        undecided = j.finding.endswith("; more replicates might decide")
+        assert undecided == (j.verdict == "INCONCLUSIVE")
     assert judged[0].estimate == pytest.approx(middle - 0.6)
     assert judged[1].bound == 0.02
 
@@ -164,5 +166,4 @@ def test_the_table_has_a_row_a_claim():
     judged = judge(experiment(RISES, LEVEL), study(0.61, 0.63, 0.03))
     table = claims_table(judged)
     assert table["verdict"].tolist() == ["INCONCLUSIVE"] * 2
-    assert table["replicates_needed"].dtype == "Int64"
     assert table["section"].tolist() == ["5.2", "5.2"]
