@@ -16,7 +16,6 @@ from dse.errors import DseError
 from dse.store.append import StudyRecord
 from dse.store.files import write_whole
 
-RESULTS = Path("results")
 SOMETIMES = {"claims", "curves", "table1"}
 """What not every report has: one of an earlier report is deleted."""
 PACKAGES = ("dse", "jax", "jaxlib", "flax", "optax", "optuna", "numpy")

@@ -15,7 +15,7 @@ class Report:
     """Where a report lies, and its summary.
 
     Attributes:
-        folder: `results/<experiment>/<dataset>-<preset>/`.
+        folder: `<experiment>/<dataset>-<preset>/` beside the database.
         summary: one row a cell (`dse.analysis.statistics.summarise`); a search's has
             `run_id` and `front` besides. Of an experiment that compares recipes, one
             row a recipe (`dse.analysis.recipes.compare_recipes`).

@@ -13,10 +13,8 @@ from dse.data.dataset import Dataset, ImageData, balanced_part, validation_split
 from dse.data.load import EMBEDDED
 from dse.errors import DseError
 from dse.study.claim import Claim, SizesAsPrinted, values_of
+from dse.study.names import check_names, name_of_file
 from dse.train.recipe import Recipe
-
-SEARCHES = "search-"
-"""How the names of searches begin."""
 
 SHARED_BY_ARMS = ("epochs", "steps", "seed", "resize", "crop", "pixel_mean")
 ARM_MAY_CHANGE = tuple(f.name for f in fields(Recipe) if f.name not in SHARED_BY_ARMS)
@@ -93,7 +91,7 @@ class Experiment:
 
     Raises:
         DseError: a value is out of range, nothing varies, a claim is of a value that
-            is none of them, or arms see different images.
+            is none of them, arms see different images, or a name is none.
     """
 
     title: str
@@ -107,6 +105,8 @@ class Experiment:
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_names("a preset", self.presets)
+        check_names("an arm", self.arms)
         names = [field.name for field in fields(Metaparameters)]
         if self.varied is not None and self.varied not in names:
             raise DseError(
@@ -207,19 +207,20 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
     """The experiment that a shipped name or a path to a file means, with its name.
 
     Raises:
-        DseError: there is none, or the file holds none.
+        DseError: there is none, the file holds none, or is called as another thing.
     """
     shipped = shipped_experiments()
     if name in shipped:
-        file = shipped[name]
+        called, file = name, shipped[name]
     elif name.endswith(".py") and Path(name).is_file():
         file = Path(name)
+        called = name_of_file(file, shipped)
     else:
         raise DseError(
             f"no experiment is called {name!r}; expected {', '.join(shipped)} or the "
             "path of a .py file"
         )
-    spec = importlib.util.spec_from_file_location(f"dse_experiment_{file.stem}", file)
+    spec = importlib.util.spec_from_file_location(f"dse_experiment_{called}", file)
     if spec is None or spec.loader is None:
         raise DseError(f"{file} cannot be read as a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -233,12 +234,7 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
     experiment = getattr(module, "EXPERIMENT", None)
     if not isinstance(experiment, Experiment):
         raise DseError(f"{file} defines no EXPERIMENT = Experiment(...)")
-    if file.stem.startswith(SEARCHES):
-        raise DseError(
-            f"an experiment is called {file.stem!r}; names that begin with {SEARCHES} "
-            "are those of searches: rename the file"
-        )
-    return file.stem, experiment
+    return called, experiment
 
 
 def load_together(
@@ -255,7 +251,7 @@ def load_together(
         raise DseError("no experiment is given; expected one or more, as fig3b")
     loaded = [load_experiment(name) for name in names]
     experiments = dict(loaded)
-    if len(experiments) < len(loaded):
+    if len({name.casefold() for name in experiments}) < len(loaded):
         called = ", ".join(name for name, _ in loaded)
         raise DseError(f"an experiment is given twice: {called}; give each once")
     chosen = {n: named_preset(e.presets, preset_name) for n, e in experiments.items()}
