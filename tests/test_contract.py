@@ -4,6 +4,7 @@ By the command line; the workers only pretend to train, and misbehave as told.
 """
 
 import datetime
+import re
 import time
 
 import pandas as pd
@@ -48,8 +49,18 @@ def test_what_fails_once_is_tried_again_by_the_same_command(dse, undisturbed):
     assert "failed, lost: the worker process ended with status -9; it is tried aga" in (
         printed.out
     )
-    assert "run 4 of 4" in printed.out
-    assert "run 5" not in printed.out
+    # The number that is told of a run is that by which the database knows it.
+    told = re.findall(
+        r"(\d) of 4 done · run (\d+) · pct_3x3 (\d+) %, replicate (\d) .* "
+        r"test ([\d.]+)%",
+        printed.out,
+    )
+    assert [number for number, *_ in told] == ["1", "2", "3", "4"]
+    known = {
+        (row.run_id, 100 * row.pct_3x3, row.replicate, f"{100 * row.test_accuracy:.1f}")
+        for row in runs().itertuples()
+    }
+    assert {(int(i), float(p), int(r), t) for _, i, p, r, t in told} == known
 
 
 def test_a_finished_plan_trains_nothing(dse, undisturbed, workplace):

@@ -146,7 +146,8 @@ def execute(
     for event in executor.run(queue):
         match event:
             case Started():
-                store.patiently(partial(begin_run, store, event))
+                run_id = store.patiently(partial(begin_run, store, event))
+                event = replace(event, run_id=run_id)
             case EpochEnded():
                 store.patiently(partial(add_epoch, store, event))
             case Done():
