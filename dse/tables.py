@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dse.study.estimate import Estimate
     from dse.sweeping import SweepOutcome
 
-ENDS = "each end of an interval errs in 5 % over their number (all hold with 90 %)"
+ENDS = "each end of an interval errs in 5 % over their number (all ends hold with 90 %)"
 """Of comparisons that are told together (`dse.analysis.comparison`)."""
 
 
