@@ -85,9 +85,10 @@ def plan(
         speed_from_benchmark,
     )
     from dse.study.experiment import load_together
+    from dse.study.widths import widths_lines
 
     chosen = options or Options()
-    loaded, _, preset = load_together(experiments, chosen.preset)
+    loaded, preset_name, preset = load_together(experiments, chosen.preset)
     if (chosen.dataset or preset.dataset) == IMAGENET.name:
         images, recipe = IMAGENET, preset.recipe
     else:
@@ -111,7 +112,8 @@ def plan(
         if device == "here"
         else speed_from_benchmark(Path(device))
     )
-    return estimate(points, recipe, replicates, images, speed)
+    told = estimate(points, recipe, replicates, images, speed)
+    return replace(told, widths=widths_lines(loaded, preset_name))
 
 
 def data(name: str, options: Options | None = None) -> "ImageData":
@@ -180,7 +182,7 @@ def reproduce_all(
 
     Of several under one recipe the front of all their cells is reported besides.
     """
-    from dse.report import folder_of, report_experiment, report_front
+    from dse.report import front_of, report_experiment, report_front, reports_of
 
     chosen = options or Options()
     if chosen.shard is not None:
@@ -198,7 +200,8 @@ def reproduce_all(
         reports.append(replace(report, holes=sum_of_holes(outcomes)))
         together += [] if experiment.arms else studies
     if len(together) > 1:
-        folder = folder_of("front", together[0])
+        names = [study.experiment for study in together]
+        folder = front_of(reports_of(work.store), names, together[0])
         write_front = partial(report_front, work.store, together, work.dataset, folder)
         reports.append(work.store.patiently(write_front))
     return reports
@@ -217,22 +220,24 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
     from dse.report import check_claims
     from dse.store.append import refuse_other_study
     from dse.store.query import view
+    from dse.store.states import points_of
     from dse.study.experiment import load_together
-    from dse.study.plan import study_record
+    from dse.study.plan import make_plans, refuse_other_experiment
 
     chosen = options or Options()
     loaded, preset_name, preset = load_together(experiments, chosen.preset)
     dataset = load_dataset(chosen, preset)
     store = open_storage(chosen.storage, create=False)
     dataset = known_as(dataset, store)
-    recipe = preset.recipe_for(dataset)
     judged = []
     for name, experiment in loaded.items():
         if not experiment.claims:
             raise DseError(f"{name} makes no claims")
-        study = study_record(name, preset_name, dataset, recipe, preset.replicates)
+        [plan] = make_plans(name, experiment, preset_name, dataset)
+        study = plan.study
         refuse_other_reading(dataset, [study.name], store)
         refuse_other_study(store, study)
+        refuse_other_experiment(plan, points_of(store, study.name))
         claims = check_claims(study, experiment, view(store, "runs", study.name))
         if claims.table is None:
             raise DseError(f"{study.name}: {claims.refusal}")
@@ -268,7 +273,7 @@ def search(
     from dse.arch.space import Budget
     from dse.progress import SweepProgress
     from dse.reading import introduce
-    from dse.report import folder_of, report_search
+    from dse.report import folder_of, report_search, reports_of
     from dse.store.query import view
     from dse.store.states import run_states
     from dse.study.executors import make_executor
@@ -325,7 +330,7 @@ def search(
         progress.conclude(executor.workers, executor.peak_bytes)
     if exhausted:
         progress.say("nothing new is left within the budget")
-    folder = folder_of(wanted.name, study)
+    folder = folder_of(reports_of(store), wanted.name, study)
     write = partial(report_search, store, study, dataset, folder)
     cells = set(view(store, "cells", study.name)["cell_id"])
     return replace(

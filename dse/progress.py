@@ -1,4 +1,7 @@
-"""What a person sees while a sweep runs: bars on a terminal, a line a run elsewhere."""
+"""What a person sees while a sweep runs: bars on a terminal, a line a run elsewhere.
+
+A run's number is its id in the database, by which `dse predict` knows it.
+"""
 
 import time
 from collections.abc import Mapping
@@ -64,6 +67,7 @@ class SweepProgress:
         )
         self._overall = self._bars.add_task("runs", total=self._planned, note="")
         self._rows: dict[tuple[str, int], TaskID] = {}
+        self._run_ids: dict[tuple[str, int], int | None] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -82,6 +86,7 @@ class SweepProgress:
         key = event.cell_id, event.replicate
         match event:
             case Started():
+                self._run_ids[key] = event.run_id
                 self._rows[key] = self._bars.add_task(
                     self._name(event), total=self._epochs, note="compiling"
                 )
@@ -166,7 +171,9 @@ class SweepProgress:
         if self._left is not None:
             self._left[event.cell_id] -= 1
         of = "" if self._planned is None else f" of {self._planned}"
-        parts = [f"run {self._ended}{of}", self._name(event), outcome]
+        run_id = self._run_ids.pop((event.cell_id, event.replicate), None)
+        run = [] if run_id is None else [f"run {run_id}"]
+        parts = [f"{self._ended}{of} done", *run, self._name(event), outcome]
         self.say(" · ".join([*parts, *filter(None, [self._time_left()])]))
 
     def _drop_row(self, event: Event) -> None:

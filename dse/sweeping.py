@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dse.report import Report
     from dse.store.database import Store
     from dse.study.executors import Execution
-    from dse.study.experiment import Preset
+    from dse.study.experiment import Experiment, Preset
     from dse.study.plan import Plan
     from dse.study.tries import Tries
 
@@ -83,6 +83,7 @@ class SweepOutcome:
         trained: runs that this call trained.
         failed: runs that failed, by reason, over all sessions.
         holes: of those, the runs whose training is not to blame, by reason.
+        widths: which widths the preset chose, in a line.
         elsewhere: runs that other shards have to train.
     """
 
@@ -91,6 +92,7 @@ class SweepOutcome:
     trained: int
     failed: Mapping[str, int]
     holes: Mapping[str, int]
+    widths: str
     elsewhere: int = 0
 
 
@@ -147,7 +149,7 @@ class Sweep:
             mine = {c: r for c, r in missing.items() if c in self._mine}
             self._train(store, mine)
         return {
-            name: [self._outcome(plan, mine) for plan in plans]
+            name: [self._outcome(self.experiments[name], plan, mine) for plan in plans]
             for name, plans in self.plans.items()
         }
 
@@ -164,6 +166,8 @@ class Sweep:
             executor.start(sum(map(len, missing.values())))
             planned = {plan.study.name: plan.runs for plan in self._all_plans}
             progress.introduce(planned, executor.workers)
+            for line in self._widths():
+                progress.say(line)
             with progress:
                 complete(
                     self._all_plans,
@@ -175,6 +179,11 @@ class Sweep:
                     keep_weights=self._options.weights,
                 )
                 progress.conclude(executor.workers, executor.peak_bytes)
+
+    def _widths(self) -> tuple[str, ...]:
+        from dse.study.widths import widths_lines
+
+        return widths_lines(self.experiments, self._all_plans[0].study.preset)
 
     def _progress(self, missing: Mapping[str, tuple[int, ...]]) -> "SweepProgress":
         from dse.analysis.figures import point_label
@@ -197,10 +206,14 @@ class Sweep:
         return SweepProgress(epochs, labels, work, runs)
 
     def _outcome(
-        self, plan: "Plan", missing: Mapping[str, tuple[int, ...]]
+        self,
+        experiment: "Experiment",
+        plan: "Plan",
+        missing: Mapping[str, tuple[int, ...]],
     ) -> SweepOutcome:
         from dse.store.states import run_states
         from dse.study.tries import holes
+        from dse.study.widths import widths_line
 
         read = partial(run_states, self.store, plan.cells)
         states = self.store.patiently(read)
@@ -212,6 +225,7 @@ class Sweep:
             trained=sum(len(missing.get(cell_id, ())) for cell_id in plan.cells),
             failed=dict(Counter(failed)),
             holes=holes(states.values()),
+            widths=widths_line(experiment, plan.study.preset),
             elsewhere=sum(map(len, lacking.values())),
         )
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from dse.study.estimate import Estimate
     from dse.sweeping import SweepOutcome
 
+ENDS = "each end of an interval errs in 5 % over their number (all ends hold with 90 %)"
+"""Of comparisons that are told together (`dse.analysis.comparison`)."""
+
 
 def print_description(
     metaparameters: Metaparameters, architecture: Architecture
@@ -59,7 +62,7 @@ def print_outcome(name: str, outcome: "SweepOutcome") -> None:
     left = f", {outcome.elsewhere} left to others" if outcome.elsewhere else ""
     print(
         f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} trained "
-        f"now{left}{failed}; dse query or dse reproduce {name} next"
+        f"now{left}{failed}; {outcome.widths}; dse query or dse reproduce {name} next"
     )
 
 
@@ -85,6 +88,8 @@ def print_estimate(estimate: "Estimate") -> None:
         f"{work:.3g} MACs in all\n"
         f"about {duration(estimate.seconds)}, by {estimate.speed.source}"
     )
+    for line in estimate.widths:
+        print(line)
 
 
 def duration(seconds: float) -> str:
@@ -122,6 +127,8 @@ def print_report(report: "Report") -> None:
             print_front(report)
         case "front":
             print_front_of_cells(report)
+    if report.widths:
+        print(report.widths)
     figures = sorted(file.name for file in report.folder.glob("*.png"))
     print(f"figures: {', '.join(figures)}\nin: {report.folder}")
 
@@ -131,10 +138,6 @@ def print_cells(report: "Report") -> None:
     if report.table_1 is not None:
         print_frame(report.table_1, "table")
         print()
-    # Of two replicates an interval is 18 deviations wide, and tells a reader nothing.
-    told = report.summary[["test_low", "test_high"]].where(
-        report.summary["replicates"] > 2
-    )
     columns = {
         "cell": [label.replace("\n", " ") for label in report.labels],
         "parameters": _column(report.summary, "params", "{:,}"),
@@ -145,8 +148,8 @@ def print_cells(report: "Report") -> None:
         "validation": _column(report.summary, "val_accuracy", "{:.1%}"),
         "test": _column(report.summary, "test_accuracy", "{:.1%}"),
         "top-5": _column(report.summary, "test_top5", "{:.1%}"),
-        "from": _column(told, "test_low", "{:.1%}"),
-        "to (95 %)": _column(told, "test_high", "{:.1%}"),
+        "from": _column(report.summary, "test_low", "{:.1%}"),
+        "to (95 %)": _column(report.summary, "test_high", "{:.1%}"),
     }
     if not any(columns["top-5"]):
         del columns["top-5"]
@@ -172,7 +175,7 @@ def print_recipes(report: "Report") -> None:
     _print(list(columns), zip(*columns.values(), strict=True), left=2)
     print(
         "validation accuracy; gains are points over the first recipe in the runs that "
-        "both completed, and their intervals hold together with 95 %"
+        f"both completed; all that lie above 0, or below, do so with 95 %; {ENDS}"
     )
 
 
@@ -205,7 +208,10 @@ def print_claims(claims: "Claims") -> None:
     rows += [["SLIP", "", "(the paper against itself)", slip] for slip in claims.slips]
     headings = ["claims", "section", "the paper says", "found"]
     _print(headings, rows, left=4, wrapped=2)
-    print(f"{claims.caveat}; all PASS and FAIL of a study are right together with 95 %")
+    print(
+        f"{claims.caveat}; all PASS and FAIL of a study are right together with 95 %; "
+        f"{ENDS}"
+    )
 
 
 def print_front(report: "Report") -> None:

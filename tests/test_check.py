@@ -76,7 +76,7 @@ def test_the_verdicts_of_figure_3a(storage):
     assert "5 of 5 sizes" in lines[2]
     assert "0.125 to 0.75: +10." in lines[3]
     assert "0.75 to 1.0: +0." in lines[4]
-    assert lines[6].startswith("measured as top-1 on mine, base_e 16, ")
+    assert lines[6].startswith("measured as top-1 on mine, base_e = incr_e = 16, ")
     [claims] = dse.check(["fig3a"], dse.Options(dataset="mine", storage=storage))
     assert isinstance(claims.table, pd.DataFrame)
     assert claims.table["estimate"][1] == pytest.approx(0.10, abs=0.005)

@@ -4,6 +4,7 @@ By the command line; the workers only pretend to train, and misbehave as told.
 """
 
 import datetime
+import re
 import time
 
 import pandas as pd
@@ -48,8 +49,18 @@ def test_what_fails_once_is_tried_again_by_the_same_command(dse, undisturbed):
     assert "failed, lost: the worker process ended with status -9; it is tried aga" in (
         printed.out
     )
-    assert "run 4 of 4" in printed.out
-    assert "run 5" not in printed.out
+    # The number that is told of a run is that by which the database knows it.
+    told = re.findall(
+        r"(\d) of 4 done · run (\d+) · pct_3x3 (\d+) %, replicate (\d) .* "
+        r"test ([\d.]+)%",
+        printed.out,
+    )
+    assert [number for number, *_ in told] == ["1", "2", "3", "4"]
+    known = {
+        (row.run_id, 100 * row.pct_3x3, row.replicate, f"{100 * row.test_accuracy:.1f}")
+        for row in runs().itertuples()
+    }
+    assert {(int(i), float(p), int(r), t) for _, i, p, r, t in told} == known
 
 
 def test_a_finished_plan_trains_nothing(dse, undisturbed, workplace):
@@ -58,6 +69,7 @@ def test_a_finished_plan_trains_nothing(dse, undisturbed, workplace):
     status, printed = dse("sweep", "small.py")
     assert status == 0
     assert "4 runs planned, 0 trained now" in printed.out
+    assert "base_e = incr_e = 8 by the preset quick" in printed.out
     assert len(begun(workplace)) == so_far == 4
 
 
@@ -143,6 +155,68 @@ def test_replicates_and_cells_extend_a_plan(dse, workplace):
     assert dse("sweep", "small.py", "--seeds", 3)[0] == 0
     assert len(begun(workplace)) == 9
     assert len(results()) == 9
+
+
+def test_another_experiment_of_the_same_name_replaces_nothing(dse, workplace):
+    assert dse("sweep", "small.py")[0] == 0
+    first = results()
+    mine = (workplace / "small.py").read_text()
+    other = workplace / "elsewhere" / "small.py"
+    other.parent.mkdir()
+    other.write_text(mine.replace("sr=0.5", "base_e=4, sr=0.5"))
+    for verb in ("sweep", "reproduce", "check"):
+        status, printed = dse(verb, other)
+        assert status == 1
+        assert printed.err.startswith(
+            f"dse: study {STUDY} holds another experiment (base_e 8 there, 4 here); a "
+        )
+    assert results() == first
+    assert len(begun(workplace)) == 4
+    # Under another name what both have in common is not trained again.
+    (workplace / "narrower.py").write_text(mine.replace("(0.25, 0.75)", "(0.75, 0.25)"))
+    assert dse("sweep", "narrower.py")[0] == 0
+    assert len(begun(workplace)) == 4
+
+
+def test_points_that_are_no_longer_named_are_told(dse, workplace):
+    file = workplace / "small.py"
+    file.write_text(file.read_text().replace("(0.25, 0.75)", "(0.25, 0.5, 0.75)"))
+    assert dse("sweep", "small.py")[1].err == ""
+    file.write_text(file.read_text().replace("(0.25, 0.5, 0.75)", "(0.25, 0.75)"))
+    status, printed = dse("sweep", "small.py")
+    assert status == 0
+    assert printed.err == (
+        f"dse: study {STUDY} had 1 more point, which the experiment names no longer; "
+        "their runs are kept\n"
+    )
+
+
+def test_two_databases_in_one_folder_have_reports_of_their_own(dse, workplace):
+    for name in ("a", "b"):
+        status, printed = dse(
+            "reproduce", "small.py", "--storage", f"sqlite:///{name}.db"
+        )
+        assert status == 0
+        assert f"in: {name}.db-reports/small/stripes-quick\n" in printed.out
+    reports = sorted(str(f.relative_to(workplace)) for f in workplace.rglob("runs.csv"))
+    assert reports == [
+        "a.db-reports/small/stripes-quick/runs.csv",
+        "b.db-reports/small/stripes-quick/runs.csv",
+    ]
+
+
+def test_fronts_of_other_experiments_lie_elsewhere(dse, workplace):
+    mine = (workplace / "small.py").read_text()
+    for name, second in (("one", "0.5"), ("two", "0.6")):
+        (workplace / f"{name}.py").write_text(mine.replace("0.75", second))
+    for words in (
+        ["one.py", "small.py"],
+        ["small.py", "one.py"],
+        ["small.py", "two.py"],
+    ):
+        assert dse("reproduce", *words)[0] == 0
+    fronts = sorted(folder.name for folder in (workplace / "results/front").iterdir())
+    assert fronts == ["one+small", "small+two"]
 
 
 def test_runs_are_forgotten_by_name(dse, undisturbed, workplace):

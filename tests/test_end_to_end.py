@@ -18,6 +18,10 @@ from dse.store.query import view
 from dse.study.projection import open_study
 
 DSE = [sys.executable, "-m", "dse.cli"]
+READ = (
+    "stripes: 400 images of 4 classes (100 each); validation: a tenth of each class of "
+    "train; test: its own part, 60 images"
+)
 TIMES = ["train_seconds", "step_seconds", "compile_seconds", "created_at", "tries"]
 
 
@@ -76,7 +80,7 @@ def test_reproduce_writes_runs_summary_and_figure(undisturbed):
     svg = (report / "figure.svg").read_text()
     assert svg.startswith("<?xml")
     assert (report / "figure.png").stat().st_size > 20_000
-    lines = [x for x in done.stdout.splitlines() if x.startswith("run ")]
+    lines = [x for x in done.stdout.splitlines() if " of 4 done · run " in x]
     assert len(lines) == 4
     assert "pct_3x3 75 %, replicate 0" in done.stdout
 
@@ -87,7 +91,7 @@ def test_a_finished_plan_trains_nothing(undisturbed):
     before = table(folder)
     again = run("reproduce", "small.py", folder=folder)
     assert again.returncode == 0
-    assert "run 1" not in again.stdout
+    assert "1 of 4 done" not in again.stdout
     swept = run("sweep", "small.py", folder=folder)
     assert "4 runs planned, 0 trained now" in swept.stdout
     pd.testing.assert_frame_equal(table(folder), before)
@@ -186,13 +190,15 @@ def test_two_experiments_in_one_command_share_a_cell(undisturbed, tmp_path):
     process = subprocess.Popen(
         [*DSE, *both], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     )
-    said = [process.stdout.readline() for _ in range(4)]
-    assert said[:2] == [
+    said = [process.stdout.readline() for _ in range(6)]
+    assert said[:3] == [
+        f"{READ}\n",
         "small/stripes-quick: 4 runs\n",
         "other/stripes-quick: 4 runs\n",
     ]
-    assert said[2].startswith("6 to do on ")
-    assert said[3].startswith("run 1 of 6 ")
+    assert said[3].startswith("6 to do on ")
+    assert said[4] == "base_e = incr_e = 8 by the preset quick\n"
+    assert said[5].startswith("1 of 6 done · run ")
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     done = run(*both, folder=tmp_path)
@@ -220,6 +226,7 @@ def test_an_interruption_says_how_to_go_on(small_experiment, workplace, sign):
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert process.stdout.readline() == f"{READ}\n"
     assert process.stdout.readline().startswith("small/stripes-quick: 4 runs, 0 in")
     time.sleep(1)
     process.send_signal(sign)
@@ -255,7 +262,7 @@ def test_search_of_ones_own_images_within_a_budget(tiny, tmp_path):
     assert model.class_names == ("class_0", "class_1", "class_2", "class_3")
     # The same command again has nothing to do; more trials go on from there.
     again = run(*words, folder=tmp_path)
-    assert "run 1 ·" not in again.stdout
+    assert "1 done · run " not in again.stdout
     assert len(networks()) == 4
     trained = run(*words[:-1], 6, folder=tmp_path)
     assert trained.returncode == 0

@@ -81,7 +81,7 @@ def test_the_protocol_end_to_end(undisturbed):
     assert model.network.architecture.input_shape == (32, 32, 3)
     assert model.takes == (36, 36, 3)
     # A photo of any size is prepared as those that it was trained on.
-    image = next((folder / "photos" / "val" / "class_1").glob("*.png"))
+    image = next((folder / "photos" / "test" / "class_1").glob("*.png"))
     told = run("predict", row["run_id"], image, folder=folder)
     assert told.returncode == 0, told.stderr
     assert ": class_" in told.stdout
@@ -119,7 +119,10 @@ def test_killed_with_its_driver_it_goes_on_to_the_same_table(
     ("made", "complaint"),
     [
         (lambda folder: None, "there is no dataset folder photos; expected "),
-        (lambda folder: folder.mkdir(), "dataset folder photos is empty"),
+        (
+            lambda folder: folder.mkdir(),
+            "dataset folder photos holds no images; expected",
+        ),
         (
             lambda folder: write_photos(folder, train=1),
             "dataset photos: no class has two train images",

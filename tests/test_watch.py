@@ -42,9 +42,9 @@ LONG = "XlaRuntimeError: RESOURCE_EXHAUSTED: " + "f32[64,224,224,96], " * 99
 class Study:
     """Two networks of four base filters, three points; two replicates of each."""
 
-    def __init__(self, store, dataset):
+    def __init__(self, store, dataset, experiment="fig", replicates=2):
         self.store = store
-        record = study_record("fig", "quick", dataset, RECIPE, 2)
+        record = study_record(experiment, "quick", dataset, RECIPE, replicates)
         points = [
             make_point(Metaparameters(4, 4, pct_3x3=share), RECIPE, dataset)
             for share in SHARES
@@ -274,6 +274,28 @@ def test_a_search_or_a_second_try_may_still_follow(study, sweep):
     shown = watched(study, *again, lambda: study.finish(study.first, 0), *again[1:])
     assert "3 of 4 runs complete, 1 missing (1 of them running)" in shown
     assert "4 of 4 runs complete" in shown
+
+
+def test_a_search_that_has_ended_says_so(workplace, tiny):
+    store = open_store("sqlite:///results/dse.db")
+    search = Study(store, tiny, "search-tpe-narrow", 1)
+    search.finish(search.first, 0)
+    assert printed(search).splitlines()[-1] == (
+        "1 of 2 runs complete; the search has ended; networks that were not begun: 1 "
+        "(the same command with more time trains them)"
+    )
+    # The live view does not wait for it.
+    assert "the search has ended" in watched(search)
+    study = Study(store, tiny)
+    console = screen()
+    print_status(store, None, console)
+    last = console.export_text().splitlines()[-1]
+    assert last.endswith("that a search did not begin, among the missing: 1")
+    with FileLock("results/sweep.lock"):
+        assert "1 of 2 runs complete, 1 missing; nothing is under way" in printed(
+            search
+        )
+    assert "3 of 4 runs" not in printed(study)
 
 
 def test_a_database_that_is_away_for_a_moment_is_waited_for(study):

@@ -2,24 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
-from dse.analysis.comparison import Comparison, compare
+from dse.analysis.comparison import Comparison, compare, error_of_each_end
 from dse.arch.cost import MEBIBYTE, cost
 from dse.arch.paper import PUBLISHED, Published
-from dse.arch.squeezenet import squeezenet
+from dse.arch.squeezenet import PAPER_WIDTH, squeezenet
 from dse.errors import DseError
 from dse.study.claim import Beats, Claim, GainsLittle, SizesAsPrinted, values_of
 from dse.study.experiment import Experiment
 from dse.train.events import OUTCOMES
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
-ERROR_RATE = 0.05
-"""Of any wrong PASS or FAIL among the claims of a study, by Bonferroni's correction."""
-PAPER_WIDTH = 128
 
 
 @dataclass(frozen=True)
@@ -32,11 +29,10 @@ class Judgement:
             where it is on the other side.
         finding: what was found, in words.
         estimate: the difference in accuracy; NaN where nothing was measured.
-        low: of its interval, corrected for the number of claims.
+        low: of its interval, each of whose ends errs in 5 % over the number of
+            measured claims (`dse.analysis.comparison`).
         high: of the same.
         bound: what the interval is held against.
-        replicates_needed: for an undecided claim, replicates a cell that would decide
-            it if the estimate stays; None where it is decided, or beyond reach.
     """
 
     claim: Claim
@@ -46,15 +42,14 @@ class Judgement:
     low: float = math.nan
     high: float = math.nan
     bound: float = math.nan
-    replicates_needed: int | None = None
 
 
 def judge(experiment: Experiment, runs: pd.DataFrame) -> list[Judgement]:
     """Judge the claims of an experiment by the runs of one study.
 
-    Measured claims are tested on test accuracy by a one-sided t-test, paired over the
-    replicates that the two cells share (`dse.analysis.comparison`), each at
-    `ERROR_RATE` over the number of such claims.
+    Measured claims are tested on test accuracy by one-sided t-tests, paired over the
+    replicates that the two cells share: all their PASS and FAIL are right together with
+    95 % (`dse.analysis.comparison`).
 
     Raises:
         DseError: cells are missing, have one replicate, or are of several recipes or
@@ -67,9 +62,9 @@ def judge(experiment: Experiment, runs: pd.DataFrame) -> list[Judgement]:
         _refuse_missing(experiment, measured, runs)
         comparison = compare(runs)
         cell_of = _cells_by_value(experiment, runs)
-        level = ERROR_RATE / len(measured)
+        error = error_of_each_end(len(measured))
         judged = {
-            claim: _judge_measured(experiment, claim, cell_of, comparison, level)
+            claim: _judge_measured(experiment, claim, cell_of, comparison, error)
             for claim in measured
         }
     return [
@@ -93,11 +88,10 @@ def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
                 "low": j.low,
                 "high": j.high,
                 "bound": j.bound,
-                "replicates_needed": j.replicates_needed,
             }
             for j in judgements
         ]
-    ).astype({"replicates_needed": "Int64"})
+    )
 
 
 def _judge_measured(
@@ -105,7 +99,7 @@ def _judge_measured(
     claim: Beats | GainsLittle,
     cell_of: dict[object, str],
     comparison: Comparison,
-    level: float,
+    error_rate: float,
 ) -> Judgement:
     first, second = values_of(claim)
     bound = claim.margin if isinstance(claim, GainsLittle) else 0.0
@@ -116,13 +110,10 @@ def _judge_measured(
             f"{experiment.varied} {second} and {first} have no two complete replicates "
             "in common, so no interval exists; repeat the sweep with more --seeds"
         ) from error
-    low, high = difference.interval(level)
+    low, high = difference.interval(error_rate)
     above, below = low > bound, high <= bound
     holds, fails = (above, below) if isinstance(claim, Beats) else (below, above)
     verdict: Verdict = "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
-    needed = None
-    if verdict == "INCONCLUSIVE":
-        needed = difference.pairs_needed(bound, level)
     finding = (
         f"{first} to {second}: {100 * difference.estimate:+.1f} points "
         f"({100 * low:+.1f} to {100 * high:+.1f})"
@@ -130,10 +121,8 @@ def _judge_measured(
     if isinstance(claim, GainsLittle):
         finding += f", at most {100 * bound:+.1f} asked"
     if verdict == "INCONCLUSIVE":
-        finding += f"; {needed or 'over 1,000'} replicates might decide"
-    return Judgement(
-        claim, verdict, finding, difference.estimate, low, high, bound, needed
-    )
+        finding += "; more replicates might decide"
+    return Judgement(claim, verdict, finding, difference.estimate, low, high, bound)
 
 
 def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
@@ -143,7 +132,11 @@ def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
         for point in PUBLISHED[experiment.published or ""]
         if point.value in experiment.values
     ]
-    points = dict(zip(experiment.values, experiment.points(PAPER_WIDTH), strict=True))
+    full = [
+        replace(point, base_e=PAPER_WIDTH, incr_e=PAPER_WIDTH)
+        for point in experiment.points(PAPER_WIDTH)
+    ]
+    points = dict(zip(experiment.values, full, strict=True))
     wrong = []
     for point in published:
         size = cost(squeezenet(points[point.value])).bytes_fp32 / MEBIBYTE

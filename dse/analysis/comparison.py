@@ -3,6 +3,12 @@
 A replicate's split, order and augmentation are the same in all cells, so cells are
 compared within replicates, each pair by its own spread: narrow networks scatter several
 times as much as others, and a spread pooled over cells would make them look certain.
+
+Of comparisons that are told together each end of an interval errs in `ERROR_RATE` over
+their number (Bonferroni). So with 95 % no lower end is beyond its difference, and with
+95 % no upper end: all that is said of bounds that were set beforehand, that a
+difference is above or that it is below, is right together with 95 %, since for each
+only one of the two can be wrong. That both ends of all intervals hold is 90 %.
 """
 
 import math
@@ -17,7 +23,13 @@ from scipy.special import chdtri, stdtrit
 from dse.analysis.pareto import on_front
 from dse.errors import DseError
 
-MOST_REPLICATES = 1000
+ERROR_RATE = 0.05
+"""Of any wrong "above" or "below" among the comparisons that are told together."""
+
+
+def error_of_each_end(comparisons: int) -> float:
+    """How often each end of an interval may err, told together with others."""
+    return ERROR_RATE / max(1, comparisons)
 
 
 @dataclass(frozen=True)
@@ -34,27 +46,14 @@ class Difference:
     deviation: float
     pairs: int
 
-    def interval(self, level: float) -> tuple[float, float]:
-        """The interval each of whose ends errs with probability `level`: a paired t."""
-        half = _half_width(self.deviation, self.pairs, level)
-        return self.estimate - half, self.estimate + half
+    def interval(self, error: float) -> tuple[float, float]:
+        """The paired t-test's interval, each of whose ends errs in a share `error`.
 
-    def pairs_needed(self, bound: float, level: float) -> int | None:
-        """The fewest pairs that would part the estimate from `bound` at `level`.
-
-        It takes the estimate and the deviation as they are now; None where more than
-        `MOST_REPLICATES` would be needed.
+        d̄ ± t(1 - error; n - 1) · s / √n, cut at ±1, which no difference exceeds.
         """
-        for count in range(self.pairs + 1, MOST_REPLICATES + 1):
-            half = _half_width(self.deviation, count, level)
-            if half < abs(self.estimate - bound):
-                return count
-        return None
-
-
-def _half_width(deviation: float, pairs: int, level: float) -> float:
-    """t(1 - level; n - 1) · s / √n."""
-    return float(stdtrit(pairs - 1, 1 - level)) * deviation / math.sqrt(pairs)
+        quantile = float(stdtrit(self.pairs - 1, 1 - error))
+        half = quantile * self.deviation / math.sqrt(self.pairs)
+        return max(self.estimate - half, -1.0), min(self.estimate + half, 1.0)
 
 
 @dataclass(frozen=True)

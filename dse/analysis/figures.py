@@ -135,10 +135,7 @@ class Mark:
 def marks(
     summary: pd.DataFrame, runs: pd.DataFrame, labels: Sequence[str], scale: Scale
 ) -> list[Mark]:
-    """The cells of a summary (`analysis.statistics.summarise`) that have a score.
-
-    Two replicates have an interval of 18 deviations, which is of no use to an eye.
-    """
+    """The cells of a summary (`analysis.statistics.summarise`) that have a score."""
     complete = runs[runs["status"] == "complete"]
     once = complete.drop_duplicates(["cell_id", "replicate"]).groupby("cell_id")
     scores = {cell: tuple(100 * listed) for cell, listed in once["test_accuracy"]}
@@ -146,8 +143,8 @@ def marks(
         Mark(
             row[scale.column] / scale.per,
             100 * row["test_accuracy"],
-            100 * row["test_low"] if row["replicates"] > 2 else math.nan,
-            100 * row["test_high"] if row["replicates"] > 2 else math.nan,
+            100 * row["test_low"],
+            100 * row["test_high"],
             label,
             scores[row["cell_id"]],
         )
@@ -297,19 +294,17 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
         front: the column of the probability of being on its front.
     """
     scored = summary[summary["replicates"] > 0]
-    spread = (scored["test_high"] - scored["test_accuracy"]).where(
-        scored["replicates"] > 2
-    )
     groups = scored.groupby("experiment")
     for marker, (name, rows) in zip(cycle("os^DvP*X"), groups, strict=False):
         chances = rows[front].to_numpy()
         shades = SHADES.to_rgba(np.nan_to_num(chances))
         shades[np.isnan(chances)] = to_rgba("#999999")
         cost, percent = rows[scale.column] / scale.per, 100 * rows["test_accuracy"]
+        spread = percent - 100 * rows["test_low"], 100 * rows["test_high"] - percent
         ax.errorbar(
             cost,
             percent,
-            yerr=100 * spread.loc[rows.index],
+            yerr=spread,
             fmt="none",
             ecolor="#999999",
             elinewidth=0.8,

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from dse.store.schema import METAPARAMETERS
+from dse.study.names import SEARCHES
 
 ONLY_POINT = "the only point"
 ONE_BY_ONE = "cpu"
@@ -99,9 +100,33 @@ class Outlook:
     stalled: bool
 
     @property
+    def not_begun(self) -> int:
+        """Networks that searches proposed and did not train, while nothing does.
+
+        A search against time ends so. Its like of a plan is missing.
+        """
+        if self.driven or self.under_way:
+            return 0
+        return sum(
+            counts.missing
+            for name, counts in self.studies.items()
+            if name.startswith(SEARCHES)
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether searches have ended, and all that is missing they did not begin."""
+        others = (
+            counts.missing
+            for name, counts in self.studies.items()
+            if not name.startswith(SEARCHES)
+        )
+        return self.driven is False and self.not_begun > 0 and not any(others)
+
+    @property
     def finished(self) -> bool:
-        """Whether nothing is missing of what is planned."""
-        return self.total.planned > 0 and not self.total.missing
+        """Whether nothing is missing of what is planned, or of what goes on."""
+        return self.total.planned > 0 and (not self.total.missing or self.ended)
 
     @property
     def reasons(self) -> dict[str, int]:

@@ -8,12 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from dse.analysis.comparison import Comparison, compare
+from dse.analysis.comparison import Comparison, compare, error_of_each_end
 from dse.analysis.figures import OURS
 from dse.errors import DseError
-
-ERROR_RATE = 0.05
-"""Of any interval that misses its difference, by Bonferroni's correction."""
 
 
 def compare_recipes(runs: pd.DataFrame) -> pd.DataFrame:
@@ -29,8 +26,9 @@ def compare_recipes(runs: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Per recipe in order `arm`, `runs`, `untrained`, `diverged`, `val_accuracy` (its
         mean over completed runs), `difference` from the first recipe's in the blocks
-        that both completed, and its interval `low`, `high`, corrected for the number of
-        recipes; NaN where too few of its runs completed. Besides, for whom a recipe
+        that both completed, and its interval `low`, `high`, each of whose ends errs in
+        5 % over the number of recipes but the first (`dse.analysis.comparison`); NaN
+        where too few of its runs completed. Besides, for whom a recipe
         that was chosen so looks too good, the same of test images: `test_accuracy`,
         `test_difference`, `test_low`, `test_high`.
     """
@@ -44,13 +42,13 @@ def compare_recipes(runs: pd.DataFrame) -> pd.DataFrame:
         count = runs[runs["reason"] == reason].groupby("arm").size()
         rows[reason] = by_arm(count).fillna(0).astype("int64")
     runs = runs.assign(block=blocks)
-    level = ERROR_RATE / 2 / max(1, len(arms) - 1)
+    error = error_of_each_end(len(arms) - 1)
     completed = runs[runs["status"] == "complete"].groupby("arm")
     for score, prefix in (("val_accuracy", ""), ("test_accuracy", "test_")):
         rows[score] = by_arm(completed[score].mean())
         names = [f"{prefix}{name}" for name in ("difference", "low", "high")]
         comparison = _compared(runs, score)
-        rows[names] = [_told(comparison, arm, arms[0], level) for arm in arms]
+        rows[names] = [_told(comparison, arm, arms[0], error) for arm in arms]
     return rows
 
 
@@ -62,7 +60,7 @@ def _compared(runs: pd.DataFrame, score: str) -> Comparison | None:
 
 
 def _told(
-    comparison: Comparison | None, arm: str, first: str, level: float
+    comparison: Comparison | None, arm: str, first: str, error: float
 ) -> tuple[float, float, float]:
     if arm == first:
         return 0.0, math.nan, math.nan
@@ -72,7 +70,7 @@ def _told(
         difference = comparison.difference(arm, first)
     except DseError:
         return (math.nan,) * 3
-    return difference.estimate, *difference.interval(level)
+    return difference.estimate, *difference.interval(error)
 
 
 def draw_recipes(ax: Axes, rows: pd.DataFrame) -> Axes:

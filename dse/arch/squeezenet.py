@@ -36,9 +36,23 @@ Bypass = Literal["none", "simple", "complex"]
 Version = Literal["1.0", "1.1"]
 
 
+class OpenWidth(int):
+    """A width that nobody stated: as a number it is the paper's.
+
+    An experiment's preset chooses in its place; a stated width it leaves alone, also
+    one of the same number.
+    """
+
+
+PAPER_WIDTH = OpenWidth(128)
+
+
 @dataclass(frozen=True)
 class Metaparameters:
     """The metaparameters of section 5.1, and section 6's macroarchitecture.
+
+    A width that is not given stays open, for an experiment's preset to choose
+    (`open_widths`); `dataclasses.replace` leaves it so.
 
     Attributes:
         base_e: expand filters in the first Fire module, at least 1.
@@ -55,8 +69,8 @@ class Metaparameters:
         DseError: a value is out of range or of the wrong type.
     """
 
-    base_e: int = 128
-    incr_e: int = 128
+    base_e: int = PAPER_WIDTH
+    incr_e: int = PAPER_WIDTH
     freq: int = 2
     sr: float = 0.125
     pct_3x3: float = 0.5
@@ -80,6 +94,15 @@ class Metaparameters:
                     f"expected one of {', '.join(choices)}"
                 )
         object.__setattr__(self, "pools", _pools(self.pools))
+
+    @property
+    def open_widths(self) -> tuple[str, ...]:
+        """Which of base_e and incr_e nobody stated."""
+        return tuple(
+            name
+            for name in ("base_e", "incr_e")
+            if isinstance(getattr(self, name), OpenWidth)
+        )
 
     @property
     def pool_places(self) -> tuple[int, ...]:
@@ -123,6 +146,8 @@ class Metaparameters:
 
 
 def _whole(name: str, value: object, least: int) -> int:
+    if isinstance(value, OpenWidth):
+        return value
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise DseError(f"{name} is {value!r}; expected a whole number from {least} up")
     if value < least:

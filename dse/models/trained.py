@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
+from numpy.typing import ArrayLike
 
 from dse.arch.graph import Architecture
 from dse.errors import DseError
@@ -43,24 +44,61 @@ class TrainedModel:
         self._deviation = jnp.asarray(weights["input"]["deviation"])
         self.network = Network(architecture, weights)
 
-    def probabilities(
-        self, pixels: UInt8[np.ndarray, "n h w c"]
-    ) -> Float[np.ndarray, "n classes"]:
-        """Class probabilities of images with pixel values 0..255.
+    def probabilities(self, pixels: ArrayLike) -> Float[np.ndarray, "n classes"]:
+        """Class probabilities of images.
+
+        Args:
+            pixels: uint8 from 0 to 255, images x height x width x channels. Nothing
+                else is understood: shares of 1 or normalised pixels would be answered
+                with confidence, and wrongly.
 
         Raises:
-            DseError: the images are not of the size that it was trained on.
+            DseError: they are of another type or shape, or not of the size that the
+                network was trained on.
         """
-        if pixels.shape[1:] != self.takes:
-            given, taken = (
-                "x".join(map(str, shape)) for shape in (pixels.shape[1:], self.takes)
-            )
-            raise DseError(
-                f"images are {given} (height, width, channels); this network takes "
-                f"{taken}: resize them"
-            )
+        images = self._checked(pixels)
         rows, columns, _ = self.network.architecture.input_shape
         top, left = (self.takes[0] - rows) // 2, (self.takes[1] - columns) // 2
-        seen = pixels[:, top : top + rows, left : left + columns]
-        images = (jnp.asarray(seen, jnp.float32) - self._mean) / self._deviation
-        return np.asarray(jax.nn.softmax(self.network(images), axis=-1))
+        seen = images[:, top : top + rows, left : left + columns]
+        normalised = (jnp.asarray(seen, jnp.float32) - self._mean) / self._deviation
+        return np.asarray(jax.nn.softmax(self.network(normalised), axis=-1))
+
+    def _checked(self, pixels: ArrayLike) -> UInt8[np.ndarray, "n h w c"]:
+        try:
+            images = np.asarray(pixels)
+        except (ValueError, TypeError) as error:
+            raise DseError(
+                f"pixels are no array ({error}); expected uint8 of {self._shape}"
+            ) from error
+        if images.dtype != np.uint8:
+            raise DseError(
+                f"pixels are {images.dtype}; expected uint8 from 0 to 255, as an image "
+                "file has them: turn shares of 1 into them by "
+                "(255 * x).round().astype('uint8'), and do not normalise them"
+            )
+        if images.shape == self.takes:
+            raise DseError(
+                f"pixels are of one image, {_sizes(images.shape)}; expected "
+                f"{self._shape}: probabilities(image[None]) makes it one of one"
+            )
+        if images.ndim != 4:
+            raise DseError(
+                f"pixels are of shape {images.shape}; expected {self._shape}"
+            )
+        if not len(images):
+            raise DseError("there is no image among the pixels; expected one or more")
+        if images.shape[1:] != self.takes:
+            raise DseError(
+                f"images are {_sizes(images.shape[1:])} (height, width, channels); "
+                f"this network takes {_sizes(self.takes)}: resize them"
+            )
+        return images
+
+    @property
+    def _shape(self) -> str:
+        """Of pixels, in words."""
+        return f"images x {_sizes(self.takes)} (height, width, channels)"
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

@@ -1,12 +1,11 @@
 """From runs in the database to folders of tables, claims and figures."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from dse.data.dataset import ImageData
 from dse.report.claims import Claims, check_claims
-from dse.report.folder import RESULTS
 from dse.report.front import report_front
+from dse.report.place import folder_of, front_of, reports_of
 from dse.report.recipes import report_recipes
 from dse.report.result import Report
 from dse.report.search import report_search
@@ -20,15 +19,12 @@ __all__ = [
     "Report",
     "check_claims",
     "folder_of",
+    "front_of",
     "report_experiment",
     "report_front",
     "report_search",
+    "reports_of",
 ]
-
-
-def folder_of(experiment: str, study: StudyRecord, results: Path = RESULTS) -> Path:
-    """Where a report of `experiment` lies."""
-    return results / experiment / f"{study.dataset}-{study.preset}"
 
 
 def report_experiment(
@@ -39,7 +35,7 @@ def report_experiment(
     dataset: ImageData,
 ) -> Report:
     """Report on an experiment: on its study, or on its arms beside each other."""
-    folder = folder_of(name, studies[0])
+    folder = folder_of(reports_of(store), name, studies[0])
     if experiment.arms:
         arms = dict(zip(experiment.arms, studies, strict=True))
         return report_recipes(store, arms, experiment, dataset, folder)

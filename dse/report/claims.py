@@ -8,6 +8,7 @@ import pandas as pd
 from dse.analysis.claims import claims_table, judge
 from dse.arch.paper import SLIPS
 from dse.errors import DseError
+from dse.report.words import shared_widths
 from dse.store.append import StudyRecord
 from dse.study.experiment import Experiment
 
@@ -41,9 +42,9 @@ def check_claims(
         table = claims_table(judge(experiment, runs))
     except DseError as error:
         refusal = str(error)
-    widths = "".join(f", base_e {width}" for width in runs["base_e"].unique())
     caveat = (
-        f"measured as top-1 on {study.dataset}{widths}, {study.recipe.epochs} epochs; "
+        f"measured as top-1 on {study.dataset}, {shared_widths(runs)}, "
+        f"{study.recipe.epochs} epochs; "
         "the paper's are of ImageNet at base_e 128"
     )
     slips = SLIPS.get(experiment.published or "", ())

@@ -17,7 +17,6 @@ from dse.errors import DseError
 from dse.store.append import StudyRecord
 from dse.store.files import write_whole
 
-RESULTS = Path("results")
 SOMETIMES = {"claims", "curves", "table1"}
 """What not every report has: one of an earlier report is deleted."""
 PACKAGES = ("dse", "jax", "jaxlib", "flax", "optax", "optuna", "numpy")
@@ -29,6 +28,7 @@ def write_report(
     dataset: ImageData,
     tables: Mapping[str, pd.DataFrame],
     figures: Mapping[str, Figure],
+    widths: Mapping[str, int] | None = None,
 ) -> Path:
     """Write tables as CSV, `runs` as Parquet too, and figures as PNG and SVG.
 
@@ -38,12 +38,14 @@ def write_report(
         dataset: what they trained on.
         tables: by the name of their file, `runs` among them.
         figures: by the name of their file.
+        widths: that the preset chose, by name.
 
     Raises:
         DseError: a file cannot be written; no half of one is left.
     """
     runs = tables["runs"]
-    text = json.dumps(configuration(studies, dataset, runs), indent=2) + "\n"
+    configured = configuration(studies, dataset, runs, widths)
+    text = json.dumps(configured, indent=2) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stale in SOMETIMES - {*tables, *figures}:
@@ -72,9 +74,13 @@ def _write_figure(folder: Path, name: str, figure: Figure) -> None:
 
 
 def configuration(
-    studies: Sequence[StudyRecord], dataset: ImageData, runs: pd.DataFrame
+    studies: Sequence[StudyRecord],
+    dataset: ImageData,
+    runs: pd.DataFrame,
+    widths: Mapping[str, int] | None = None,
 ) -> dict[str, object]:
     """What made the runs: recipes, versions, devices, and the time that they took."""
+    chosen = {} if widths is None else {"widths_by_preset": dict(widths)}
     once = runs.drop_duplicates("run_id")
     seconds = once[["train_seconds", "compile_seconds"]].sum()
     first = studies[0]
@@ -90,6 +96,7 @@ def configuration(
         "dataset_fingerprint": first.dataset_fingerprint,
         "data": None if dataset.contents is None else dataset.contents.to_json(),
         "preset": first.preset,
+        **chosen,
         "worker_seconds": {name: round(value) for name, value in seconds.items()},
         "devices": sorted(runs["device"].dropna().unique().tolist()),
         "numerics_versions": sorted(runs["numerics_version"].unique().tolist()),

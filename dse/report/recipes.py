@@ -17,6 +17,7 @@ from dse.store.append import StudyRecord
 from dse.store.database import Store
 from dse.store.query import view
 from dse.study.experiment import Experiment
+from dse.study.widths import chosen_widths, widths_line
 
 
 def report_recipes(
@@ -51,16 +52,19 @@ def report_recipes(
     changes = [study.recipe.changes_from(first) for study in studies.values()]
     summary.insert(1, "changes", changes)
     networks = runs["arch_id"].nunique()
-    replicates = next(iter(studies.values())).replicates
+    study = next(iter(studies.values()))
+    replicates, widths = study.replicates, widths_line(experiment, study.preset)
     with matplotlib.rc_context(STYLE):
         caption = (
             f"{data_line(dataset)}. {next(iter(studies))}: {recipe_line(first)}.\n"
-            f"{networks} networks of base_e = incr_e = {runs['base_e'].iloc[0]}, "
-            f"{replicates} replicates, sweep seed {first.seed}; bars: 95 % intervals "
-            "of paired differences, all together (Bonferroni)."
+            f"{networks} networks, {widths}; "
+            f"{replicates} replicates, sweep seed {first.seed}; bars: intervals of "
+            "paired differences, each end of which errs in 5 % over their number."
         )
         figure, [axes] = new_figure(1, experiment.title, caption, width=7.5)
         draw_recipes(axes, summary)
     tables = {"runs": runs, "summary": summary}
-    write_report(folder, list(studies.values()), dataset, tables, {"figure": figure})
-    return Report(folder, summary, summary["arm"].tolist(), "recipes")
+    chosen = chosen_widths(experiment, study.preset)
+    figures = {"figure": figure}
+    write_report(folder, list(studies.values()), dataset, tables, figures, chosen)
+    return Report(folder, summary, summary["arm"].tolist(), "recipes", widths=widths)

@@ -15,7 +15,7 @@ class Report:
     """Where a report lies, and its summary.
 
     Attributes:
-        folder: `results/<experiment>/<dataset>-<preset>/`.
+        folder: `<experiment>/<dataset>-<preset>/` beside the database.
         summary: one row a cell (`dse.analysis.statistics.summarise`); a search's has
             `run_id` and `front` besides. Of an experiment that compares recipes, one
             row a recipe (`dse.analysis.recipes.compare_recipes`).
@@ -26,6 +26,7 @@ class Report:
         table_1: the paper's Table 1 beside our counts, where the experiment shows it.
         holes: runs that failed for what is not the training's own doing, by reason.
         claims: what became of the experiment's claims, if it has any.
+        widths: which widths the preset chose, in a line.
     """
 
     folder: Path
@@ -36,6 +37,7 @@ class Report:
     table_1: pd.DataFrame | None = None
     holes: Mapping[str, int] = field(default_factory=dict)
     claims: Claims | None = None
+    widths: str = ""
 
     @property
     def figure(self) -> Path:

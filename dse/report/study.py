@@ -21,7 +21,7 @@ from dse.analysis.figures import (
     published_label,
     published_marks,
 )
-from dse.analysis.statistics import points, summarise
+from dse.analysis.statistics import LEAST_REPLICATES, points, summarise
 from dse.arch.describe import table_1
 from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
 from dse.arch.squeezenet import Metaparameters, rounding_moves_pct_3x3, squeezenet
@@ -30,11 +30,18 @@ from dse.errors import DseError
 from dse.report.claims import check_claims
 from dse.report.folder import write_report
 from dse.report.result import Report
-from dse.report.words import data_line, recipe_line, replicates_line, untrained_line
+from dse.report.words import (
+    data_line,
+    recipe_line,
+    replicates_line,
+    shared_widths,
+    untrained_line,
+)
 from dse.store.append import StudyRecord
 from dse.store.database import Store
 from dse.store.query import view
 from dse.study.experiment import Experiment
+from dse.study.widths import chosen_widths, widths_line
 
 JOINED = ("sr", "pct_3x3", "pools")
 """What is varied in steps, so that a line from point to point means something."""
@@ -68,7 +75,8 @@ def report_study(
     claims = check_claims(study, experiment, runs) if experiment.claims else None
     if claims is not None and claims.table is not None:
         tables["claims"] = claims.table
-    caption = _caption(study, dataset, runs, summary)
+    widths = widths_line(experiment, study.preset)
+    caption = _caption(study, dataset, runs, summary, widths)
     with matplotlib.rc_context(STYLE):
         figures = {
             "figure": _main_figure(
@@ -83,8 +91,9 @@ def report_study(
             caption = _curves_caption(study, dataset, drawn)
             names = drawn["label"].tolist()
             figures["curves"] = curves_figure(title, caption, curves, names)
-    write_report(folder, [study], dataset, tables, figures)
-    return Report(folder, summary, labels, table_1=table, claims=claims)
+    chosen = chosen_widths(experiment, study.preset)
+    write_report(folder, [study], dataset, tables, figures, chosen)
+    return Report(folder, summary, labels, table_1=table, claims=claims, widths=widths)
 
 
 def _curves_caption(study: StudyRecord, dataset: ImageData, drawn: pd.DataFrame) -> str:
@@ -120,9 +129,7 @@ def _main_figure(
     scale = MACS if experiment.shows == "macs" else SIZE
     drawn = marks(summary, runs, labels, scale)
     draw_measured(axes[0], drawn, scale, joined=joined)
-    width = f", base_e = incr_e = {summary['base_e'].iloc[0]}"
-    varies_width = experiment.varied in ("base_e", "incr_e")
-    axes[0].set_title(f"This run: {dataset.name}{'' if varies_width else width}")
+    axes[0].set_title(f"This run: {dataset.name}, {shared_widths(summary)}")
     if published:
         names = [published_label(experiment.varied, p.value) for p in published]
         draw_published(axes[1], published_marks(published, names), joined=joined)
@@ -134,11 +141,15 @@ def _main_figure(
 
 
 def _caption(
-    study: StudyRecord, dataset: ImageData, runs: pd.DataFrame, summary: pd.DataFrame
+    study: StudyRecord,
+    dataset: ImageData,
+    runs: pd.DataFrame,
+    summary: pd.DataFrame,
+    widths: str,
 ) -> str:
     interval = (
         "dots: runs, bars: 95 % interval of the mean"
-        if summary["replicates"].max() > 2
+        if summary["replicates"].max() >= LEAST_REPLICATES
         else "dots: runs, too few for an interval"
     )
     moved = (
@@ -148,7 +159,7 @@ def _caption(
     )
     return (
         f"{data_line(dataset)}. {recipe_line(study.recipe)}.\n"
-        f"{replicates_line(summary, study.recipe.seed)}; {interval}."
+        f"{replicates_line(summary, study.recipe.seed)}; {interval}. Widths: {widths}."
         f"{untrained_line(runs)}{moved}"
     )
 

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from dse.data.dataset import ImageData
+from dse.study.widths import equations
 from dse.train.recipe import Recipe
 
 
@@ -45,6 +46,12 @@ def recipe_line(recipe: Recipe) -> str:
         f"{recipe.weight_decay:g}, {' and '.join(augmentation) or 'no augmentation'}"
     )
     return ", ".join([main, *more])
+
+
+def shared_widths(rows: pd.DataFrame) -> str:
+    """The widths that all rows have in common: `base_e = incr_e = 16`."""
+    shared = [name for name in ("base_e", "incr_e") if rows[name].nunique() == 1]
+    return equations({name: int(rows[name].iloc[0]) for name in shared})
 
 
 def replicates_line(summary: pd.DataFrame, seed: int) -> str:

@@ -200,10 +200,13 @@ def _has(connection: Connection, table: Table, key: str) -> bool:
     return found.first() is not None
 
 
-def begin_run(store: Store, started: Started) -> None:
+def begin_run(store: Store, started: Started) -> int:
     """Enter a run as `running`, forgetting what a try before it left.
 
     One that was under way when its driver ended counts as the same try.
+
+    Returns:
+        The run's id.
     """
     where = _is_run_of(started)
     with store.writing() as connection:
@@ -226,7 +229,8 @@ def begin_run(store: Store, started: Started) -> None:
         if before is None or before.status != "running":
             tries += 1
         connection.execute(delete(runs).where(where))
-        connection.execute(insert(runs).values(tries=tries, **values))
+        entered = insert(runs).values(tries=tries, **values).returning(runs.c.id)
+        return int(connection.execute(entered).scalar_one())
 
 
 def add_epoch(store: Store, ended: EpochEnded) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from dse.arch.squeezenet import Metaparameters
 from dse.store.database import Store
-from dse.store.schema import runs
+from dse.store.schema import METAPARAMETERS, runs, study_cells
 
 CELLS_AT_ONCE = 500
 
@@ -42,3 +43,16 @@ def run_states(
                     row.status, row.reason, row.val_accuracy, row.tries
                 )
     return states
+
+
+def points_of(store: Store, study: str) -> list[Metaparameters]:
+    """The points that a study wants, in order; none of one that is not there."""
+    names = [study_cells.c[name] for name in METAPARAMETERS]
+    query = (
+        select(*names)
+        .where(study_cells.c.study == study)
+        .order_by(study_cells.c.position)
+    )
+    with store.reading() as connection:
+        rows = connection.execute(query).mappings().all()
+    return [Metaparameters.from_mapping(dict(row)) for row in rows]

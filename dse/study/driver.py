@@ -1,6 +1,7 @@
 """The driver: it hands out jobs, writes their events down, and tells the study."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,10 +17,10 @@ from dse.store.append import (
     register_study,
 )
 from dse.store.database import Store
-from dse.store.states import RunState, run_states
+from dse.store.states import RunState, points_of, run_states
 from dse.study.executors import Executor
 from dse.study.jobs import Job, JobQueue
-from dse.study.plan import Plan, jobs_for
+from dse.study.plan import Plan, jobs_for, refuse_other_experiment
 from dse.study.tries import Tries
 from dse.train.events import OUTCOMES, Done, EpochEnded, Event, Failed, Started
 from dse.train.places import checkpoints_of
@@ -30,15 +31,28 @@ Listener = Callable[[Event], None]
 def register(
     store: Store, plans: Sequence[Plan], tries: Tries
 ) -> dict[str, tuple[int, ...]]:
-    """Enter plans in the database.
+    """Enter plans in the database, and say which points a study is to lose.
 
     Returns:
         The replicates that are missing, by cell; a cell of several plans is one cell.
 
     Raises:
-        DseError: a study there was begun with another recipe.
+        DseError: a study there was begun with another recipe, or is of another
+            experiment.
     """
     missing: dict[str, tuple[int, ...]] = {}
+    for plan in plans:
+        read = partial(points_of, store, plan.study.name)
+        there = store.patiently(read)
+        refuse_other_experiment(plan, there)
+        lost = {*there} - {point.metaparameters for point in plan.points}
+        if lost:
+            print(
+                f"dse: study {plan.study.name} had {len(lost)} more "
+                f"point{'s' if len(lost) > 1 else ''}, which the experiment names no "
+                "longer; their runs are kept",
+                file=sys.stderr,
+            )
     for plan in plans:
         store.patiently(partial(register_study, store, plan.study))
         enter = partial(register_points, store, plan.study.name, plan.points)
@@ -132,7 +146,8 @@ def execute(
     for event in executor.run(queue):
         match event:
             case Started():
-                store.patiently(partial(begin_run, store, event))
+                run_id = store.patiently(partial(begin_run, store, event))
+                event = replace(event, run_id=run_id)
             case EpochEnded():
                 store.patiently(partial(add_epoch, store, event))
             case Done():

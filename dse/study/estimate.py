@@ -139,6 +139,7 @@ class Estimate:
         images: images that each run trains on, over all epochs.
         dataset: its name.
         speed: what the times rest on.
+        widths: which widths the preset chose, in lines.
     """
 
     cells: tuple[CellEstimate, ...]
@@ -146,6 +147,7 @@ class Estimate:
     images: int
     dataset: str
     speed: Speed
+    widths: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -13,10 +13,8 @@ from dse.data.dataset import Dataset, ImageData, balanced_part, validation_split
 from dse.data.load import EMBEDDED
 from dse.errors import DseError
 from dse.study.claim import Claim, SizesAsPrinted, values_of
+from dse.study.names import check_names, name_of_file
 from dse.train.recipe import Recipe
-
-SEARCHES = "search-"
-"""How the names of searches begin."""
 
 SHARED_BY_ARMS = ("epochs", "steps", "seed", "resize", "crop", "pixel_mean")
 ARM_MAY_CHANGE = tuple(f.name for f in fields(Recipe) if f.name not in SHARED_BY_ARMS)
@@ -28,7 +26,8 @@ class Preset:
     """A size at which to run an experiment.
 
     Attributes:
-        base_e: width; both base_e and incr_e of every cell.
+        base_e: width; base_e and incr_e of every cell, where the experiment leaves
+            them open.
         replicates: runs a cell.
         recipe: how to train.
         dataset: what to train on unless asked otherwise.
@@ -80,9 +79,11 @@ class Experiment:
 
     Attributes:
         title: what it shows, for figures.
-        anchor: the metaparameters that stay.
+        anchor: the metaparameters that stay. A preset chooses the widths base_e and
+            incr_e that it does not state; what it states is the same under all of them.
         presets: sizes by name.
-        varied: the metaparameter that changes; None for the anchor alone.
+        varied: the metaparameter that changes, alone: where base_e varies, incr_e is
+            what the anchor states, or the preset's. None for the anchor alone.
         values: its values, in the order of the figure.
         published: the paper's own points (`dse.arch.paper.PUBLISHED`), if it has any.
         shows: what the report draws.
@@ -92,7 +93,7 @@ class Experiment:
 
     Raises:
         DseError: a value is out of range, nothing varies, a claim is of a value that
-            is none of them, or arms see different images.
+            is none of them, arms see different images, or a name is none.
     """
 
     title: str
@@ -106,6 +107,8 @@ class Experiment:
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_names("a preset", self.presets)
+        check_names("an arm", self.arms)
         names = [field.name for field in fields(Metaparameters)]
         if self.varied is not None and self.varied not in names:
             raise DseError(
@@ -161,9 +164,15 @@ class Experiment:
         }
         return {arm: each.recipe_for(dataset) for arm, each in changed.items()}
 
-    def points(self, base_e: int) -> list[Metaparameters]:
-        """The anchor at width `base_e`, under each value of what varies."""
-        anchor = replace(self.anchor, base_e=base_e, incr_e=base_e)
+    @property
+    def open_widths(self) -> tuple[str, ...]:
+        """Which of base_e and incr_e a preset chooses."""
+        return tuple(name for name in self.anchor.open_widths if name != self.varied)
+
+    def points(self, width: int) -> list[Metaparameters]:
+        """The anchor under each value of what varies; its open widths are `width`."""
+        chosen: dict[str, Any] = dict.fromkeys(self.open_widths, width)
+        anchor = replace(self.anchor, **chosen)
         if self.varied is None:
             return [anchor]
         return [replace(anchor, **{self.varied: value}) for value in self.values]
@@ -200,19 +209,20 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
     """The experiment that a shipped name or a path to a file means, with its name.
 
     Raises:
-        DseError: there is none, or the file holds none.
+        DseError: there is none, the file holds none, or is called as another thing.
     """
     shipped = shipped_experiments()
     if name in shipped:
-        file = shipped[name]
+        called, file = name, shipped[name]
     elif name.endswith(".py") and Path(name).is_file():
         file = Path(name)
+        called = name_of_file(file, shipped)
     else:
         raise DseError(
             f"no experiment is called {name!r}; expected {', '.join(shipped)} or the "
             "path of a .py file"
         )
-    spec = importlib.util.spec_from_file_location(f"dse_experiment_{file.stem}", file)
+    spec = importlib.util.spec_from_file_location(f"dse_experiment_{called}", file)
     if spec is None or spec.loader is None:
         raise DseError(f"{file} cannot be read as a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -226,12 +236,7 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
     experiment = getattr(module, "EXPERIMENT", None)
     if not isinstance(experiment, Experiment):
         raise DseError(f"{file} defines no EXPERIMENT = Experiment(...)")
-    if file.stem.startswith(SEARCHES):
-        raise DseError(
-            f"an experiment is called {file.stem!r}; names that begin with {SEARCHES} "
-            "are those of searches: rename the file"
-        )
-    return file.stem, experiment
+    return called, experiment
 
 
 def load_together(
@@ -248,7 +253,7 @@ def load_together(
         raise DseError("no experiment is given; expected one or more, as fig3b")
     loaded = [load_experiment(name) for name in names]
     experiments = dict(loaded)
-    if len(experiments) < len(loaded):
+    if len({name.casefold() for name in experiments}) < len(loaded):
         called = ", ".join(name for name, _ in loaded)
         raise DseError(f"an experiment is given twice: {called}; give each once")
     chosen = {n: named_preset(e.presets, preset_name) for n, e in experiments.items()}

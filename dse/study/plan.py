@@ -9,6 +9,7 @@ from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.store.append import Point, StudyRecord
+from dse.store.schema import METAPARAMETERS
 from dse.store.states import RunState
 from dse.study.experiment import Experiment
 from dse.study.jobs import Job
@@ -24,10 +25,12 @@ class Plan:
     Attributes:
         study: the study as it is entered in the database.
         points: the cells, under the metaparameters that lead to them.
+        varied: the metaparameter in which they differ; None for a single point.
     """
 
     study: StudyRecord
     points: tuple[Point, ...]
+    varied: str | None = None
 
     @cached_property
     def cells(self) -> Mapping[str, Cell]:
@@ -80,8 +83,36 @@ def make_plans(
         study = study_record(called, preset_name, dataset, recipe, wanted)
         points = experiment.points(preset.base_e)
         cells = [make_point(point, recipe, dataset) for point in points]
-        plans.append(Plan(study, tuple(cells)))
+        plans.append(Plan(study, tuple(cells), experiment.varied))
     return plans
+
+
+def refuse_other_experiment(plan: Plan, there: Sequence[Metaparameters]) -> None:
+    """A study may gain and lose values of what it varies, and no more.
+
+    Args:
+        plan: what is to be trained.
+        there: the points that the study of its name has in the database.
+
+    Raises:
+        DseError: they are another experiment's.
+    """
+    here = [point.metaparameters for point in plan.points]
+    different = []
+    for name in METAPARAMETERS:
+        before, now = (
+            sorted({getattr(point, name) for point in points})
+            for points in (there, here)
+        )
+        if there and name != plan.varied and len({*before, *now}) > 1:
+            told = [", ".join(map(str, values)) for values in (before, now)]
+            different.append(f"{name} {told[0]} there, {told[1]} here")
+    if different:
+        raise DseError(
+            f"study {plan.study.name} holds another experiment "
+            f"({'; '.join(different)}); a study holds one: rename the file (runs that "
+            "are there count under any name), or take another --storage"
+        )
 
 
 def cells_of_shard(plans: Sequence[Plan], shard: str | None) -> set[str]:

@@ -15,8 +15,8 @@ from dse.store.database import Store
 from dse.store.states import run_states
 from dse.study.driver import Listener, execute, mean_val_accuracy
 from dse.study.executors import Executor
-from dse.study.experiment import SEARCHES
 from dse.study.jobs import JobQueue
+from dse.study.names import SEARCHES
 from dse.study.plan import jobs_for, make_point
 from dse.study.projection import (
     SamplerName,

@@ -32,9 +32,15 @@ class Event:
 
 @dataclass(frozen=True)
 class Started(Event):
-    """The run began."""
+    """The run began.
+
+    Attributes:
+        device: where.
+        run_id: its number in the database; the driver knows.
+    """
 
     device: str
+    run_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,12 @@ def count_line(counts: Counts, reasons: Mapping[str, int] | None = None) -> str:
     return told
 
 
+def standing_line(state: Outlook) -> str:
+    """How many runs are in of all, as far as they are still to come."""
+    counts = replace(state.total, missing=0) if state.ended else state.total
+    return count_line(counts, state.reasons)
+
+
 def pace_line(state: Outlook) -> str:
     """How fast it goes and for how long, or why it does not."""
     pace, count = state.pace, len(state.under_way)
@@ -44,6 +51,18 @@ def pace_line(state: Outlook) -> str:
             f"the sweep seems not to run any more: {count} run"
             f"{' is' if count == 1 else 's are'} marked as running that nothing trains "
             "(the same command again goes on)"
+        )
+    if state.ended:
+        several = sum(counts.missing > 0 for counts in state.studies.values()) > 1
+        return (
+            f"the search{'es have' if several else ' has'} ended; networks that were "
+            f"not begun: {state.total.missing} (the same command with more time trains "
+            "them)"
+        )
+    if not count and state.not_begun:
+        return (
+            "nothing is under way; networks that a search did not begin, among the "
+            f"missing: {state.not_begun}"
         )
     if not count:
         return "nothing is missing" if state.finished else "nothing is under way"

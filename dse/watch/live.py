@@ -15,7 +15,13 @@ from rich.text import Text
 from dse.analysis.outlook import Counts, Outlook
 from dse.errors import DseError
 from dse.store.database import Store
-from dse.watch.lines import count_line, failed_lines, pace_line, running_lines
+from dse.watch.lines import (
+    count_line,
+    failed_lines,
+    pace_line,
+    running_lines,
+    standing_line,
+)
 from dse.watch.reading import Seen, look, reading_store
 
 SECONDS = 2.0
@@ -122,7 +128,7 @@ def _picture(state: Outlook, away: str, console: Console) -> RenderableType:
         running[room:] = [f"and {len(running) - room} more runs"]
     lines = [
         Text(others, "dim"),
-        Text(count_line(state.total, state.reasons)),
+        Text(standing_line(state)),
         Text(pace_line(state), "yellow" if state.stalled else ""),
         Text(away, "yellow"),
         Text("\n".join(["", *running]), "cyan", no_wrap=True, overflow="ellipsis"),
@@ -137,7 +143,7 @@ def _block(state: Outlook, away: str) -> list[str]:
     lines = [f"{name}: {count_line(counts)}" for name, counts in studies.items()]
     if len(state.studies) == 1:
         lines = []
-    lines += [others, f"{_all(state)}: {count_line(state.total, state.reasons)}"]
+    lines += [others, f"{_all(state)}: {standing_line(state)}"]
     lines += [pace_line(state), away]
     lines += [f"  {line}" for line in (*running_lines(state), *failed_lines(state))]
     return [line for line in lines if line]

@@ -9,10 +9,10 @@ from dse.store.query import status
 from dse.tables import print_frame
 from dse.watch.lines import (
     cell_lines,
-    count_line,
     detail_lines,
     failure_line,
     pace_line,
+    standing_line,
 )
 from dse.watch.reading import look
 
@@ -41,7 +41,7 @@ def print_status(
             _print(console, Text(line))
     if state.failures:
         console.print()
-    last = f"{count_line(state.total, state.reasons)}; {pace_line(state)}"
+    last = f"{standing_line(state)}; {pace_line(state)}"
     console.print(Text(last), soft_wrap=width is None)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import tyro
 from machine import RESULTS, write_result
 
-from dse.analysis.statistics import half_width
+from dse.analysis.comparison import Difference
 from dse.arch.squeezenet import Metaparameters
 from dse.data.dataset import Dataset
 from dse.data.load import load
@@ -110,8 +110,8 @@ def compare(accuracies: dict[str, dict[int, float]], margin: float) -> dict[str,
     differences = np.array([fast[r] - reference[r] for r in both])
     if len(both) < 2:
         return {"accuracies": accuracies, "verdict": "too few replicates to compare"}
-    mean, half = float(differences.mean()), half_width(differences)
-    low, high = mean - half, mean + half
+    mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
+    low, high = Difference(mean, deviation, len(both)).interval(0.025)
     verdict = (
         "the forms agree"
         if -margin < low and high < margin

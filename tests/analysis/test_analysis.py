@@ -19,29 +19,49 @@ from dse.analysis.figures import (
     published_marks,
 )
 from dse.analysis.pareto import on_front
-from dse.analysis.statistics import half_width, summarise
+from dse.analysis.statistics import mean_interval, summarise
 from dse.arch.paper import FIGURE_3B
 from dse.arch.squeezenet import Metaparameters
 
 
-def test_half_widths_by_hand():
-    # s² = 0.02, t(0.975; 1) = 12.7062.
-    pair = 12.7062 * math.sqrt(0.02) / math.sqrt(2)
-    assert half_width(np.array([0.1, 0.3])) == pytest.approx(pair, rel=1e-5)
-    # Mean 0.3; squares 0.04, 0.01, 0.09; t(0.975; 2) = 4.302653.
-    three = 4.302653 * math.sqrt(0.14 / 2) / math.sqrt(3)
-    assert half_width(np.array([0.1, 0.2, 0.6])) == pytest.approx(three, rel=1e-6)
+def odds_interval(mean, half):
+    """Where the odds of `mean` are exp(±half) times as large."""
+    odds = [mean / (1 - mean) * math.exp(sign * half) for sign in (-1, 1)]
+    return tuple(x / (1 + x) for x in odds)
 
 
-def test_without_replicates_there_is_no_interval():
-    assert math.isnan(half_width(np.array([0.1])))
+def test_the_interval_of_a_mean_by_hand():
+    # Mean 0.3; squares 0.04, 0.01, 0.09; t(0.975; 2) = 4.302653; 0.3 x 0.7 = 0.21.
+    half = 4.302653 * math.sqrt(0.14 / 2) / math.sqrt(3) / 0.21
+    found = mean_interval(np.array([0.1, 0.2, 0.6]))
+    assert found == pytest.approx(odds_interval(0.3, half), rel=1e-6)
+    # Where deviations are small it is Student's: 0.8 ± 4.302653 x 0.001 / sqrt(3).
+    found = mean_interval(np.array([0.799, 0.8, 0.801]))
+    half = 4.302653 * 0.001 / math.sqrt(3)
+    assert found == pytest.approx((0.8 - half, 0.8 + half), abs=2e-5)
 
 
-def test_the_interval_covers_as_often_as_it_says():
-    """95 % of intervals hold the true mean, here of three replicates."""
+def test_with_too_few_replicates_there_is_no_interval():
+    assert np.isnan(mean_interval(np.array([0.1]))).all()
+    assert np.isnan(mean_interval(np.array([0.1, 0.3]))).all()
+
+
+@given(st.lists(st.integers(0, 60), min_size=3, max_size=6))
+def test_an_interval_stays_within_the_range_and_holds_the_mean(right):
+    """Also where all images of 60 are right, or none is, or runs agree."""
+    runs, cells = frames([[count / 60 for count in right]])
+    [row] = summarise(runs, cells).to_dict("records")
+    assert 0 <= row["test_low"] <= row["test_accuracy"] <= row["test_high"] <= 1
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0.5, 0.1), (0.1, 0.06), (0.97, 0.02)])
+def test_the_interval_covers_as_often_as_it_says(mean, deviation):
+    """95 % of intervals hold the true mean, here of three replicates, skewed or not."""
     generator = np.random.default_rng(0)
-    groups = generator.normal(0, 1, (2000, 3))
-    covered = sum(abs(group.mean()) <= half_width(group) for group in groups)
+    both = mean * (1 - mean) / deviation**2 - 1
+    groups = generator.beta(mean * both, (1 - mean) * both, (2000, 3))
+    ends = [mean_interval(group) for group in groups]
+    covered = sum(low <= mean <= high for low, high in ends)
     # Five deviations of a binomial count around 1900.
     assert abs(covered - 1900) < 5 * math.sqrt(2000 * 0.95 * 0.05)
 
@@ -96,10 +116,9 @@ def test_summary():
     assert summary["untrained"].tolist() == [0, 1, 2]
     assert summary["test_accuracy"].tolist()[:2] == pytest.approx([0.6, 0.9])
     assert np.isnan(summary["test_accuracy"].iloc[2])
-    # One degree of freedom: t = 12.7062, s = 0.141421.
-    half = 12.7062 * 0.141421 / math.sqrt(2)
-    assert summary["test_high"].iloc[0] == pytest.approx(0.6 + half, rel=1e-5)
-    assert np.isnan(summary["test_low"].tolist()[1:]).all()
+    # Two replicates or fewer have means, and no interval.
+    assert summary[["test_low", "test_high"]].isna().all(axis=None)
+    assert summary["test_deviation"].iloc[0] == pytest.approx(math.sqrt(0.02))
     # Two values resampled: one is drawn twice in half of the cases.
     assert summary["bootstrap_low"].tolist()[0] == 0.5
     assert summary["bootstrap_high"].tolist()[0] == 0.7
@@ -187,8 +206,9 @@ def test_an_interval_is_drawn_from_three_replicates_on():
     runs, cells = frames([[0.5, 0.7], [0.8, 0.9, 0.85]])
     two, three = marks(summarise(runs, cells), runs, ["x", "y"], SIZE)
     assert (two.ends, two.runs) == ((), (50, 70))
-    half = 4.302653 * 5 / math.sqrt(3)
-    assert three.ends == pytest.approx((85 - half, 85 + half), rel=1e-6)
+    half = 4.302653 * 0.05 / math.sqrt(3) / (0.85 * 0.15)
+    ends = [100 * end for end in odds_interval(0.85, half)]
+    assert three.ends == pytest.approx(ends, rel=1e-6)
     _, [ax] = new_figure(1, "Title", "caption")
     draw_measured(ax, [two, three], SIZE, joined=True)
     dots, line = ax.lines[-2:]
@@ -215,6 +235,22 @@ def test_all_cells_have_a_marker_for_their_study_and_a_shade():
     sure, not_at_all = first.get_facecolors()
     np.testing.assert_array_equal(sure, SHADES.to_rgba(1.0))
     assert sure.sum() < not_at_all.sum()  # dark where the front is near
+
+
+def test_axes_keep_to_what_an_accuracy_can_be():
+    """Student's interval of these would go from -10 % to 76 %."""
+    runs, cells = frames([[0.12, 0.5, 0.37], [0.8, 0.9, 0.85]])
+    summary = summarise(runs, cells)
+    summary["experiment"] = "a"
+    _, [ours, every] = new_figure(2, "Title", "caption")
+    draw_measured(ours, marks(summary, runs, ["x", "y"], SIZE), SIZE, joined=False)
+    draw_all_cells(every, summary, SIZE, "bytes_front_probability")
+    for ax in (ours, every):
+        for bars in ax.collections[:1]:
+            ends = np.concatenate([path.vertices[:, 1] for path in bars.get_paths()])
+            assert 0 < ends.min() < 12
+            assert ends.max() < 100
+    assert ours.get_ylim()[0] > -15
 
 
 def test_captions_keep_to_the_figure():

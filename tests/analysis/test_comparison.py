@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dse.analysis.comparison import Difference, compare, front_probability
+from dse.analysis.comparison import (
+    Difference,
+    compare,
+    error_of_each_end,
+    front_probability,
+)
 from dse.errors import DseError
 
 
@@ -100,18 +105,29 @@ def test_the_interval_covers_as_often_as_it_says(better):
     assert abs(covered - 1800) < 5 * math.sqrt(2000 * 0.9 * 0.1)
 
 
-def test_pairs_needed_are_the_fewest_that_decide():
-    found = Difference(0.05, 0.01, 2)
+def test_no_difference_is_beyond_a_hundred_points():
+    # 0.9 ± 12.7 x 0.1 would reach to 2.17.
+    assert Difference(0.9, 0.1 * math.sqrt(2), 2).interval(0.025)[1] == 1
+    assert Difference(-0.2, 0.5, 2).interval(0.025)[0] == -1
 
-    def decides(count):
-        quantile = stats.t.ppf(0.95, count - 1)
-        return quantile * 0.01 / math.sqrt(count) < 0.008
 
-    needed = found.pairs_needed(0.042, 0.05)
-    assert needed > 3
-    assert decides(needed)
-    assert not decides(needed - 1)
-    assert found.pairs_needed(0.05, 0.05) is None
+def test_what_is_told_together_is_right_together():
+    """Of three true differences of 0, 0 and 5 points a wrong side is named in 5 %."""
+    generator = np.random.default_rng(4)
+    error = error_of_each_end(3)
+    assert error == pytest.approx(0.05 / 3)
+    studies, truth = 2000, np.array([0.0, 0.0, 0.05])
+    sided = both = 0
+    for _ in range(studies):
+        drawn = truth[:, None] + generator.normal(0, 0.05, (3, 4))
+        found = [Difference(d.mean(), d.std(ddof=1), 4).interval(error) for d in drawn]
+        lows, highs = np.array(found).T
+        # "Above" a bound that was set beforehand, the differences themselves.
+        sided += (lows > truth).any()
+        both += ((lows > truth) | (highs < truth)).any()
+    # 1 - (1 - 0.05 / 3)^3 = 4.9 %, and 9.7 % for both ends.
+    assert abs(sided / studies - 0.049) < 5 * math.sqrt(0.05 / studies)
+    assert abs(both / studies - 0.097) < 5 * math.sqrt(0.1 / studies)
 
 
 def test_the_chance_to_be_on_the_front():

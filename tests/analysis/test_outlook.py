@@ -212,3 +212,37 @@ def test_a_study_is_finished_when_nothing_is_missing():
     nothing = outlook(cells({"cell_id": "a"})[:0], runs())
     assert nothing.total == Counts(0, 0, 0, 0, 0)
     assert not nothing.finished
+
+
+SEARCHED = {"study": "search-tpe-narrow/set-quick", "planned": 1, "missing": 1}
+
+
+def test_a_search_that_has_ended_waits_for_nothing():
+    points = cells(
+        {**SEARCHED, "cell_id": "a", "complete": 1, "missing": 0},
+        {**SEARCHED, "cell_id": "b", "sr": 0.5},
+        {**SEARCHED, "cell_id": "c", "sr": 0.75},
+    )
+    state = outlook(points, runs(), driven=False)
+    assert (state.not_begun, state.ended, state.finished) == (2, True, True)
+    # While a sweep holds the database, or nobody knows, they may yet come.
+    state = outlook(points, runs(), driven=True)
+    assert (state.not_begun, state.ended, state.finished) == (0, False, False)
+    state = outlook(points, runs(), driven=None)
+    assert (state.not_begun, state.ended, state.finished) == (2, False, False)
+    # One that is marked as running was cut off.
+    cut_off = outlook(points, runs({"cell_id": "b"}), driven=False)
+    assert (cut_off.stalled, cut_off.ended) == (True, False)
+
+
+def test_what_a_plan_lacks_is_missing_beside_a_search_too():
+    points = cells(
+        {**SEARCHED, "cell_id": "b"},
+        # One network of the two is the search's as well.
+        {"cell_id": "b", "sr": 0.5, "planned": 1, "missing": 1},
+        {"cell_id": "d", "sr": 0.75, "planned": 1, "missing": 1},
+    )
+    state = outlook(points, runs(), driven=False)
+    assert (state.total.missing, state.not_begun) == (2, 1)
+    assert not state.ended
+    assert not state.finished

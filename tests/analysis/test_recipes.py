@@ -38,7 +38,8 @@ def test_differences_are_paired_over_networks_and_replicates():
     assert rows["arm"].tolist() == ["first", "better"]
     assert rows["val_accuracy"].tolist() == pytest.approx([0.65, 0.68])
     # Differences 2, 4, 2, 4 points: mean 3, deviation 2/√3, error 1/√3, freedom 3.
-    half = float(stdtrit(3, 0.975)) * 0.01 / math.sqrt(3)
+    # One recipe beside the first: each end errs in 5 %.
+    half = float(stdtrit(3, 0.95)) * 0.01 / math.sqrt(3)
     first, better = rows.to_dict("records")
     assert (first["difference"], math.isnan(first["low"])) == (0, True)
     assert better["difference"] == pytest.approx(0.03)
@@ -52,7 +53,7 @@ def test_intervals_widen_with_the_number_of_recipes():
     assert three["difference"] == pytest.approx(two["difference"])
     # Of two intervals each errs half as often as of one.
     assert (three["high"] - 0.03) / (two["high"] - 0.03) == pytest.approx(
-        float(stdtrit(3, 0.9875) / stdtrit(3, 0.975))
+        float(stdtrit(3, 0.975) / stdtrit(3, 0.95))
     )
 
 

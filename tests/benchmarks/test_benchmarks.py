@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import dse
+from dse.analysis.statistics import mean_interval
 from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.train.recipe import Recipe
 
@@ -123,3 +124,20 @@ def test_trivial_runs_go_through_the_driver(workplace):
     from driver import seconds_per_trivial_run
 
     assert 0 < seconds_per_trivial_run(4, keep_weights=True) < 10
+
+
+def test_intervals_of_means_by_hand():
+    from intervals import needed_range, on_the_logit, plain
+
+    shares = np.array([[0.1, 0.2, 0.6]])
+    low, high = plain(shares)
+    half = 4.302653 * math.sqrt(0.07 / 3)
+    assert (low[0], high[0]) == pytest.approx((0.3 - half, 0.3 + half), rel=1e-6)
+    ends = [end[0] for end in on_the_logit(shares)]
+    assert ends == pytest.approx(mean_interval(shares[0]))
+    # Nothing is in doubt where the values hardly scatter.
+    generator = np.random.default_rng(0)
+    assert needed_range(np.array([1, 1.01, 0.99]), generator) == (4, 4)
+    least, most = needed_range(np.array([1.0, -1.0, 0.5]), generator)
+    assert least < 10
+    assert most > 100

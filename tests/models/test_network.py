@@ -115,3 +115,49 @@ def test_a_trained_model_answers_in_pixels():
     np.testing.assert_allclose(model.probabilities(pixels), expected, rtol=1e-5)
     with pytest.raises(DseError, match=r"28x28x3 .* takes 28x28x1"):
         model.probabilities(np.zeros((1, 28, 28, 3), np.uint8))
+
+
+@pytest.fixture(scope="module")
+def small_model():
+    architecture = squeezenet(Metaparameters(4, 4), (28, 28, 1), 3)
+    weights = initial_weights(architecture, jax.random.key(5))
+    weights["input"] = {"mean": np.array([100.0]), "deviation": np.array([50.0])}
+    return TrainedModel(architecture, ("x", "y", "z"), weights)
+
+
+IMAGE = np.full((28, 28, 1), 200, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "said"),
+    [
+        (IMAGE[None] / np.float32(255), "pixels are float32; expected uint8 from 0 to"),
+        (IMAGE[None] / 255, "pixels are float64"),
+        (IMAGE[None].astype(np.int64), "pixels are int64"),
+        (IMAGE[None].astype(np.int8), "pixels are int8"),
+        (IMAGE[None].astype(np.uint16), "pixels are uint16"),
+        (IMAGE[None] > 0, "pixels are bool"),
+        (IMAGE[None].astype(object), "pixels are object"),
+        (IMAGE[None].tolist(), "pixels are int64"),
+        ("shoe.png", "pixels are <U8"),
+        ([[1, 2], [3]], "pixels are no array"),
+        (IMAGE, r"of one image, 28x28x1; .* probabilities\(image\[None\]\) makes"),
+        (IMAGE[:, :, 0], r"of shape \(28, 28\); expected images x 28x28x1 \(height"),
+        (IMAGE[None, None], r"of shape \(1, 1, 28, 28, 1\)"),
+        (np.uint8(3), r"of shape \(\)"),
+        (IMAGE[None, :, :, 0], r"of shape \(1, 28, 28\)"),
+        (IMAGE.transpose(2, 0, 1)[None], r"images are 1x28x28 .* takes 28x28x1"),
+        (IMAGE[None][:0], "there is no image"),
+    ],
+)
+def test_a_trained_model_refuses_what_are_no_pixels(small_model, pixels, said):
+    with pytest.raises(DseError, match=said) as refused:
+        small_model.probabilities(pixels)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_trained_model_takes_any_array_of_bytes(small_model):
+    expected = small_model.probabilities(IMAGE[None])
+    assert expected.sum() == pytest.approx(1)
+    for same in (jnp.asarray(IMAGE[None]), [IMAGE], IMAGE[None][:, ::-1][:, ::-1]):
+        np.testing.assert_allclose(small_model.probabilities(same), expected)

@@ -1,5 +1,6 @@
 """Reports of runs that were never trained: their events are made up."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -89,6 +90,22 @@ def test_a_study_has_its_curves_and_its_time(store, tiny):
     assert config["worker_seconds"] == {"train_seconds": 90, "compile_seconds": 18}
     assert config["studies"]["shares/tiny-quick"]["replicates"] == 3
     assert (report.folder / "curves.svg").stat().st_size > 10_000
+
+
+def test_a_report_says_which_widths_the_preset_chose(store, tiny):
+    own = replace(FIRST, anchor=Metaparameters(base_e=8))
+    [study] = fill(store, "shares", own, tiny)
+    report = report_experiment(store, "shares", own, [study], tiny)
+    assert report.widths == (
+        "incr_e = 4 by the preset quick; base_e = 8 as the experiment states"
+    )
+    assert set(report.summary["base_e"]) == {8}
+    config = json.loads((report.folder / "config.json").read_text())
+    assert config["widths_by_preset"] == {"incr_e": 4}
+    [study] = fill(store, "anew", FIRST, tiny)
+    report = report_experiment(store, "anew", FIRST, [study], tiny)
+    config = json.loads((report.folder / "config.json").read_text())
+    assert config["widths_by_preset"] == {"base_e": 4, "incr_e": 4}
 
 
 def test_aliases_and_failed_cells_have_no_curve_of_their_own(store, tiny):

@@ -1,0 +1,123 @@
+"""What a file may be called, for its studies and folders are called so."""
+
+import unicodedata
+from dataclasses import replace
+
+import pytest
+from samples import SMALL_EXPERIMENT
+
+from dse.arch.squeezenet import Metaparameters
+from dse.errors import DseError
+from dse.study.experiment import (
+    Experiment,
+    Preset,
+    load_experiment,
+    load_together,
+    shipped_experiments,
+)
+from dse.study.plan import make_plans, refuse_other_experiment
+from dse.train.recipe import Recipe
+
+
+def write(folder, name, text=SMALL_EXPERIMENT):
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / name
+    file.write_text(text)
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    "name", ["small.py", "my experiment.py", "fig3b-wide.py", "größe_2.py", "_x.py"]
+)
+def test_a_plain_name_is_the_experiments(tmp_path, name):
+    assert load_experiment(write(tmp_path, name))[0] == name.removesuffix(".py")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("fig3b.py", "fig3b comes with the package"),
+        ("FIG3B.py", "fig3b comes with the package"),
+        ("front.py", "the folder front beside a database holds something else"),
+        ("Weights.py", "the folder Weights beside a database holds something else"),
+        ("search-x.py", "begin with search- are those of searches"),
+        ("Search-tpe.py", "begin with search- are those of searches"),
+        ("ablations.chosen.py", "a dot parts an experiment's name from an arm's"),
+        ("dse.db.py", "a dot parts"),
+        ("..py", "a dot parts"),
+        ("a\nb.py", "expected at most 60 letters"),
+        (" a.py", "expected at most 60 letters"),
+        ("a+b.py", "expected at most 60 letters"),
+        ("a\\b.py", "expected at most 60 letters"),
+        ("a\x1b[2J.py", "a dot parts|expected at most 60 letters"),
+        (f"{'x' * 61}.py", "expected at most 60 letters"),
+        ("-x.py", "expected at most 60 letters"),
+    ],
+)
+def test_a_name_that_means_something_else_is_refused(tmp_path, name, why):
+    with pytest.raises(DseError, match=why) as refused:
+        load_experiment(write(tmp_path, name))
+    assert "rename the file (runs that are there count" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_copy_of_a_shipped_file_is_the_shipped_experiment(tmp_path):
+    shipped = shipped_experiments()["fig3b"]
+    name, _ = load_experiment(write(tmp_path, "fig3b.py", shipped.read_text()))
+    assert name == "fig3b"
+    assert load_experiment(str(shipped))[0] == "fig3b"
+
+
+def test_one_name_in_two_spellings_or_folders_is_given_twice(tmp_path):
+    two_forms = [unicodedata.normalize(form, "größe.py") for form in ("NFC", "NFD")]
+    for first, second in (("mine.py", "mine.py"), ("mine.py", "Mine.py"), two_forms):
+        files = [write(tmp_path / "a", first), write(tmp_path / "b", second)]
+        with pytest.raises(DseError, match="given twice"):
+            load_together(files, None)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a\nb", "x" * 61])
+def test_presets_and_arms_are_words_too(name):
+    preset = Preset(8, 2, Recipe(1, 0.1))
+    with pytest.raises(DseError, match="a preset is called"):
+        Experiment("", Metaparameters(), {name: preset})
+    with pytest.raises(DseError, match="an arm is called"):
+        Experiment("", Metaparameters(), {"quick": preset}, arms={name: {}})
+
+
+SHARES = Experiment(
+    "Shares",
+    Metaparameters(sr=0.5),
+    {"quick": Preset(8, 2, Recipe(1, 0.1))},
+    "pct_3x3",
+    (0.25, 0.75),
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"anchor": Metaparameters(sr=0.25)}, r"\(sr 0\.5 there, 0\.25 here\)"),
+        ({"anchor": Metaparameters(16, 8, sr=0.5)}, r"\(base_e 8 there, 16 here\)"),
+        (
+            {"varied": "sr", "values": (0.5, 1.0)},
+            r"sr 0\.5 there, 0\.5, 1\.0 here|pct_3x3 0\.25, 0\.75 there, 0\.5 here",
+        ),
+        ({"varied": None, "values": ()}, r"pct_3x3 0\.25, 0\.75 there, 0\.5 here"),
+    ],
+)
+def test_a_study_of_the_same_name_holds_one_experiment(tiny, changes, told):
+    [there] = make_plans("mine", SHARES, "quick", tiny)
+    points = [point.metaparameters for point in there.points]
+    [here] = make_plans("mine", replace(SHARES, **changes), "quick", tiny)
+    with pytest.raises(DseError, match=told):
+        refuse_other_experiment(here, points)
+
+
+@pytest.mark.parametrize("values", [(0.25, 0.75), (0.25, 0.5, 0.75), (0.25,), (0.1,)])
+def test_a_study_may_gain_and_lose_values(tiny, values):
+    [there] = make_plans("mine", SHARES, "quick", tiny)
+    points = [point.metaparameters for point in there.points]
+    [here] = make_plans("mine", replace(SHARES, values=values), "quick", tiny)
+    refuse_other_experiment(here, points)
+    refuse_other_experiment(here, [])
