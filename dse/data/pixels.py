@@ -61,7 +61,7 @@ FORMAT_OF = {ext: kind for kind, told in EXTENSIONS.items() for ext in told.spli
 WITHOUT_MAGIC = ("TGA", "PCX")
 """Formats that cannot be told by how a file begins; its extension has to say so."""
 
-BY_CONTENT = (*(x for x in EXTENSIONS if x not in WITHOUT_MAGIC), "DIB", "MPO")
+BY_CONTENT = (*(x for x in EXTENSIONS if x not in WITHOUT_MAGIC), "DIB")
 
 OTHER_FORMATS = (
     ".ai .arw .blp .cdr .cr2 .cr3 .cur .dcm .dcx .dds .djvu .dng .emf .eps .exr .fit "
@@ -147,16 +147,21 @@ def decode(
         return _decoded(image, traits, place)
 
 
-def look(file: BufferedIOBase, place: str, extension: str = "") -> Traits:
+def look(
+    file: BufferedIOBase, place: str, extension: str = "", side: int | None = None
+) -> Traits:
     """What an image is, by its header alone; nothing is decoded.
 
-    Whether it is translucent is told by its kind: an opaque RGBA image counts as such.
+    What it refuses `decode` would refuse, of the same arguments. Whether an image is
+    translucent is told by its kind: an opaque RGBA image counts as such.
 
     Raises:
         DseError: as `decode`, as far as the header tells.
     """
     with _opened(file, place, extension) as image:
         traits = _told_by_header(image, place)
+        if side is not None:
+            image.draft("RGB", (side, side))
         _check_size(image, place)
         return traits
 
@@ -209,12 +214,21 @@ def _opened(file: BufferedIOBase, place: str, extension: str) -> Iterator[Image.
     """Pillow's image, of an explicit list of formats: others may start programs."""
     own = FORMAT_OF.get(extension, "")
     formats = (*BY_CONTENT, *((own,) if own in WITHOUT_MAGIC else ()))
-    # Beyond its own bound Pillow only warns; a filter is the whole process's.
-    with _clear(place), _filters, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _clear(place), _quiet():
         image = Image.open(cast(IO[bytes], file), formats=formats)
     with image:
         yield image
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings: beyond its own bound of pixels, or of odd metadata.
+
+    A filter is the whole process's, so one thread at a time sets it.
+    """
+    with _filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _clear(place: str) -> AbstractContextManager[None]:
@@ -222,7 +236,7 @@ def _clear(place: str) -> AbstractContextManager[None]:
 
 
 def _told_by_header(image: Image.Image, place: str) -> Traits:
-    with _clear(place):
+    with _clear(place), _quiet():
         # A PNG may tell it after its pixels, so Pillow would decode it for that.
         early = image.format != "PNG" or "exif" in image.info
         orientation = _orientation(image) if early else UPRIGHT

@@ -211,7 +211,7 @@ def stream(
     named = named or Named()
     opened = _open(place, named)
     source, identity = opened.source, opened.identity
-    seen, before = _headers(opened, watch)
+    seen, before = _headers(opened, side, watch)
     before = before and layout_as_before(source)
     parts = _parts(source)
     train, tested = parts["train"], "its own part"
@@ -309,16 +309,16 @@ def _parts(source: Source) -> dict[PartName, StreamedPart]:
     return parts
 
 
-def _headers(opened: _Opened, watch: Watch) -> tuple[dict[str, Any], bool]:
+def _headers(opened: _Opened, side: int, watch: Watch) -> tuple[dict[str, Any], bool]:
     """What all headers tell, and whether version 1 made the same pixels of them.
 
     It is kept in the cache folder until a file changes.
     """
     source, records = opened.source, opened.records
-    key = f"headers-{DECODING_VERSION}-{_moment(source, opened.identity)}"
+    key = f"headers-{DECODING_VERSION}-{side}-{_moment(source, opened.identity)}"
     kept = pixelcache.read(key)
     if kept is None:
-        traits = _looked_at(records, source.called, watch)
+        traits = _looked_at(records, source.called, side, watch)
         told = {"seen": seen_in(traits), "as_before": pixels_as_before(traits)}
         kept = pixelcache.Kept({}, told)
         pixelcache.write(key, kept)
@@ -326,10 +326,10 @@ def _headers(opened: _Opened, watch: Watch) -> tuple[dict[str, Any], bool]:
     return {**seen, "sixteen_bits": tuple(seen["sixteen_bits"])}, kept.told["as_before"]
 
 
-def _looked_at(records: Joined, called: str, watch: Watch) -> list[Traits]:
+def _looked_at(records: Joined, called: str, side: int, watch: Watch) -> list[Traits]:
     def look_at(first: int) -> list[Traits]:
         last = min(first + LOOKED_AT_ONCE, len(records))
-        return [_look(records, index, called) for index in range(first, last)]
+        return [_look(records, index, called, side) for index in range(first, last)]
 
     traits: list[Traits] = []
     with ThreadPoolExecutor(DECODING_THREADS, "headers") as pool:
@@ -339,6 +339,6 @@ def _looked_at(records: Joined, called: str, watch: Watch) -> list[Traits]:
     return traits
 
 
-def _look(records: Joined, index: int, called: str) -> Traits:
+def _look(records: Joined, index: int, called: str, side: int) -> Traits:
     with records.opened(index) as (file, place, extension):
-        return look(file, f"dataset {called}: {place}", extension)
+        return look(file, f"dataset {called}: {place}", extension, side)
