@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import datasets
 
+from dse.data.before import DIGITS, Known
 from dse.data.classes import Label, classes_of, is_unlabelled, refuse_strange_labels
 from dse.data.foreign import refused
-from dse.data.identity import DIGITS, Identity
 from dse.data.layout import Layout, Named, the_whole
 from dse.data.names import PartName, part_called
 from dse.data.pixels import DECODING_VERSION, MOST_FILE_BYTES
@@ -55,7 +55,18 @@ class HubRecords:
         yield BytesIO(content), place, extension
 
 
-def hub_source(name: str, named: Named) -> tuple[Source, Identity]:
+class HubNames(NamedTuple):
+    """What a set of the hub is called: now, and where it was read the same before."""
+
+    now: str
+    before: str
+
+    def known(self, *, decoded_as_before: bool) -> Known:
+        """How the set is known."""
+        return Known(self.before if decoded_as_before else self.now)
+
+
+def hub_source(name: str, named: Named) -> tuple[Source, HubNames]:
     """The set that the hub calls `name`.
 
     Raises:
@@ -107,17 +118,20 @@ def hub_source(name: str, named: Named) -> tuple[Source, Identity]:
         tuple(layout.notes),
         0,
     )
-    return source, _identity(opened, by_part, columns)
+    return source, _names(opened, by_part, columns)
 
 
-def _identity(
+def _names(
     opened: Mapping[str, Any], by_part: Mapping[PartName, str], columns: Columns
-) -> Identity:
+) -> HubNames:
+    """By the library's own fingerprints; earlier versions knew no validation part."""
     told = [opened[split]._fingerprint for split in by_part.values()]
-    before = hashlib.sha256("".join(told).encode()).hexdigest()[:DIGITS]
     deciding = [f"dse {DECODING_VERSION}", *columns, *by_part, *told]
-    key = hashlib.sha256("\n".join(deciding).encode()).hexdigest()
-    return Identity(key, before, ())
+    now, before = (
+        hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+        for text in ("\n".join(deciding), "".join(told))
+    )
+    return HubNames(now, now if "validation" in by_part else before)
 
 
 def _splits(opened: Mapping[str, Any], named: Named, name: str) -> dict[PartName, str]:

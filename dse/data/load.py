@@ -5,15 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from dse.data import pixelcache
+from dse.data.before import Known, known
 from dse.data.contents import Contents
 from dse.data.dataset import Dataset, Images
-from dse.data.identity import (
-    Identity,
-    content_digest,
-    identify,
-    layout_as_before,
-    refuse_too_large,
-)
+from dse.data.identity import content_digest, identify, refuse_too_large
 from dse.data.layout import Named
 from dse.data.memory import TEST_SHARE, Decoded, Watch, decode_source
 from dse.data.names import as_text
@@ -48,20 +43,28 @@ def load(
     Raises:
         DseError: nothing is there, or what is there is no small image set.
     """
-    folder = folder_of(name)
+    folder, named = folder_of(name), named or Named()
     if folder is None:
-        from dse.data.hub import hub_source
-
-        source, identity = hub_source(name, named or Named())
-        return _dataset(source, identity, decode_source(source, watch))
-    source = open_source(folder, as_text(name), named or Named())
+        return _of_hub(name, named, watch)
+    source = open_source(folder, as_text(name), named)
     refuse_too_large(source)
     identity = identify(source, TEST_SHARE, content_digest)
     decoded = _read(identity.key)
     if decoded is None:
         decoded = decode_source(source, watch)
         _write(identity.key, decoded)
-    return _dataset(source, identity, decoded)
+    before = decoded.as_before
+    as_known = known(source, identity, content_digest, decoded_as_before=before)
+    return _dataset(source, as_known, decoded)
+
+
+def _of_hub(name: str, named: Named, watch: Watch) -> Dataset:
+    from dse.data.hub import hub_source
+
+    source, names = hub_source(name, named)
+    decoded = decode_source(source, watch)
+    as_known = names.known(decoded_as_before=decoded.as_before)
+    return _dataset(source, as_known, decoded)
 
 
 def folder_of(name: str) -> Path | None:
@@ -88,22 +91,21 @@ def folder_of(name: str) -> Path | None:
     return None
 
 
-def _dataset(source: Source, identity: Identity, decoded: Decoded) -> Dataset:
-    before = decoded.as_before and layout_as_before(source)
+def _dataset(source: Source, as_known: Known, decoded: Decoded) -> Dataset:
     first = len(decoded.train) - decoded.validating
     own = first + np.arange(decoded.validating) if decoded.validating else None
     formats = decoded.contents.formats
     return Dataset(
         source.name,
-        identity.fingerprint(read_as_before=before),
+        as_known.fingerprint,
         source.class_names,
         decoded.train,
         decoded.test,
         "JPEG" if {"JPEG", "MPO"} & set(formats) else "/".join(sorted(formats)),
         own,
         decoded.contents,
-        identity.formerly if before else (),
-        "" if before else (*identity.formerly, identity.before)[0],
+        as_known.formerly,
+        as_known.misread,
     )
 
 

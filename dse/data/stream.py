@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -21,6 +21,7 @@ from jaxtyping import Int, UInt8
 from dse.arch.graph import Shape
 from dse.data import pixelcache
 from dse.data.atrandom import Joined, records_at_random
+from dse.data.before import known
 from dse.data.contents import (
     Contents,
     PartContents,
@@ -29,13 +30,7 @@ from dse.data.contents import (
     seen_in,
 )
 from dse.data.dataset import split_off
-from dse.data.identity import (
-    Identity,
-    files_of,
-    identify,
-    layout_as_before,
-    size,
-)
+from dse.data.identity import Identity, files_of, identify, size
 from dse.data.layout import Named
 from dse.data.load import folder_of
 from dse.data.memory import TEST_SHARE, Watch
@@ -50,6 +45,9 @@ from dse.data.pixels import (
 )
 from dse.data.source import PARTS, Record, Source, open_source
 from dse.errors import DseError
+
+if TYPE_CHECKING:
+    from dse.data.hub import HubNames
 
 DECODING_THREADS = 16
 DECODED_AHEAD = 1024
@@ -212,7 +210,10 @@ def stream(
     opened = _open(place, named)
     source, identity = opened.source, opened.identity
     seen, before = _headers(opened, side, watch)
-    before = before and layout_as_before(source)
+    if opened.names is not None:
+        as_known = opened.names.known(decoded_as_before=before)
+    else:
+        as_known = known(source, identity, size, decoded_as_before=before, joined=True)
     parts = _parts(source)
     train, tested = parts["train"], "its own part"
     if "test" not in parts:
@@ -242,7 +243,7 @@ def stream(
         source.name,
         place,
         named,
-        identity.fingerprint(read_as_before=before),
+        as_known.fingerprint,
         source.class_names,
         train if own is None else train.and_then(own),
         parts["test"],
@@ -250,8 +251,8 @@ def stream(
         crop,
         None if own is None else len(train) + np.arange(len(own)),
         contents,
-        identity.formerly if before else (),
-        "" if before else (*identity.formerly, identity.before)[0],
+        as_known.formerly,
+        as_known.misread,
         identity.key,
     )
 
@@ -261,6 +262,7 @@ class _Opened:
     source: Source
     identity: Identity
     records: Joined
+    names: "HubNames | None" = None
 
 
 @lru_cache(maxsize=1)
@@ -284,10 +286,12 @@ def _open(place: str, named: Named) -> _Opened:
     if folder is None:
         from dse.data.hub import hub_source
 
-        source, identity = hub_source(place, named)
-        return _Opened(source, identity, records_at_random(source, ""))
+        source, names = hub_source(place, named)
+        return _Opened(
+            source, Identity(names.now), records_at_random(source, ""), names
+        )
     source = open_source(folder, as_text(place), named)
-    identity = identify(source, TEST_SHARE, size, joined=True)
+    identity = identify(source, TEST_SHARE, size)
     return _Opened(
         source, identity, records_at_random(source, _moment(source, identity))
     )

@@ -1,5 +1,7 @@
 """Which files of a folder are images of which part and class, and what is said."""
 
+import hashlib
+import json
 import os
 import random
 import socket
@@ -290,14 +292,8 @@ def table(file, labels, names=None, image="image", label="label", **more):
     features = {image: {"_type": "Image"}}
     if names is not None:
         features[label] = {"names": names, "_type": "ClassLabel"}
-    told = json_of({"info": {"features": features}})
+    told = json.dumps({"info": {"features": features}})
     pq.write_table(rows.replace_schema_metadata({"huggingface": told}), file)
-
-
-def json_of(told):
-    import json
-
-    return json.dumps(told)
 
 
 def test_the_values_that_occur_are_the_classes(tmp_path):
@@ -380,22 +376,41 @@ def test_parquet_files_and_class_folders_together_are_refused(tmp_path):
         load(str(tmp_path))
 
 
+def named_before(folder):
+    """As earlier versions called a folder: a hash over all that lies there."""
+    digest = hashlib.sha256()
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(folder).as_posix()}:{content}\n".encode())
+    return digest.hexdigest()[:16]
+
+
 def test_a_note_beside_the_images_changes_no_identity(tmp_path):
-    write_image_folder(tmp_path / "set" / "train", striped(40, 2, seed=0))
-    write_image_folder(tmp_path / "set" / "test", striped(10, 2, seed=1))
-    before = load(str(tmp_path / "set"))
-    assert (before.formerly, before.misread) == ((), "")
-    (tmp_path / "set" / ".DS_Store").write_bytes(b"x")
-    (tmp_path / "set" / ".git").mkdir()
-    (tmp_path / "set" / ".git" / "HEAD").write_text("ref")
-    beside = load(str(tmp_path / "set"))
-    assert beside.fingerprint == before.fingerprint
-    # As earlier versions called it, which counted every file.
-    assert len(beside.formerly) == 1
-    (tmp_path / "set" / "train" / "class_0" / "more.png").write_bytes(
-        next((tmp_path / "set/test/class_0").iterdir()).read_bytes()
-    )
-    assert load(str(tmp_path / "set")).fingerprint != before.fingerprint
+    folder = tmp_path / "set"
+    write_image_folder(folder / "train", striped(40, 2, seed=0))
+    write_image_folder(folder / "test", striped(10, 2, seed=1))
+    alone = load(str(folder))
+    assert alone.fingerprint == named_before(folder)
+    assert (alone.formerly, alone.misread) == ((), "")
+    (folder / ".DS_Store").write_bytes(b"x")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref")
+    with_hidden = named_before(folder)
+    (folder / "notes.txt").write_text("mine")
+    # A database of an earlier version knows it with any of them.
+    beside = load(str(folder))
+    assert beside.fingerprint == alone.fingerprint
+    assert {with_hidden, named_before(folder)} <= {*beside.formerly}
+    (folder / ".DS_Store").unlink()
+    assert with_hidden in load(str(folder)).formerly
+    # Some files had the library read something else.
+    (folder / "metadata.csv").write_text("file_name,label\n")
+    steered = load(str(folder))
+    assert steered.fingerprint == alone.fingerprint
+    assert steered.misread == named_before(folder)
+    more = striped(11, 2, seed=7)
+    Image.fromarray(more.pixels[10, :, :, 0]).save(folder / "train/class_0/more.png")
+    assert load(str(folder)).fingerprint != alone.fingerprint
 
 
 def test_what_was_read_wrongly_before_is_another_set(tmp_path):
