@@ -276,7 +276,7 @@ def search(
     with (
         store.sweeping([study.trains]) as held,
         closing(
-            make_executor(execution, dataset, store.artifacts.parent.resolve())
+            make_executor(execution, dataset, store.place.own.resolve())
         ) as executor,
         progress,
     ):

@@ -330,6 +330,7 @@ class Retry:
         gone = forget(
             self.study, self.cells, self.replicate, self.storage, failed_only=True
         )
+        _tell_what_stays(gone.stays)
         print(f"{gone.runs} failed runs are to be tried again by the next dse sweep")
 
 
@@ -360,6 +361,7 @@ class Forget:
         if not self.cells:
             raise DseError("no cell is named; expected one or more, as pct_3x3=0.25")
         gone = forget(self.study, self.cells, self.replicate, self.storage)
+        _tell_what_stays(gone.stays)
         others = [name for name in gone.studies if name != self.study]
         shared = f", also those of {', '.join(others)}" if others else ""
         print(f"{gone.runs} runs are forgotten{shared}; the next dse sweep trains them")
@@ -497,6 +499,11 @@ def _refuse_holes(holes: Mapping[str, int], then: str) -> None:
             f"runs failed and have no tries left ({reasons}): dse status says why and "
             f"where their logs are, {then}"
         )
+
+
+def _tell_what_stays(stays: Sequence[str]) -> None:
+    for line in stays:
+        print(f"dse: {line}", file=sys.stderr)
 
 
 def _parse(words: list[str]) -> Callable[[], None]:

@@ -134,7 +134,7 @@ class Sweep:
         if not missing:
             project(self._all_plans, store, self._tries)
             return
-        folder = store.artifacts.parent.resolve()
+        folder = store.place.own.resolve()
         progress = self._progress(missing)
         with closing(make_executor(self._execution, self.dataset, folder)) as executor:
             executor.start(sum(map(len, missing.values())))

@@ -26,8 +26,8 @@ from dse.store.database import open_store
 from dse.store.standing import read_standing
 from dse.study.plan import make_point, study_record
 from dse.train.events import Done, EpochEnded, Failed, Started
+from dse.train.places import log_of
 from dse.train.recipe import Recipe
-from dse.train.runlog import log_of
 from dse.watch.live import SETTLING, watch
 from dse.watch.once import print_json, print_status
 from dse.watch.reading import look, reading_store, sweep_holds

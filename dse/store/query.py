@@ -156,13 +156,17 @@ def sql(store: Store, query: str) -> pd.DataFrame:
 
 
 def weights_folder(store: Store, run_id: int) -> Path | None:
-    """Where a run's weights lie; None where they were not kept."""
+    """Where a run's weights lie; None where they were not kept, or are gone.
+
+    Raises:
+        DseError: the row names them by what is no plain name.
+    """
     query = select(artifacts.c.path).where(
         artifacts.c.run_id == run_id, artifacts.c.kind == "weights"
     )
     with store.reading() as connection:
         path = connection.execute(query).scalar()
-    return None if path is None else store.artifacts / path
+    return None if path is None else store.place.find_weights(path)
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,7 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
         )
     if row.path is None:
         raise DseError(f"the weights of run {run_id} were not kept")
-    weights = read_weights(store.artifacts, Kept(row.path, row.hash))
+    weights = read_weights(store.place, Kept(row.path, row.hash))
     architecture = Architecture.from_json(row.graph)
     names, recipe = tuple(row.class_names), Recipe.from_json(row.recipe)
     return StoredNetwork(architecture, names, weights, recipe)

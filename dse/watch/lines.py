@@ -14,7 +14,7 @@ from dse.analysis.outlook import (
     varied,
 )
 from dse.tables import duration
-from dse.train.runlog import log_of
+from dse.train.places import log_of
 
 MOST_FAILURES = 5
 """That are listed while a sweep runs."""

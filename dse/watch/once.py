@@ -37,7 +37,7 @@ def print_status(
     for failure in state.failures:
         head = failure_line(failure, with_study=several)
         console.print(Text(head, "red"), soft_wrap=width is None)
-        for line in detail_lines(failure, store.artifacts.parent, width):
+        for line in detail_lines(failure, store.place.own, width):
             _print(console, Text(line))
     if state.failures:
         console.print()
