@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ class Options:
     executor: str | None = None
     gpus: int | None = None
     address: str | None = None
-    storage: str = DEFAULT_STORAGE
+    storage: str = field(default=DEFAULT_STORAGE, repr=False)
     weights: bool = True
     tries: int = 3
     retry: tuple[str, ...] | None = None

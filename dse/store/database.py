@@ -25,9 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from dse.errors import DseError
+from dse.errors import DseError, printable
+from dse.passwords import shown
 from dse.store import DEFAULT_STORAGE
-from dse.store.faults import Unreachable, clear_faults, may_pass, shown
+from dse.store.faults import Unreachable, clear_faults, may_pass
 from dse.store.files import on_network
 from dse.store.lock import FileSweepLock, ServerSweepLock, SweepLock
 from dse.store.place import Place
@@ -163,7 +164,8 @@ class Store:
                 now = time.monotonic()
                 if lost is None:
                     lost = now
-                    print(f"dse: {error}; waiting for it", file=sys.stderr)
+                    line = printable(f"dse: {error}; waiting for it")
+                    print(line, file=sys.stderr)
                 if now - lost > MOST_SECONDS_AWAY:
                     raise
                 time.sleep(SECONDS_BETWEEN_TRIES)

@@ -19,6 +19,7 @@ from dse.store.schema import (
     runs,
     studies,
 )
+from dse.store.statement import only_reading, readable, settled
 from dse.train.recipe import Recipe
 
 
@@ -135,24 +136,24 @@ def status(store: Store, study: str | None = None) -> pd.DataFrame:
 
 
 def sql(store: Store, query: str) -> pd.DataFrame:
-    """The rows that a person's SELECT asks for.
+    """The rows that a person's SELECT asks for; whole numbers stay such.
 
     Raises:
-        DseError: the statement writes, or is no SQL that the database understands.
+        DseError: the statement writes, or is no SQL that the database understands, or
+            asks for no columns, or for two of one name.
     """
-    first = query.strip().split(maxsplit=1)
-    if not first or first[0].lower() not in ("select", "with", "values", "explain"):
-        raise DseError(
-            f"query {query!r} is not read-only; expected SELECT ... "
-            "(views: runs, cells, epochs)"
-        )
-    with store.reading() as connection:
-        result = connection.exec_driver_sql(query.strip().rstrip(";"))
-        names = list(result.keys())
+    statement = readable(store, query)
+    with store.reading() as connection, only_reading(store, connection, query):
+        result = connection.exec_driver_sql(statement)
+        names = list(result.keys()) if result.returns_rows else []
+        if not names:
+            raise DseError(f"query {query!r} asks for no columns; expected SELECT ...")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise DseError(f"two columns are called {twice[0]!r}; name one with AS")
-        return pd.DataFrame(result.fetchall(), columns=names)
+        rows = result.fetchall()
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return pd.DataFrame(dict(zip(names, map(settled, columns), strict=True)))
 
 
 def weights_folder(store: Store, run_id: int) -> Path | None:

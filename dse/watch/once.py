@@ -4,9 +4,11 @@ from rich.console import Console
 from rich.text import Text
 
 from dse.analysis.outlook import label_points
+from dse.errors import printable
 from dse.store.database import Store
 from dse.store.query import status
 from dse.tables import print_frame
+from dse.terminal import open_console
 from dse.watch.lines import (
     cell_lines,
     count_line,
@@ -25,12 +27,12 @@ def print_status(
     Raises:
         DseError: there is no such study, or none at all.
     """
-    console = console or Console()
+    console = console or open_console()
     width = console.width if console.is_terminal else None
     read, state = look(store, study)
     for name, points in label_points(read.cells).groupby("study"):
         heading, *lines = cell_lines(points, width)
-        _print(console, Text(str(name), "bold"))
+        _print(console, Text(printable(str(name)), "bold"))
         _print(console, Text(heading, "dim"))
         _print(console, Text("\n".join(lines) + "\n"))
     several = len(state.studies) > 1
