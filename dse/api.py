@@ -80,10 +80,13 @@ def plan(
         estimate,
         speed_from_benchmark,
     )
-    from dse.study.experiment import load_together
+    from dse.study.experiment import check_runs, load_together
 
     chosen = options or Options()
+    execution = execution_of(chosen)
     loaded, _, preset = load_together(experiments, chosen.preset)
+    check_runs(loaded.values(), preset, chosen.seeds)
+    told = None if device == "here" else speed_from_benchmark(Path(device))
     if (chosen.dataset or preset.dataset) == IMAGENET.name:
         images, recipe = IMAGENET, preset.recipe
     else:
@@ -96,16 +99,8 @@ def plan(
         for point in experiment.points(preset.base_e)
     ]
     replicates = preset.replicates_for(chosen.seeds)
-    speed = (
-        calibrate(
-            [point for _, point in points],
-            recipe,
-            images,
-            execution_of(chosen),
-        )
-        if device == "here"
-        else speed_from_benchmark(Path(device))
-    )
+    networks = [point for _, point in points]
+    speed = told or calibrate(networks, recipe, images, execution)
     return estimate(points, recipe, replicates, images, speed)
 
 

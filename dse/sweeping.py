@@ -95,12 +95,14 @@ class Sweep:
     """
 
     def __init__(self, names: Sequence[str], options: Options) -> None:
-        from dse.study.experiment import load_together
-        from dse.study.plan import cells_of_shard, make_plans
+        from dse.study.experiment import check_runs, load_together
+        from dse.study.plan import cells_of_shard, check_shard, make_plans
 
         self._options = options
         self._execution, self._tries = execution_of(options), tries_of(options)
         self.experiments, preset_name, preset = load_together(names, options.preset)
+        check_runs(self.experiments.values(), preset, options.seeds)
+        check_shard(options.shard)
         self.dataset = load_dataset(options.dataset, preset)
         self.plans = {
             name: make_plans(name, experiment, preset_name, self.dataset, options.seeds)

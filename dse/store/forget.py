@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
 
+from dse.bounds import MOST, check_whole
 from dse.errors import DseError
 from dse.store.database import Store
 from dse.store.schema import METAPARAMETERS, artifacts, runs, study_cells
@@ -57,6 +58,8 @@ def forget(
     with store.reading() as connection:
         query = select(study_cells).where(study_cells.c.study == study)
         points = list(connection.execute(query))
+    for replicate in replicates:
+        check_whole("replicate", replicate, 0, MOST)
     chosen = {row.cell_id for row in points} if not cells else set[str]()
     # One name is a text as well, and would be taken letter by letter.
     for name in [cells] if isinstance(cells, str) else cells:

@@ -7,6 +7,7 @@ import pandas as pd
 from sqlalchemy import Connection, select, text
 
 from dse.arch.graph import Architecture
+from dse.bounds import MOST, brief
 from dse.errors import DseError
 from dse.store.append import StudyRecord
 from dse.store.artifacts import Kept, Weights, read_weights
@@ -203,12 +204,14 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
         )
         .where(runs.c.id == run_id)
     )
-    with store.reading() as connection:
-        row = connection.execute(query).one_or_none()
+    row = None
+    if abs(run_id) <= MOST:
+        with store.reading() as connection:
+            row = connection.execute(query).one_or_none()
     if row is None:
         raise DseError(
-            f"there is no run {run_id}; dse query 'SELECT run_id, study FROM runs' "
-            "lists them"
+            f"there is no run {brief(run_id)}; dse query 'SELECT run_id, study FROM "
+            "runs' lists them"
         )
     if row.path is None:
         raise DseError(f"the weights of run {run_id} were not kept")
