@@ -169,6 +169,29 @@ def test_a_long_detail_pushes_nothing_apart(study, sweep, width):
     assert LONG.strip() in printed(study)
 
 
+def test_a_narrow_terminal_is_told_which_columns_it_lacks(study, sweep):
+    study.finish(study.first, 0)
+    whole = printed(study, 200, terminal=True)
+    assert "cell_id" in whole and "do not fit" not in whole
+    narrow = printed(study, 44, terminal=True)
+    said = " ".join(narrow.split())
+    assert "of 8 columns do not fit here: cell_id, " in said
+    assert "same network as" in said
+    assert max(map(len, narrow.splitlines())) <= 44
+    assert "do not fit" not in printed(study, 44)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_no_word_of_a_run_steers_the_terminal(study, sweep, terminal):
+    study.fail(study.first, 1, "error", "\x1b]0;title\x07 and\x9b2J \u202eand")
+    told = printed(study, 120, terminal=terminal)
+    assert r"\x1b]0;title\x07 and\x9b2J \u202eand" in told
+    assert not set(told) & set("\x07\x9b\u202e")
+    live = watched(study, nothing, terminal=terminal)
+    assert r"\x1b]0;title\x07" in live
+    assert not set(live) & set("\x07\x9b\u202e")
+
+
 def test_json_has_the_cells_with_their_aliases(study, capsys):
     study.begin(study.second, 0)
     print_json(study.store, study.name)

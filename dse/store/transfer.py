@@ -78,6 +78,8 @@ def import_file(store: Store, file: Path) -> int:
         DseError: `file` is no export, a study in it has another recipe here, or a
             sweep is on.
     """
+    if file.exists() and not file.is_file():  # a pipe would be waited for
+        raise DseError(_NO_EXPORT.format(file))
     try:
         with tempfile.TemporaryDirectory() as scratch:
             with zipfile.ZipFile(file) as archive:

@@ -264,6 +264,32 @@ def test_an_archive_of_a_stranger_writes_nowhere_else(
     assert files_of(here) == {}
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "locked", "torn"])
+def test_what_is_no_archive_is_refused(filled, tmp_path, kind):
+    store = filled("sqlite:///results/dse.db")
+    file = tmp_path / "x.zip"
+    match kind:
+        case "pipe":
+            os.mkfifo(file)
+        case "folder":
+            file.mkdir()
+        case "device":
+            file = Path("/dev/null")
+        case "locked" | "torn":
+            export_studies(store, file)
+            held = bytearray(file.read_bytes())
+            if kind == "locked":  # the flag of an encrypted entry, in both headers
+                for place in (6, held.index(b"PK\x01\x02") + 8):
+                    held[place] |= 1
+            else:
+                held[4000:6000] = bytes(2000)
+            file.write_bytes(held)
+    here = open_store("sqlite:///here/dse.db")
+    with pytest.raises(DseError, match="is not an export of dse"):
+        import_file(here, file)
+    assert view(here, "runs").empty
+
+
 def test_a_link_within_weights_is_not_read_nor_copied(filled, outside, tmp_path):
     store = filled("sqlite:///results/dse.db")
     run = int(view(store, "runs")["run_id"].iloc[0])
