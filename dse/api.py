@@ -84,11 +84,14 @@ def plan(
         estimate,
         speed_from_benchmark,
     )
-    from dse.study.experiment import load_together
+    from dse.study.experiment import check_runs, load_together
     from dse.study.widths import widths_lines
 
     chosen = options or Options()
+    execution = execution_of(chosen)
     loaded, preset_name, preset = load_together(experiments, chosen.preset)
+    check_runs(loaded.values(), preset, chosen.seeds)
+    told = None if device == "here" else speed_from_benchmark(Path(device))
     if (chosen.dataset or preset.dataset) == IMAGENET.name:
         images, recipe = IMAGENET, preset.recipe
     else:
@@ -102,21 +105,13 @@ def plan(
         for point in experiment.points(preset.base_e)
     ]
     replicates = preset.replicates_for(chosen.seeds)
-    speed = (
-        calibrate(
-            [point for _, point in points],
-            recipe,
-            images,
-            execution_of(chosen),
-        )
-        if device == "here"
-        else speed_from_benchmark(Path(device))
-    )
-    told = estimate(points, recipe, replicates, images, speed)
-    return replace(told, widths=widths_lines(loaded, preset_name))
+    networks = [point for _, point in points]
+    speed = told or calibrate(networks, recipe, images, execution)
+    estimated = estimate(points, recipe, replicates, images, speed)
+    return replace(estimated, widths=widths_lines(loaded, preset_name))
 
 
-def data(name: str, options: Options | None = None) -> "ImageData":
+def open_dataset(name: str, options: Options | None = None) -> "ImageData":
     """The image set called `name`, as a sweep under these options would train on it.
 
     `contents` of it says what was read.
@@ -182,7 +177,7 @@ def reproduce_all(
 
     Of several under one recipe the front of all their cells is reported besides.
     """
-    from dse.report import front_of, report_experiment, report_front, reports_of
+    from dse.report import front_of, report_experiment, report_front
 
     chosen = options or Options()
     if chosen.shard is not None:
@@ -201,7 +196,7 @@ def reproduce_all(
         together += [] if experiment.arms else studies
     if len(together) > 1:
         names = [study.experiment for study in together]
-        folder = front_of(reports_of(work.store), names, together[0])
+        folder = front_of(work.store.place.own, names, together[0])
         write_front = partial(report_front, work.store, together, work.dataset, folder)
         reports.append(work.store.patiently(write_front))
     return reports
@@ -273,7 +268,7 @@ def search(
     from dse.arch.space import Budget
     from dse.progress import SweepProgress
     from dse.reading import introduce
-    from dse.report import folder_of, report_search, reports_of
+    from dse.report import folder_of, report_search
     from dse.store.query import view
     from dse.store.states import run_states
     from dse.study.executors import make_executor
@@ -311,7 +306,7 @@ def search(
     with (
         store.sweeping([study.trains]) as held,
         closing(
-            make_executor(execution, dataset, store.artifacts.parent.resolve())
+            make_executor(execution, dataset, store.place.own.resolve())
         ) as executor,
         progress,
     ):
@@ -330,7 +325,7 @@ def search(
         progress.conclude(executor.workers, executor.peak_bytes)
     if exhausted:
         progress.say("nothing new is left within the budget")
-    folder = folder_of(reports_of(store), wanted.name, study)
+    folder = folder_of(store.place.own, wanted.name, study)
     write = partial(report_search, store, study, dataset, folder)
     cells = set(view(store, "cells", study.name)["cell_id"])
     return replace(

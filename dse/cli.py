@@ -15,11 +15,15 @@ from typing import Annotated, Any, Literal, NoReturn
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from dse.errors import DseError, without_passwords
+from dse.errors import DseError, printable
+from dse.passwords import hide, secrets_in, without_passwords
 from dse.store import DEFAULT_STORAGE
 from dse.sweeping import Options
+from dse.terminal import say
 
 AGAIN_SECONDS = 0.5
+LONGEST_WORD = 60
+"""Letters of a word that a usage error quotes; tyro breaks longer ones over lines."""
 RETRY = "dse retry STUDY has them tried again"
 Experiments = Annotated[
     tuple[str, ...],
@@ -28,6 +32,11 @@ Experiments = Annotated[
         help="A shipped name, or the path of a file; several share what they train.",
     ),
 ]
+
+
+def _storage() -> Any:
+    """A field for a database's URL, whose password no `repr` shows."""
+    return field(default=DEFAULT_STORAGE, repr=False)
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,7 @@ class Data:
 
     def __call__(self) -> None:
         """Print what was read."""
-        from dse.api import data
+        from dse.api import open_dataset
         from dse.reading import introduce
 
         options = Options(
@@ -124,7 +133,7 @@ class Data:
             train_folder=self.train_folder,
             test_folder=self.test_folder,
         )
-        introduce(data(self.folder, options), whole=True)
+        introduce(open_dataset(self.folder, options), whole=True)
 
 
 @dataclass(frozen=True)
@@ -222,7 +231,7 @@ class Check:
     experiments: Positional[Experiments]
     dataset: str | None = None
     preset: str | None = None
-    storage: str = DEFAULT_STORAGE
+    storage: str = _storage()
 
     def __call__(self) -> None:
         """Print the verdicts."""
@@ -231,7 +240,7 @@ class Check:
 
         options = Options(self.dataset, self.preset, storage=self.storage)
         for claims in check(self.experiments, options):
-            print(f"{claims.study}:")
+            say(f"{claims.study}:")
             print_claims(claims)
 
 
@@ -296,7 +305,7 @@ class Query:
 
     sql: Positional[str]
     format: Literal["table", "csv", "json", "parquet"] = "table"
-    storage: str = DEFAULT_STORAGE
+    storage: str = _storage()
 
     def __call__(self) -> None:
         """Print the rows."""
@@ -323,7 +332,7 @@ class Status:
     study: Positional[str | None] = None
     json: bool = False
     live: bool = False
-    storage: str = DEFAULT_STORAGE
+    storage: str = _storage()
 
     def __call__(self) -> None:
         """Print the status."""
@@ -358,7 +367,7 @@ class Retry:
     study: Positional[str]
     cells: Positional[tuple[str, ...]] = ()
     replicate: tuple[int, ...] = ()
-    storage: str = DEFAULT_STORAGE
+    storage: str = _storage()
 
     def __call__(self) -> None:
         """Take the failed runs out."""
@@ -367,6 +376,7 @@ class Retry:
         gone = forget(
             self.study, self.cells, self.replicate, self.storage, failed_only=True
         )
+        _tell_what_stays(gone.stays)
         print(f"{gone.runs} failed runs are to be tried again by the next dse sweep")
 
 
@@ -388,7 +398,7 @@ class Forget:
     study: Positional[str]
     cells: Positional[Annotated[tuple[str, ...], arg(metavar="CELL [CELL ...]")]]
     replicate: tuple[int, ...] = ()
-    storage: str = DEFAULT_STORAGE
+    storage: str = _storage()
 
     def __call__(self) -> None:
         """Take the runs out."""
@@ -397,9 +407,10 @@ class Forget:
         if not self.cells:
             raise DseError("no cell is named; expected one or more, as pct_3x3=0.25")
         gone = forget(self.study, self.cells, self.replicate, self.storage)
+        _tell_what_stays(gone.stays)
         others = [name for name in gone.studies if name != self.study]
         shared = f", also those of {', '.join(others)}" if others else ""
-        print(f"{gone.runs} runs are forgotten{shared}; the next dse sweep trains them")
+        say(f"{gone.runs} runs are forgotten{shared}; the next dse sweep trains them")
 
 
 @dataclass(frozen=True)
@@ -416,7 +427,7 @@ class Predict:
 
     run: Positional[int]
     images: Positional[tuple[Path, ...]]
-    storage: str = DEFAULT_STORAGE
+    storage: str = _storage()
 
     def __call__(self) -> None:
         """Print the likeliest class of each image."""
@@ -426,9 +437,9 @@ class Predict:
         for answer in predict(self.run, self.images, self.storage):
             if answer.refusal:
                 refused += 1
-                print(f"dse: {answer.refusal}", file=sys.stderr)
+                print(f"dse: {printable(answer.refusal)}", file=sys.stderr)
             else:
-                print(f"{answer.file}: {answer.name} ({answer.probability:.1%})")
+                say(f"{answer.file}: {answer.name} ({answer.probability:.1%})")
         if refused:
             raise DseError(f"{refused} of {len(self.images)} files were not classified")
 
@@ -447,7 +458,7 @@ class Export:
 
     file: Positional[Path]
     study: Positional[str | None] = None
-    storage: str = DEFAULT_STORAGE
+    storage: str = _storage()
 
     def __call__(self) -> None:
         """Export."""
@@ -456,7 +467,7 @@ class Export:
 
         store = open_store(self.storage, create=False)
         count = export_studies(store, self.file, self.study)
-        print(f"wrote {count} runs to {self.file}")
+        say(f"wrote {count} runs to {self.file}")
 
 
 @dataclass(frozen=True)
@@ -471,7 +482,7 @@ class Import:
     """
 
     files: Positional[tuple[Path, ...]]
-    storage: str = DEFAULT_STORAGE
+    storage: str = _storage()
 
     def __call__(self) -> None:
         """Import."""
@@ -480,7 +491,7 @@ class Import:
 
         store = open_store(self.storage)
         for file in self.files:
-            print(f"{file}: {import_file(store, file)} new runs")
+            say(f"{file}: {import_file(store, file)} new runs")
 
 
 Command = (
@@ -525,9 +536,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with _interruptible():
             _parse(words)()
     except DseError as error:
-        _exit(str(error), 1)
+        _exit(str(error), 1, words)
     except OSError as error:
-        _exit(f"{error.strerror or error}: {error.filename or ''}", 1)
+        _exit(f"{error.strerror or error}: {error.filename or ''}", 1, words)
     except KeyboardInterrupt:
         _exit(
             f"interrupted; what is finished is kept, go on with: {_again(words)}", 130
@@ -544,8 +555,24 @@ def _refuse_holes(holes: Mapping[str, int], then: str) -> None:
         )
 
 
+def _tell_what_stays(stays: Sequence[str]) -> None:
+    for line in stays:
+        print(f"dse: {printable(line)}", file=sys.stderr)
+
+
 def _parse(words: list[str]) -> Callable[[], None]:
     """The command in `words`; a mistake in them is one line and status 2."""
+    parsed, complaint = _parsed(words)
+    if parsed is None:
+        # Told of the words as they may be printed, whole: tyro breaks its lines.
+        quotable = [_clipped(hide(word)) for word in words]
+        complaint = _parsed(quotable)[1] or complaint
+        _exit(_first_paragraph(complaint), 2, words)
+    return parsed
+
+
+def _parsed(words: list[str]) -> tuple[Callable[[], None] | None, str]:
+    """The command in `words`, or what tyro has against them."""
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -558,9 +585,12 @@ def _parse(words: list[str]) -> Callable[[], None]:
     except SystemExit as end:
         if end.code in (0, None):
             raise
-        _exit(_first_paragraph(complaint.getvalue()), 2)
-    command: Callable[[], None] = parsed
-    return command
+        return None, complaint.getvalue()
+    return parsed, ""
+
+
+def _clipped(word: str) -> str:
+    return word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}…"
 
 
 def _first_paragraph(panel: str) -> str:
@@ -577,14 +607,7 @@ def _first_paragraph(panel: str) -> str:
 def _again(words: list[str]) -> str:
     import shlex
 
-    from dse.store.faults import shown
-
-    hidden = []
-    for word in words:
-        option, equals, value = word.partition("=")
-        is_option = word.startswith("--") and equals
-        hidden.append(f"{option}={shown(value)}" if is_option else shown(word))
-    return shlex.join(["dse", *hidden])
+    return shlex.join(["dse", *map(hide, words)])
 
 
 @contextlib.contextmanager
@@ -633,9 +656,12 @@ def _ignored(numbers: Sequence[signal.Signals]) -> bool:
     return True
 
 
-def _exit(line: str, status: int) -> NoReturn:
-    told = without_passwords(" ".join(line.split()))
-    print(f"dse: {told}", file=sys.stderr)
+def _exit(line: str, status: int, words: list[str] | None = None) -> NoReturn:
+    """End with a line, in which no password of `words` is."""
+    for secret in secrets_in(words or []):
+        line = line.replace(secret, "***")
+    told = without_passwords(" ".join(map(str.strip, line.splitlines())))
+    print(f"dse: {printable(told)}", file=sys.stderr)
     raise SystemExit(status)
 
 

@@ -1,17 +1,23 @@
-"""The one error a user is meant to read, and what it must never tell."""
+"""The one error a user is meant to read, and how its words reach a terminal."""
 
-import re
+import unicodedata
 
-_IN_URL = re.compile(r"([^\s/:'\"]*):(?!//)\S*@")
-_AS_PARAMETER = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
+from dse.passwords import without_passwords
+
+_JOINERS = "\u200c\u200d"
+"""What some scripts join letters with: they show nothing, and move nothing."""
 
 
 class DseError(Exception):
     """Input or surroundings that `dse` cannot work with.
 
     The message is one line: it names the value, what was expected and what to do
-    next. The command line prints it and exits with status 1.
+    next, and shows no password of a URL. The command line prints it and exits with
+    status 1.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_passwords(message))
 
 
 def first_line(error: Exception) -> str:
@@ -19,6 +25,23 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def without_passwords(text: str) -> str:
-    """`text` with the passwords of the URLs in it hidden."""
-    return _AS_PARAMETER.sub(r"\1***", _IN_URL.sub(r"\1:***@", text))
+def printable(text: str) -> str:
+    r"""`text` as a terminal may have it: what would steer it is spelt out, as \x1b.
+
+    Control characters and new lines, what turns the direction of writing, invisible
+    letters, and bytes that are no text.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_spelt, text))
+
+
+def _spelt(letter: str) -> str:
+    kind, number = unicodedata.category(letter), ord(letter)
+    if kind in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in _JOINERS:
+        if 0xDC80 <= number <= 0xDCFF:  # a byte of a name that is not UTF-8
+            number -= 0xDC00
+        if number < 0x100:
+            return f"\\x{number:02x}"
+        return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    return letter

@@ -18,6 +18,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from dse.errors import printable
+from dse.terminal import open_console
 from dse.train.events import Done, EpochEnded, Event, Failed, Started
 
 
@@ -48,7 +50,7 @@ class SweepProgress:
         self._whole_work = sum(
             self._work.get(c, 1.0) * n for c, n in (runs or {}).items()
         )
-        self._console = console or Console()
+        self._console = console or open_console()
         self._ended = 0
         self._work_done = 0.0
         self._images = 0
@@ -56,7 +58,7 @@ class SweepProgress:
         self._speed: dict[tuple[str, int], float] = {}
         self._began = time.monotonic()
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
@@ -147,7 +149,8 @@ class SweepProgress:
 
     def say(self, line: str) -> None:
         """Print a line."""
-        self._console.print(line, highlight=False, soft_wrap=True, markup=False)
+        told = printable(line)
+        self._console.print(told, highlight=False, soft_wrap=True, markup=False)
 
     def _add_epoch(self, key: tuple[str, int], event: EpochEnded) -> None:
         work = self._work.get(event.cell_id, 1.0) / self._epochs
@@ -183,7 +186,7 @@ class SweepProgress:
 
     def _name(self, event: Event) -> str:
         label = self.labels.get(event.cell_id, event.cell_id)
-        return f"{label}, replicate {event.replicate}"
+        return printable(f"{label}, replicate {event.replicate}")
 
     def _cells(self) -> str:
         if self._left is None:

@@ -1,12 +1,16 @@
 """What a person sees of a dataset: progress while it is read, then what was read."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from dse.errors import printable
+from dse.terminal import say
 
 if TYPE_CHECKING:
     from dse.data.dataset import ImageData
@@ -30,7 +34,7 @@ def watching(
             console=console,
             transient=True,
         )
-        task = bar.add_task(f"reading {name}", total=None)
+        task = bar.add_task(f"reading {printable(name)}", total=None)
         with bar:
             yield lambda done, of: bar.update(task, completed=done, total=of)
         return
@@ -41,8 +45,8 @@ def watching(
         now = time.monotonic()
         if now - told > PATIENCE_SECONDS and done < of:
             told = now + PATIENCE_SECONDS
-            line = f"reading {name}: {done:,} of {of:,} images"
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
+            line = f"reading {printable(name)}: {done:,} of {of:,} images"
+            print(line, file=sys.stderr)
 
     yield tell
 
@@ -58,17 +62,7 @@ def introduce(dataset: "ImageData", *, whole: bool = False) -> None:
     if contents is None:
         return
     if whole:
-        lines = [
-            f"{dataset.name}: {len(dataset.class_names):,} classes",
-            *contents.lines(),
-        ]
+        say(f"{dataset.name}: {dataset.classes:,} classes", *contents.lines())
     else:
-        lines = [f"{dataset.name}: {contents.short()}"]
-    console = Console()
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
-    for warning in contents.warnings():
-        line = f"warning: {warning}"
-        console.print(
-            line, highlight=False, soft_wrap=True, markup=False, style="yellow"
-        )
+        say(f"{dataset.name}: {contents.short()}")
+    say(*(f"warning: {warning}" for warning in contents.warnings()))

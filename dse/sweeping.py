@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,7 +59,7 @@ class Options:
     executor: str | None = None
     gpus: int | None = None
     address: str | None = None
-    storage: str = DEFAULT_STORAGE
+    storage: str = field(default=DEFAULT_STORAGE, repr=False)
     weights: bool = True
     tries: int = 3
     retry: tuple[str, ...] | None = None
@@ -108,12 +108,14 @@ class Sweep:
 
     def __init__(self, names: Sequence[str], options: Options) -> None:
         from dse.reading import introduce
-        from dse.study.experiment import load_together
-        from dse.study.plan import cells_of_shard
+        from dse.study.experiment import check_runs, load_together
+        from dse.study.plan import cells_of_shard, check_shard
 
         self._options = options
         self._execution, self._tries = execution_of(options), tries_of(options)
         self.experiments, preset_name, preset = load_together(names, options.preset)
+        check_runs(self.experiments.values(), preset, options.seeds)
+        check_shard(options.shard)
         self._preset_name = preset_name
         dataset = load_dataset(options, preset)
         introduce(dataset)
@@ -160,7 +162,7 @@ class Sweep:
         if not missing:
             project(self._all_plans, store, self._tries)
             return
-        folder = store.artifacts.parent.resolve()
+        folder = store.place.own.resolve()
         progress = self._progress(missing)
         with closing(make_executor(self._execution, self.dataset, folder)) as executor:
             executor.start(sum(map(len, missing.values())))

@@ -1,10 +1,9 @@
 """Tables for people: descriptions, frames and reports on a console."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from rich.console import Console
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +15,8 @@ from dse.arch.squeezenet import (
     resolved_pct_3x3,
     rounding_moves_pct_3x3,
 )
+from dse.errors import printable
+from dse.terminal import GAP, columns_that_fit, hidden_columns_line, open_console, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 ENDS = "each end of an interval errs in 5 % over their number (all ends hold with 90 %)"
 """Of comparisons that are told together (`dse.analysis.comparison`)."""
+Format = Literal["table", "csv", "json", "parquet"]
+CUT, WRAPPED = 40, 24
+"""Letters of a cell, and of one of several lines, that a narrow terminal shows."""
 
 
 def print_description(
@@ -60,7 +64,7 @@ def print_outcome(name: str, outcome: "SweepOutcome") -> None:
     """What a sweep of the experiment called `name` came to."""
     failed = "".join(f", {n} failed: {why}" for why, n in outcome.failed.items())
     left = f", {outcome.elsewhere} left to others" if outcome.elsewhere else ""
-    print(
+    say(
         f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} trained "
         f"now{left}{failed}; {outcome.widths}; dse query or dse reproduce {name} next"
     )
@@ -81,15 +85,14 @@ def print_estimate(estimate: "Estimate") -> None:
     _print(["cell", "params", "MACs", "MACs of all runs", "time"], rows, left=1)
     runs = len(estimate.cells) * estimate.replicates
     work = sum(cell.training_macs for cell in estimate.cells)
-    print(
+    say(
         f"{estimate.dataset}: {len(estimate.cells)} "
         f"cell{'s' if len(estimate.cells) > 1 else ''}, {runs} "
         f"run{'s' if runs > 1 else ''} of {estimate.images:,} images, "
-        f"{work:.3g} MACs in all\n"
-        f"about {duration(estimate.seconds)}, by {estimate.speed.source}"
+        f"{work:.3g} MACs in all",
+        f"about {duration(estimate.seconds)}, by {estimate.speed.source}",
     )
-    for line in estimate.widths:
-        print(line)
+    say(*estimate.widths)
 
 
 def duration(seconds: float) -> str:
@@ -100,20 +103,23 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def print_frame(
-    frame: "pd.DataFrame", kind: Literal["table", "csv", "json", "parquet"]
-) -> None:
-    """Print a frame; csv has a header line, json is a list of rows."""
+def print_frame(frame: "pd.DataFrame", kind: Format) -> None:
+    """Print a frame; csv has a header line, json is a list of rows.
+
+    Raises:
+        DseError: the format cannot hold what is in it.
+    """
+    from dse import formats
+
     match kind:
         case "table":
-            rows = frame.astype(object).itertuples(index=False, name=None)
-            _print(list(frame.columns), [map(_text, row) for row in rows])
+            _print(list(frame.columns), formats.texts(frame))
         case "csv":
-            frame.to_csv(sys.stdout, index=False)
+            formats.print_csv(frame)
         case "json":
-            print(frame.to_json(orient="records", date_format="iso", indent=2))
+            formats.print_json(frame)
         case "parquet":
-            frame.to_parquet(sys.stdout.buffer, index=False)
+            formats.print_parquet(frame)
 
 
 def print_report(report: "Report") -> None:
@@ -128,9 +134,9 @@ def print_report(report: "Report") -> None:
         case "front":
             print_front_of_cells(report)
     if report.widths:
-        print(report.widths)
+        say(report.widths)
     figures = sorted(file.name for file in report.folder.glob("*.png"))
-    print(f"figures: {', '.join(figures)}\nin: {report.folder}")
+    say(f"figures: {', '.join(figures)}", f"in: {report.folder}")
 
 
 def print_cells(report: "Report") -> None:
@@ -199,7 +205,7 @@ def print_front_of_cells(report: "Report") -> None:
 def print_claims(claims: "Claims") -> None:
     """What the paper says of an experiment, and whether it holds here."""
     if claims.table is None:
-        print(f"claims: not judged: {claims.refusal}")
+        say(f"claims: not judged: {claims.refusal}")
         return
     rows = [
         [c["verdict"], c["section"], c["claim"], c["finding"]]
@@ -208,7 +214,7 @@ def print_claims(claims: "Claims") -> None:
     rows += [["SLIP", "", "(the paper against itself)", slip] for slip in claims.slips]
     headings = ["claims", "section", "the paper says", "found"]
     _print(headings, rows, left=4, wrapped=2)
-    print(
+    say(
         f"{claims.caveat}; all PASS and FAIL of a study are right together with 95 %; "
         f"{ENDS}"
     )
@@ -236,7 +242,7 @@ def print_front(report: "Report") -> None:
         f"use it: dse predict {run} IMAGE..., or in Python dse.load_model({run})"
     )
     if report.weights is not None:
-        print(f"its weights: {report.weights}")
+        say(f"its weights: {report.weights}")
 
 
 def _column(frame: "pd.DataFrame", name: str, form: str = "{}") -> list[str]:
@@ -249,12 +255,6 @@ def _points(frame: "pd.DataFrame", name: str) -> list[str]:
     return ["" if v != v else f"{100 * v:+.1f}" for v in frame[name].tolist()]
 
 
-def _text(value: object) -> str:
-    if value is None or str(value) in ("nan", "<NA>"):
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
 def _print(
     headings: Sequence[str],
     rows: Iterable[Iterable[object]],
@@ -263,16 +263,32 @@ def _print(
 ) -> None:
     """A table; the first `left` columns are words, the rest numbers.
 
-    The last `wrapped` columns take several lines where the console is narrow.
+    A terminal that is too narrow has long cells cut, then columns left out from the
+    right, and a line that names them. Of the last `wrapped` columns a cell takes
+    several lines instead.
     """
+    console = open_console()
+    told = [[printable(str(cell)) for cell in row] for row in [headings, *rows]]
+    wraps = range(len(headings) - wrapped, len(headings))
+    widths = [max(map(cell_len, column)) for column in zip(*told, strict=True)]
+    shown = len(widths)
+    width = sum(widths) + GAP * len(widths)
+    narrow = console.is_terminal and width > console.width
+    if narrow:
+        needed = [min(x, WRAPPED if i in wraps else CUT) for i, x in enumerate(widths)]
+        shown = columns_that_fit(needed, console.width)
+    else:
+        console.width = max(width, 1)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for index, heading in enumerate(headings):
+    for index, heading in enumerate(told[0][:shown]):
         justify: Literal["left", "right"] = "left" if index < left else "right"
-        wraps = index >= len(headings) - wrapped
-        table.add_column(heading, justify=justify, no_wrap=not wraps)
-    for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=10_000)
+        cut = CUT if narrow and index not in wraps else None
+        table.add_column(
+            Text(heading), justify=justify, no_wrap=index not in wraps, max_width=cut
+        )
+    for row in told[1:]:
+        table.add_row(*map(Text, row[:shown]))
     console.print(table, highlight=False)
+    hidden = hidden_columns_line(told[0][shown:], len(widths))
+    if hidden:
+        console.print(Text(hidden))

@@ -100,7 +100,7 @@ def test_what_is_missing_is_named(storage):
 
 
 def test_verdicts_are_whole_on_a_narrow_terminal(storage, monkeypatch):
-    monkeypatch.setattr("dse.tables.Console", lambda **_: NARROW)
+    monkeypatch.setattr("dse.tables.open_console", lambda: NARROW)
     [claims] = dse.check(["fig3a"], dse.Options(dataset="mine", storage=storage))
     with NARROW.capture() as captured:
         print_claims(claims)

@@ -197,11 +197,11 @@ def test_two_databases_in_one_folder_have_reports_of_their_own(dse, workplace):
             "reproduce", "small.py", "--storage", f"sqlite:///{name}.db"
         )
         assert status == 0
-        assert f"in: {name}.db-reports/small/stripes-quick\n" in printed.out
+        assert f"in: {name}.db.files/small/stripes-quick\n" in printed.out
     reports = sorted(str(f.relative_to(workplace)) for f in workplace.rglob("runs.csv"))
     assert reports == [
-        "a.db-reports/small/stripes-quick/runs.csv",
-        "b.db-reports/small/stripes-quick/runs.csv",
+        "a.db.files/small/stripes-quick/runs.csv",
+        "b.db.files/small/stripes-quick/runs.csv",
     ]
 
 

@@ -26,8 +26,8 @@ from dse.store.database import open_store
 from dse.store.standing import read_standing
 from dse.study.plan import make_point, study_record
 from dse.train.events import Done, EpochEnded, Failed, Started
+from dse.train.places import log_of
 from dse.train.recipe import Recipe
-from dse.train.runlog import log_of
 from dse.watch.live import SETTLING, watch
 from dse.watch.once import print_json, print_status
 from dse.watch.reading import look, reading_store, sweep_holds
@@ -167,6 +167,29 @@ def test_a_long_detail_pushes_nothing_apart(study, sweep, width):
     assert len([line for line in lines if "f32" in line]) == (4 if width == 80 else 2)
     # Who reads a pipe gets all of it, in one line.
     assert LONG.strip() in printed(study)
+
+
+def test_a_narrow_terminal_is_told_which_columns_it_lacks(study, sweep):
+    study.finish(study.first, 0)
+    whole = printed(study, 200, terminal=True)
+    assert "cell_id" in whole and "do not fit" not in whole
+    narrow = printed(study, 44, terminal=True)
+    said = " ".join(narrow.split())
+    assert "of 8 columns do not fit here: cell_id, " in said
+    assert "same network as" in said
+    assert max(map(len, narrow.splitlines())) <= 44
+    assert "do not fit" not in printed(study, 44)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_no_word_of_a_run_steers_the_terminal(study, sweep, terminal):
+    study.fail(study.first, 1, "error", "\x1b]0;title\x07 and\x9b2J \u202eand")
+    told = printed(study, 120, terminal=terminal)
+    assert r"\x1b]0;title\x07 and\x9b2J \u202eand" in told
+    assert not set(told) & set("\x07\x9b\u202e")
+    live = watched(study, nothing, terminal=terminal)
+    assert r"\x1b]0;title\x07" in live
+    assert not set(live) & set("\x07\x9b\u202e")
 
 
 def test_json_has_the_cells_with_their_aliases(study, capsys):

@@ -13,6 +13,8 @@ from dse.arch.graph import (
     Relu,
     Shape,
 )
+from dse.bounds import MOST, brief
+from dse.errors import DseError
 
 BYTES_FP32 = 4
 MEBIBYTE = 2**20
@@ -71,13 +73,25 @@ class Cost:
 
 
 def cost(architecture: Architecture) -> Cost:
-    """The exact cost of `architecture`, per layer and whole."""
+    """The exact cost of `architecture`, per layer and whole.
+
+    Raises:
+        DseError: it is beyond what a database holds.
+    """
     shapes = architecture.shapes
     layers = tuple(
         _layer_cost(layer, shapes[layer.inputs[0]], shapes[layer.name])
         for layer in architecture.layers
     )
-    return Cost(layers, max(_alive(architecture)))
+    whole = Cost(layers, max(_alive(architecture)))
+    for name in ("bytes_fp32", "macs", "activations", "peak_activations"):
+        count = getattr(whole, name)
+        if count > MOST:
+            raise DseError(
+                f"the network's {name} would be {brief(count)}; expected at most "
+                f"{MOST:,}: take smaller widths or images"
+            )
+    return whole
 
 
 def _layer_cost(layer: Layer, source: Shape, output: Shape) -> LayerCost:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from dse.arch.closed_form import CostArrays, squeezenet_cost
 from dse.arch.cost import BYTES_FP32
 from dse.arch.graph import Shape
+from dse.bounds import MOST, check_number
 from dse.errors import DseError
 
 
@@ -96,7 +97,11 @@ COSTS = {"params": "params", "bytes": "bytes_fp32", "macs": "macs"}
 
 @dataclass(frozen=True)
 class Budget:
-    """Hard upper limits on cost; None where there is none."""
+    """Hard upper limits on cost; None where there is none.
+
+    Raises:
+        DseError: one is under 1, or no finite number.
+    """
 
     max_params: int | None = None
     max_bytes: int | None = None
@@ -104,8 +109,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, limit in self.limits.items():
-            if limit is not None and limit < 1:
-                raise DseError(f"max_{name} is {limit}; expected 1 or more")
+            if limit is not None:
+                check_number(f"max_{name}", limit, 1, MOST)
 
     @property
     def limits(self) -> Mapping[str, int | None]:

@@ -1,7 +1,6 @@
 """SqueezeNet's metamodel: metaparameters -> widths -> graph (sections 3 to 6)."""
 
 import math
-import numbers
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -19,9 +18,12 @@ from dse.arch.graph import (
     Relu,
     Shape,
 )
+from dse.bounds import brief, check_whole, is_number, is_whole
 from dse.errors import DseError
 
 FIRE_MODULES = 8
+WIDEST = 2**16
+"""Of widths, sizes and classes: Optuna keeps no larger ones, and nobody trains them."""
 SMALLEST_INPUT = 24
 IMAGENET_INPUT = 128
 POOL_PLACES = {"1.0": (1, 4, 8), "1.1": (1, 3, 5)}
@@ -52,7 +54,8 @@ class Metaparameters:
     """The metaparameters of section 5.1, and section 6's macroarchitecture.
 
     A width that is not given stays open, for an experiment's preset to choose
-    (`open_widths`); `dataclasses.replace` leaves it so.
+    (`open_widths`); `dataclasses.replace` leaves it so. Whole numbers are 65,536 at
+    most.
 
     Attributes:
         base_e: expand filters in the first Fire module, at least 1.
@@ -148,20 +151,18 @@ class Metaparameters:
 def _whole(name: str, value: object, least: int) -> int:
     if isinstance(value, OpenWidth):
         return value
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise DseError(f"{name} is {value!r}; expected a whole number from {least} up")
-    if value < least:
-        raise DseError(f"{name} is {value}; expected a whole number from {least} up")
+    if not is_whole(value, least, WIDEST):
+        raise DseError(
+            f"{name} is {brief(value)}; expected a whole number from {least} up to "
+            f"{WIDEST:,}"
+        )
     return int(value)
 
 
 def _share(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise DseError(f"{name} is {value!r}; expected a number from 0 to 1")
-    share = float(value)
-    if not 0 <= share <= 1:
-        raise DseError(f"{name} is {share:g}; expected a number from 0 to 1")
-    return share
+    if not is_number(value) or not 0 <= value <= 1:
+        raise DseError(f"{name} is {brief(value)}; expected a number from 0 to 1")
+    return float(value)
 
 
 def _pools(value: object) -> str:
@@ -170,9 +171,9 @@ def _pools(value: object) -> str:
     last = FIRE_MODULES + 1
     if words == ["version"]:
         return "version"
-    if not all(word.isdecimal() and 1 <= int(word) <= last for word in words):
+    if not all(word in map(str, range(1, last + 1)) for word in words):
         raise DseError(
-            f"pools is {value!r}; expected modules from 1 to {last}, as 1,4,8, or "
+            f"pools is {brief(value)}; expected modules from 1 to {last}, as 1,4,8, or "
             "version"
         )
     return ",".join(map(str, sorted(set(map(int, words)))))
@@ -275,12 +276,10 @@ def squeezenet(
         classes: class scores, at least 2.
 
     Raises:
-        DseError: the input is under 24 pixels, or `classes` or the channels too few.
+        DseError: the input is under 24 pixels, `classes` or the channels are too few,
+            or one of them is no whole number up to 65,536.
     """
-    if classes < 2:
-        raise DseError(f"classes is {classes}; expected at least 2")
-    if input_shape[2] < 1:
-        raise DseError(f"the input has {input_shape[2]} channels; expected 1 or more")
+    _check_input(input_shape, classes)
     outer = stem(metaparameters, min(input_shape[:2]))
     pools = metaparameters.pool_places
     layers: list[Layer] = _convolution(
@@ -318,6 +317,22 @@ def squeezenet(
         layers.append(Relu("relu_conv10", ("conv10",)))
     layers.append(GlobalAverage("pool10", (layers[-1].name,)))
     return Architecture(input_shape, tuple(layers))
+
+
+def _check_input(input_shape: Shape, classes: int) -> None:
+    check_whole("classes", classes, 2, WIDEST)
+    if len(input_shape) != 3:
+        raise DseError(
+            f"the input is {brief(input_shape)}; expected height, width and channels"
+        )
+    for name, size in zip(("height", "width"), input_shape, strict=False):
+        check_whole(f"the input's {name}", size, 0, WIDEST)
+    channels = input_shape[2]
+    if not is_whole(channels, 1, WIDEST):
+        raise DseError(
+            f"the input has {brief(channels)} channels; expected 1 or more, at most "
+            f"{WIDEST:,}"
+        )
 
 
 def _convolution(

@@ -1,11 +1,12 @@
 """Names as they lie on a disk, as text that can be kept and shown; names of parts."""
 
 import os
-import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
+
+from dse.errors import printable
 
 PartName = Literal["train", "validation", "test"]
 
@@ -41,14 +42,9 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
-BREAKING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Characters that break a line, steer a terminal or turn the order of letters."""
-
-
 def as_text(name: str | Path) -> str:
     """A file's name, with what is no UTF-8, or would break a line, as escapes."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return BREAKING.sub(lambda x: x[0].encode("unicode_escape").decode(), text)
+    return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def short_name(path: Path) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dse.data.dataset import ImageData
 from dse.report.claims import Claims, check_claims
 from dse.report.front import report_front
-from dse.report.place import folder_of, front_of, reports_of
+from dse.report.place import folder_of, front_of
 from dse.report.recipes import report_recipes
 from dse.report.result import Report
 from dse.report.search import report_search
@@ -23,7 +23,6 @@ __all__ = [
     "report_experiment",
     "report_front",
     "report_search",
-    "reports_of",
 ]
 
 
@@ -35,7 +34,7 @@ def report_experiment(
     dataset: ImageData,
 ) -> Report:
     """Report on an experiment: on its study, or on its arms beside each other."""
-    folder = folder_of(reports_of(store), name, studies[0])
+    folder = folder_of(store.place.own, name, studies[0])
     if experiment.arms:
         arms = dict(zip(experiment.arms, studies, strict=True))
         return report_recipes(store, arms, experiment, dataset, folder)

@@ -52,9 +52,10 @@ def write_report(
             for file in folder.glob(f"{stale}.*"):
                 file.unlink()
         for name, table in tables.items():
-            write_whole(folder / f"{name}.csv", partial(table.to_csv, index=False))
+            as_csv = partial(table.to_csv, index=False, mode="wb")
+            write_whole(folder / f"{name}.csv", as_csv)
         write_whole(folder / "runs.parquet", partial(runs.to_parquet, index=False))
-        write_whole(folder / "config.json", partial(Path.write_text, data=text))
+        write_whole(folder / "config.json", lambda file: file.write(text.encode()))
         for name, figure in figures.items():
             _write_figure(folder, name, figure)
     except OSError as error:

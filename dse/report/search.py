@@ -22,6 +22,8 @@ def report_search(
 ) -> Report:
     """Write a search's runs, its summary with the front, and the figure."""
     runs = view(store, "runs", study.name)
+    if not (runs["status"] == "complete").any():
+        raise _nothing_trained(study)
     summary = summarise(runs, view(store, "cells", study.name))
     run_ids = runs.drop_duplicates("cell_id").set_index("cell_id")["run_id"]
     summary = summary[summary["cell_id"].isin(run_ids.index)].reset_index(drop=True)
@@ -29,10 +31,7 @@ def report_search(
     accuracy = summary["val_accuracy"].to_numpy()
     summary["front"] = on_front(summary["bytes_fp32"].to_numpy(), accuracy)
     if not summary["front"].any():
-        raise DseError(
-            f"no network of {study.name} was trained to the end; "
-            "dse query 'SELECT status, reason, detail FROM runs' says why"
-        )
+        raise _nothing_trained(study)
     with matplotlib.rc_context(STYLE):
         caption = (
             f"{data_line(dataset)}. {recipe_line(study.recipe)}.\n"
@@ -47,3 +46,10 @@ def report_search(
     best = summary[summary["front"]].sort_values("bytes_fp32").iloc[-1]
     weights = weights_folder(store, int(best["run_id"]))
     return Report(folder, summary, of="search", weights=weights)
+
+
+def _nothing_trained(study: StudyRecord) -> DseError:
+    return DseError(
+        f"no network of {study.name} was trained to the end: dse status says what "
+        "failed; where nothing was begun, give more --minutes"
+    )

@@ -244,7 +244,9 @@ def add_epoch(store: Store, ended: EpochEnded) -> None:
 
 def complete_run(store: Store, done: Done, *, keep_weights: bool) -> None:
     """Enter a run's result; its weights are on disk before the row says so."""
-    kept = save_weights(store.artifacts, done) if keep_weights else None
+    kept = (
+        save_weights(store.place, done, _begun(store, done)) if keep_weights else None
+    )
     with store.writing(lasting=True) as connection:
         run_id = _run_id(connection, done)
         connection.execute(
@@ -270,6 +272,13 @@ def complete_run(store: Store, done: Done, *, keep_weights: bool) -> None:
                     run_id=run_id, kind="weights", path=kept.path, hash=kept.hash
                 )
             )
+
+
+def _begun(store: Store, done: Done) -> datetime.datetime:
+    with store.reading() as connection:
+        query = select(runs.c.created_at).where(_is_run_of(done))
+        begun: datetime.datetime = connection.execute(query).scalar_one()
+    return begun
 
 
 def fail_run(store: Store, failed: Failed) -> int:

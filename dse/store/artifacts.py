@@ -1,16 +1,17 @@
 """Weights of completed runs, as Orbax checkpoints beside the database."""
 
+import datetime
 import hashlib
 import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dse.errors import DseError, first_line
+from dse.store.place import Place
 from dse.train.events import Done
 
 Weights = Mapping[str, Mapping[str, Any]]
@@ -18,34 +19,38 @@ Weights = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Kept:
-    """A stored artifact: its path within the artifact folder, and its hash."""
+    """A stored artifact: its name within the artifact folder, and its hash."""
 
     path: str
     hash: str
 
 
-def save_weights(folder: Path, done: Done) -> Kept:
-    """Write a run's weights; a checkpoint of the same run is replaced."""
+def save_weights(place: Place, done: Done, begun: datetime.datetime) -> Kept:
+    """Write a run's weights; those of the same run, begun then, are replaced.
+
+    Raises:
+        DseError: they cannot be written; no half of them is left.
+    """
     from orbax.checkpoint import v1 as ocp
 
     # What it logs of a failed write is also in the error that it raises.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
-    path = f"{done.cell_id}-{done.replicate}"
+    path = place.weights_of(done.cell_id, done.replicate, begun)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         weights = {name: dict(arrays) for name, arrays in done.weights.items()}
-        ocp.save((folder / path).resolve(), weights, overwrite=True)
+        ocp.save(path.resolve(), weights, overwrite=True)
     except (OSError, ValueError) as error:
-        for unfinished in folder.glob(f"{path}.orbax-checkpoint-tmp*"):
+        for unfinished in path.parent.glob(f"{path.name}.orbax-checkpoint-tmp*"):
             shutil.rmtree(unfinished, ignore_errors=True)
         raise DseError(
-            f"cannot write the weights {folder / path}: {_why(error)}; free "
+            f"cannot write the weights {path}: {_why(error)}; free "
             "some space or make the folder writable, then repeat the command"
         ) from error
-    return Kept(path, weights_hash(done.weights))
+    return Kept(path.name, weights_hash(done.weights))
 
 
-def read_weights(folder: Path, kept: Kept) -> Weights:
+def read_weights(place: Place, kept: Kept) -> Weights:
     """Read weights back.
 
     Raises:
@@ -53,11 +58,15 @@ def read_weights(folder: Path, kept: Kept) -> Weights:
     """
     from orbax.checkpoint import v1 as ocp
 
-    path = (folder / kept.path).resolve()
-    if not path.is_dir():
-        raise DseError(f"the weights {path} are gone; repeat the sweep to make them")
+    path = place.find_weights(kept.path)
+    if path is None:
+        raise DseError(
+            f"the weights {place.weights / kept.path} are gone; a database that was "
+            "moved or copied needs its weights moved or copied along, or dse forget "
+            "has the run trained again"
+        )
     try:
-        weights: Weights = ocp.load(path)
+        weights: Weights = ocp.load(path.resolve())
     except (OSError, ValueError) as error:
         raise DseError(f"the weights {path} cannot be read: {_why(error)}") from error
     if weights_hash(weights) != kept.hash:

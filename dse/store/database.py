@@ -25,11 +25,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from dse.errors import DseError
+from dse.errors import DseError, printable
+from dse.passwords import shown
 from dse.store import DEFAULT_STORAGE
-from dse.store.faults import Unreachable, clear_faults, may_pass, shown
+from dse.store.faults import Unreachable, clear_faults, may_pass
 from dse.store.files import on_network
 from dse.store.lock import FileSweepLock, ServerSweepLock, SweepLock
+from dse.store.place import Place
 from dse.store.schema import SCHEMA_VERSION, UPGRADABLE, VIEWS, metadata, schema
 
 Result = TypeVar("Result")
@@ -64,21 +66,26 @@ ONE_WRITER = text(
 
 @dataclass(frozen=True)
 class Store:
-    """An open database and the folder of its artifacts.
+    """An open database and the place of its files.
 
     Attributes:
         url: to open it a second time, password and all.
-        engine: SQLAlchemy's.
-        artifacts: the folder that artifact paths are relative to.
+        engine: SQLAlchemy's; its `repr` may show a password.
+        place: where its weights, logs and checkpoints lie.
         lock: what a sweep that is under way holds.
         write_ahead: whether the file has a write-ahead log meanwhile.
     """
 
     url: str = field(repr=False)
-    engine: Engine
-    artifacts: Path
+    engine: Engine = field(repr=False)
+    place: Place
     lock: SweepLock | None = None
     write_ahead: bool = False
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of its weights; logs and checkpoints lie beside it."""
+        return self.place.weights
 
     @property
     def is_sqlite(self) -> bool:
@@ -101,9 +108,9 @@ class Store:
         Raises:
             DseError: another sweep holds it.
         """
-        name, folder = shown(self.url), self.artifacts.parent
+        name = shown(self.url)
         lock: SweepLock = (
-            FileSweepLock(folder, name)
+            FileSweepLock(self.place.own, name)
             if self.is_sqlite
             else ServerSweepLock(self.engine, trained, name)
         )
@@ -126,7 +133,7 @@ class Store:
         Yields:
             Whether it has one.
         """
-        if not self.is_sqlite or on_network(self.artifacts.parent):
+        if not self.is_sqlite or on_network(self.place.own):
             yield False
             return
         try:
@@ -157,7 +164,8 @@ class Store:
                 now = time.monotonic()
                 if lost is None:
                     lost = now
-                    print(f"dse: {error}; waiting for it", file=sys.stderr)
+                    line = printable(f"dse: {error}; waiting for it")
+                    print(line, file=sys.stderr)
                 if now - lost > MOST_SECONDS_AWAY:
                     raise
                 time.sleep(SECONDS_BETWEEN_TRIES)
@@ -235,7 +243,8 @@ def open_store(url: str, *, create: bool = True, upgrade: bool | None = None) ->
             ) from error
     with clear_faults(url):
         whole = parsed.render_as_string(hide_password=False)
-        store = Store(whole, _engine(parsed, file), _artifact_folder(file))
+        place = Place.of_server(parsed) if file is None else Place.of_file(file)
+        store = Store(whole, _engine(parsed, file), place)
         may_upgrade = create if upgrade is None else upgrade
         _check_schema(store, create=create, upgrade=may_upgrade, is_new=is_new)
     return store
@@ -265,10 +274,6 @@ def _sqlite_file(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         return None
     return Path(url.database or "")
-
-
-def _artifact_folder(file: Path | None) -> Path:
-    return (file.parent if file else Path("results")) / "weights"
 
 
 def _engine(url: URL, file: Path | None) -> Engine:
@@ -311,11 +316,11 @@ def _check_schema(store: Store, *, create: bool, upgrade: bool, is_new: bool) ->
                 f"database {shown(store.url)} holds no runs of dse; run a sweep first "
                 "or name another with --storage"
             )
-        if store.is_sqlite and not is_new and store.artifacts.is_dir():
+        if store.is_sqlite and not is_new and store.place.holds_weights:
             raise DseError(
-                f"database {shown(store.url)} is empty, yet {store.artifacts} holds "
-                "weights of its runs: put a copy of it in its place, or move that "
-                "folder away to begin anew"
+                f"database {shown(store.url)} is empty, yet {store.place.own} holds "
+                "weights of its runs: put a copy of it in its place, or move the "
+                "weights away to begin anew"
             )
         with _schema_transaction(store) as connection:
             if not inspect(connection).has_table(schema.name):

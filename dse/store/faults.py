@@ -6,9 +6,8 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from dse.errors import DseError, without_passwords
-
-_CREDENTIALS = re.compile(r"^([\w+]*:?/{0,2}[^/:]*):(?!//).*@", re.DOTALL)
+from dse.errors import DseError
+from dse.passwords import shown, without_passwords
 
 PASSING = (
     "is locked",
@@ -97,14 +96,6 @@ def _said(error: DBAPIError) -> str:
     """The first line of what the database said, whole: a cut one hides no password."""
     lines = str(error.orig).strip().splitlines()
     return without_passwords(lines[0] if lines else type(error).__name__)
-
-
-def shown(url: str) -> str:
-    """`url` as it may be printed, without its password, also where it is malformed."""
-    if url.startswith("sqlite:///"):
-        return url
-    hidden = _CREDENTIALS.sub(r"\1:***@", url.replace("+psycopg:", ":", 1))
-    return without_passwords(hidden)
 
 
 def _advice(reason: str) -> str:

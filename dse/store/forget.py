@@ -1,17 +1,20 @@
 """Runs that are to be tried again, or never to have been: taken out by name."""
 
-import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
 
+from dse.bounds import MOST, check_whole
 from dse.errors import DseError
 from dse.store.database import Store
 from dse.store.schema import METAPARAMETERS, artifacts, runs, study_cells
-from dse.train.places import checkpoints_of
-from dse.train.runlog import log_of
+
+EXPECTED = (
+    "expected an id that dse status --json shows, or how it begins, or metaparameters "
+    "as sr=0.5,pct_3x3=0.5"
+)
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,12 @@ class Forgotten:
     Attributes:
         runs: how many.
         studies: those that had them; more than one where studies share a cell.
+        stays: files of theirs that stay, and why, a line each.
     """
 
     runs: int
     studies: tuple[str, ...]
+    stays: tuple[str, ...] = ()
 
 
 def forget(
@@ -48,14 +53,17 @@ def forget(
         failed_only: whether to leave the completed ones.
 
     Raises:
-        DseError: no such cell.
+        DseError: no such cell, or a name could mean several.
     """
     with store.reading() as connection:
         query = select(study_cells).where(study_cells.c.study == study)
         points = list(connection.execute(query))
+    for replicate in replicates:
+        check_whole("replicate", replicate, 0, MOST)
     chosen = {row.cell_id for row in points} if not cells else set[str]()
-    for name in cells:
-        chosen |= _cells_called(name, points)
+    # One name is a text as well, and would be taken letter by letter.
+    for name in [cells] if isinstance(cells, str) else cells:
+        chosen |= _cells_called(name.strip(), points)
     with store.writing() as connection:
         wanted: list[ColumnElement[bool]] = [runs.c.cell_id.in_(chosen)]
         if replicates:
@@ -64,46 +72,59 @@ def forget(
             wanted.append(runs.c.status == "failed")
         found = list(connection.execute(select(runs).where(*wanted)))
         ids = [row.id for row in found]
-        paths = connection.execute(
-            select(artifacts.c.path).where(artifacts.c.run_id.in_(ids))
-        )
-        kept = list(paths.scalars())
+        of_them = artifacts.c.run_id.in_(ids)
+        paths = connection.execute(select(artifacts.c.path).where(of_them)).scalars()
+        weights = list(paths)
         of = study_cells.c.cell_id.in_({row.cell_id for row in found})
         sharing = connection.execute(select(study_cells.c.study).where(of).distinct())
         studies = tuple(sorted(sharing.scalars()))
         connection.execute(delete(runs).where(runs.c.id.in_(ids)))
-    for path in kept:
-        shutil.rmtree(store.artifacts / path, ignore_errors=True)
-    folder = store.artifacts.parent
+    stays = store.place.delete_weights(weights)
     for row in found:
-        log_of(folder, row.cell_id, row.replicate).unlink(missing_ok=True)
+        stays += store.place.delete_log(row.cell_id, row.replicate)
         if not failed_only:
-            checkpoints = checkpoints_of(folder, row.cell_id, row.replicate)
-            shutil.rmtree(checkpoints, ignore_errors=True)
-    return Forgotten(len(found), studies)
+            stays += store.place.delete_checkpoints(row.cell_id, row.replicate)
+    return Forgotten(len(found), studies, tuple(dict.fromkeys(stays)))
 
 
 def _cells_called(name: str, points: Sequence[Any]) -> set[str]:
     """The cells of a study that a person means by `name`."""
     if "=" in name:
-        pairs = [part.partition("=")[::2] for part in name.split(",")]
-        unknown = [key for key, _ in pairs if key not in METAPARAMETERS]
-        if unknown:
-            raise DseError(
-                f"cell {name!r} names {unknown[0]!r}; expected some of "
-                f"{', '.join(METAPARAMETERS)}"
-            )
-        found = {
-            row.cell_id
-            for row in points
-            if all(_is(getattr(row, key), value) for key, value in pairs)
-        }
-    else:
-        found = {row.cell_id for row in points if row.cell_id.startswith(name)}
+        return _cells_with(name, points)
+    found = {row.cell_id for row in points if name and row.cell_id.startswith(name)}
     if not found:
+        raise DseError(f"the study has no cell {name!r}; {EXPECTED}")
+    if name not in found and len(found) > 1:
         raise DseError(
-            f"the study has no cell {name!r}; expected an id that dse status --json "
-            "shows, or how it begins, or metaparameters as sr=0.5,pct_3x3=0.5"
+            f"cell {name!r} could be any of {', '.join(sorted(found))}; name each"
+        )
+    return {name} if name in found else found
+
+
+def _cells_with(values: str, points: Sequence[Any]) -> set[str]:
+    """The cells of a study with metaparameters as sr=0.5,pct_3x3=0.5."""
+    pairs = [part.partition("=")[::2] for part in values.split(",")]
+    wanted = {key.strip(): value.strip() for key, value in pairs}
+    unknown = [key for key in wanted if key not in METAPARAMETERS]
+    if unknown:
+        raise DseError(
+            f"cell {values!r} names {unknown[0]!r}; expected some of "
+            f"{', '.join(METAPARAMETERS)}"
+        )
+    if len(wanted) < len(pairs):
+        raise DseError(f"cell {values!r} names a metaparameter twice; {EXPECTED}")
+    found = {
+        row.cell_id
+        for row in points
+        if all(_is(getattr(row, key), value) for key, value in wanted.items())
+    }
+    every = {row.cell_id for row in points}
+    if not found:
+        raise DseError(f"the study has no cell {values!r}; {EXPECTED}")
+    if found == every and len(every) > 1:
+        raise DseError(
+            f"cell {values!r} is what all {len(every)} cells of the study have; name "
+            "what tells them apart, or cells by their ids"
         )
     return found
 

@@ -68,7 +68,7 @@ class SweepLock(Protocol):
 
 
 class FileSweepLock:
-    """Of a SQLite file's folder, where weights, logs and checkpoints lie as well."""
+    """Of a SQLite file's own place, where weights, logs and checkpoints lie as well."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._file, self._name = folder / SWEEP_LOCK, name
@@ -77,11 +77,12 @@ class FileSweepLock:
     def acquire(self) -> None:
         """See `SweepLock`."""
         try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except Timeout as error:
             raise DseError(
-                f"another sweep is writing to {self._name}, or to a database in the "
-                "same folder; wait for its end, or take a --storage in another"
+                f"another sweep is writing to {self._name}; wait for its end, or take "
+                "another --storage"
             ) from error
         except OSError as error:
             raise DseError(

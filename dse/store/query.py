@@ -7,6 +7,7 @@ import pandas as pd
 from sqlalchemy import Connection, select, text
 
 from dse.arch.graph import Architecture
+from dse.bounds import MOST, brief
 from dse.errors import DseError
 from dse.store.append import StudyRecord
 from dse.store.artifacts import Kept, Weights, read_weights
@@ -19,6 +20,7 @@ from dse.store.schema import (
     runs,
     studies,
 )
+from dse.store.statement import only_reading, readable, settled
 from dse.train.recipe import Recipe
 
 
@@ -142,34 +144,38 @@ def status(store: Store, study: str | None = None) -> pd.DataFrame:
 
 
 def sql(store: Store, query: str) -> pd.DataFrame:
-    """The rows that a person's SELECT asks for.
+    """The rows that a person's SELECT asks for; whole numbers stay such.
 
     Raises:
-        DseError: the statement writes, or is no SQL that the database understands.
+        DseError: the statement writes, or is no SQL that the database understands, or
+            asks for no columns, or for two of one name.
     """
-    first = query.strip().split(maxsplit=1)
-    if not first or first[0].lower() not in ("select", "with", "values", "explain"):
-        raise DseError(
-            f"query {query!r} is not read-only; expected SELECT ... "
-            "(views: runs, cells, epochs)"
-        )
-    with store.reading() as connection:
-        result = connection.exec_driver_sql(query.strip().rstrip(";"))
-        names = list(result.keys())
+    statement = readable(store, query)
+    with store.reading() as connection, only_reading(store, connection, query):
+        result = connection.exec_driver_sql(statement)
+        names = list(result.keys()) if result.returns_rows else []
+        if not names:
+            raise DseError(f"query {query!r} asks for no columns; expected SELECT ...")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise DseError(f"two columns are called {twice[0]!r}; name one with AS")
-        return pd.DataFrame(result.fetchall(), columns=names)
+        rows = result.fetchall()
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return pd.DataFrame(dict(zip(names, map(settled, columns), strict=True)))
 
 
 def weights_folder(store: Store, run_id: int) -> Path | None:
-    """Where a run's weights lie; None where they were not kept."""
+    """Where a run's weights lie; None where they were not kept, or are gone.
+
+    Raises:
+        DseError: the row names them by what is no plain name.
+    """
     query = select(artifacts.c.path).where(
         artifacts.c.run_id == run_id, artifacts.c.kind == "weights"
     )
     with store.reading() as connection:
         path = connection.execute(query).scalar()
-    return None if path is None else store.artifacts / path
+    return None if path is None else store.place.find_weights(path)
 
 
 @dataclass(frozen=True)
@@ -205,16 +211,18 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
         )
         .where(runs.c.id == run_id)
     )
-    with store.reading() as connection:
-        row = connection.execute(query).one_or_none()
+    row = None
+    if abs(run_id) <= MOST:
+        with store.reading() as connection:
+            row = connection.execute(query).one_or_none()
     if row is None:
         raise DseError(
-            f"there is no run {run_id}; dse query 'SELECT run_id, study FROM runs' "
-            "lists them"
+            f"there is no run {brief(run_id)}; dse query 'SELECT run_id, study FROM "
+            "runs' lists them"
         )
     if row.path is None:
         raise DseError(f"the weights of run {run_id} were not kept")
-    weights = read_weights(store.artifacts, Kept(row.path, row.hash))
+    weights = read_weights(store.place, Kept(row.path, row.hash))
     architecture = Architecture.from_json(row.graph)
     names, recipe = tuple(row.class_names), Recipe.from_json(row.recipe)
     return StoredNetwork(architecture, names, weights, recipe)

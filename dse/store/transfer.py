@@ -1,18 +1,22 @@
 """Export and import: a zip of tables and weights, merged without doubles."""
 
+import datetime
 import json
+import lzma
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select
 
 from dse.errors import DseError
 from dse.store.database import Store, open_store
 from dse.store.files import write_whole
+from dse.store.place import WEIGHTS
 from dse.store.query import check_study, study_called, study_names
 from dse.store.schema import (
     architectures,
@@ -23,9 +27,9 @@ from dse.store.schema import (
     studies,
     study_cells,
 )
+from dse.train.places import within
 
 TABLES = "tables.db"
-WEIGHTS = "weights"
 FINISHED = ("complete", "failed")
 _NO_EXPORT = "{} is not an export of dse; expected what `dse export` wrote"
 
@@ -37,7 +41,8 @@ def export_studies(store: Store, file: Path, study: str | None = None) -> int:
         The number of runs written.
 
     Raises:
-        DseError: there is no such study, or `file` cannot be written.
+        DseError: there is no such study, or `file` cannot be written, or weights are
+            not what a sweep writes.
     """
     if study is not None:
         check_study(store, study)
@@ -45,17 +50,21 @@ def export_studies(store: Store, file: Path, study: str | None = None) -> int:
         copy = open_store(f"sqlite:///{scratch}/{TABLES}")
         count = merge(store, copy, study_names(store) if study is None else [study])
         copy.engine.dispose()
+        weights = copy.place.weights
 
-        def write(unfinished: Path) -> None:
-            with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
-                for path in sorted(Path(scratch).rglob("*")):
+        def write(opened: BinaryIO) -> None:
+            with zipfile.ZipFile(opened, "w", zipfile.ZIP_STORED) as archive:
+                archive.write(Path(scratch, TABLES), TABLES)
+                for path in sorted(weights.rglob("*")):
                     if path.is_file():
-                        archive.write(path, path.relative_to(scratch).as_posix())
+                        inside = path.relative_to(weights).as_posix()
+                        archive.write(path, f"{WEIGHTS}/{inside}")
 
         try:
             write_whole(file, write)
         except OSError as error:
-            raise DseError(f"cannot write {file}: {error.strerror}") from error
+            why = error.strerror or error
+            raise DseError(f"cannot write {file}: {why}; name another file") from error
     return count
 
 
@@ -69,12 +78,14 @@ def import_file(store: Store, file: Path) -> int:
         DseError: `file` is no export, a study in it has another recipe here, or a
             sweep is on.
     """
+    if file.exists() and not file.is_file():  # a pipe would be waited for
+        raise DseError(_NO_EXPORT.format(file))
     try:
         with tempfile.TemporaryDirectory() as scratch:
             with zipfile.ZipFile(file) as archive:
                 if TABLES not in archive.namelist():
                     raise DseError(_NO_EXPORT.format(file))
-                archive.extractall(scratch)
+                _extract(archive, scratch)
             url = f"sqlite:///{scratch}/{TABLES}"
             source = open_store(url, create=False, upgrade=True)
             names = study_names(source)
@@ -90,11 +101,29 @@ def import_file(store: Store, file: Path) -> int:
     return count
 
 
+def _extract(archive: zipfile.ZipFile, folder: str) -> None:
+    """What an export has of an archive, whatever else is in it.
+
+    Raises:
+        BadZipFile: it is damaged, or locked by a password.
+    """
+    try:
+        for name in archive.namelist():
+            if name == TABLES or name.startswith(f"{WEIGHTS}/"):
+                archive.extract(name, folder)
+    except (RuntimeError, ValueError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise zipfile.BadZipFile(str(error)) from error
+
+
 def merge(source: Store, target: Store, names: Iterable[str]) -> int:
     """Copy studies and their finished runs that `target` lacks; weights come along.
 
     Returns:
         The number of runs copied.
+
+    Raises:
+        DseError: a study has another recipe there, or a run or its weights are called
+            as no sweep calls them.
     """
     with source.reading() as reading:
         wanted = list(names)
@@ -121,15 +150,24 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
             for row in _rows(reading, artifacts)
             if row.run_id in run_metrics
         }
-    with target.writing() as writing:
-        _refuse_other_studies(writing, tables[studies])
-        for table in (architectures, cells, studies, study_cells):
-            _insert_missing(writing, table, tables[table])
-        new = [row for row in finished if _is_new(writing, row)]
-        for row in new:
-            if row.id in kept:
-                _copy_weights(source, target, kept[row.id].path)
-            _insert_run(writing, row, run_metrics[row.id], kept.get(row.id))
+    for row in finished:
+        # What it is called by is where files lie.
+        within(target.artifacts, f"{row.cell_id}-{row.replicate}")
+    copied: list[str] = []
+    try:
+        with target.writing() as writing:
+            _refuse_other_studies(writing, tables[studies])
+            for table in (architectures, cells, studies, study_cells):
+                _insert_missing(writing, table, tables[table])
+            new = [row for row in finished if _is_new(writing, row)]
+            for row in new:
+                weights = kept.get(row.id)
+                path = weights and _copy_weights(source, target, row, weights.path)
+                copied += [path] if path else []
+                _insert_run(writing, row, run_metrics[row.id], weights, path)
+    except Exception:
+        target.place.delete_weights(copied)
+        raise
     return len(new)
 
 
@@ -187,17 +225,28 @@ def _is_new(connection: Connection, row: Any) -> bool:
     return True
 
 
-def _copy_weights(source: Store, target: Store, path: str) -> None:
-    destination = target.artifacts / path
-    if (source.artifacts / path).is_dir() and not destination.exists():
-        unfinished = destination.with_name(f".{path}.partial")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(source.artifacts / path, unfinished)
-        unfinished.replace(destination)
+def _copy_weights(source: Store, target: Store, run: Any, name: object) -> str | None:
+    """Copy a run's weights; what they are called there, None where there are none."""
+    found = source.place.find_weights(name)
+    if found is None:
+        return None
+    now = datetime.datetime.now(datetime.UTC)
+    copy = target.place.weights_of(run.cell_id, run.replicate, now)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copytree(found, copy)
+    except Exception:
+        shutil.rmtree(copy, ignore_errors=True)
+        raise
+    return copy.name
 
 
 def _insert_run(
-    connection: Connection, row: Any, measured: list[Any], kept: Any | None
+    connection: Connection,
+    row: Any,
+    measured: list[Any],
+    kept: Any | None,
+    path: str | None,
 ) -> None:
     values = {k: v for k, v in row._mapping.items() if k != "id"}
     query = insert(runs).values(values).returning(runs.c.id)
@@ -206,5 +255,6 @@ def _insert_run(
         connection.execute(
             insert(metrics), [{**m._mapping, "run_id": run_id} for m in measured]
         )
-    if kept is not None:
-        connection.execute(insert(artifacts), {**kept._mapping, "run_id": run_id})
+    if kept is not None and path is not None:
+        values = {**kept._mapping, "run_id": run_id, "path": path}
+        connection.execute(insert(artifacts), values)

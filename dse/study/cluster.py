@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import platform
+import re
 import signal
 import socket
 import time
@@ -304,12 +305,12 @@ def _check(address: str) -> None:
     if address == "auto":
         return
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or "/" in host:
+    if not colon or re.fullmatch("[0-9]{1,5}", port) is None or "/" in host:
         raise DseError(f"address {address!r} is none of a Ray cluster; {expected}")
     try:
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-    except OSError as error:
-        why = error.strerror or error
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
         raise DseError(
             f"no Ray cluster answers at {address} ({why}); {expected}"
         ) from error

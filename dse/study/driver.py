@@ -1,6 +1,5 @@
 """The driver: it hands out jobs, writes their events down, and tells the study."""
 
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +22,6 @@ from dse.study.jobs import Job, JobQueue
 from dse.study.plan import Plan, jobs_for, refuse_other_experiment
 from dse.study.tries import Tries
 from dse.train.events import OUTCOMES, Done, EpochEnded, Event, Failed, Started
-from dse.train.places import checkpoints_of
 
 Listener = Callable[[Event], None]
 
@@ -166,8 +164,7 @@ def execute(
 
 def _forget_checkpoints(store: Store, event: Event) -> None:
     """A result needs none; a hole may be tried again, and goes on from its last."""
-    folder = checkpoints_of(store.artifacts.parent, event.cell_id, event.replicate)
-    shutil.rmtree(folder, ignore_errors=True)
+    store.place.delete_checkpoints(event.cell_id, event.replicate)
 
 
 def mean_val_accuracy(states: Iterable[RunState]) -> float | None:

@@ -19,9 +19,10 @@ import numpy as np
 from dse.arch.cost import cost
 from dse.arch.graph import Architecture, Shape
 from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.bounds import check_number, check_whole
 from dse.data.dataset import Dataset, ImageData, Images
-from dse.errors import DseError
-from dse.study.executors import Execution, Executor, make_executor
+from dse.errors import DseError, first_line
+from dse.study.executors import MOST_WORKERS, Execution, Executor, make_executor
 from dse.study.jobs import Job, JobQueue
 from dse.study.resources import has_accelerator
 from dse.train.cell import Cell
@@ -33,6 +34,18 @@ TRAINING_PASSES = 3
 TRIAL_SECONDS = 0.7
 """Of an epoch of the calibration, about."""
 TRIAL_EPOCHS = 3
+UNEXPECTED = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What reading JSON of another form ends in."""
+MOST_BYTES = 10**7
+MOST_SECONDS = 1e9
+"""Of a benchmark; and the most images a second."""
 TRIAL_MACS_PER_SECOND = 2e10
 """What a worker is at first taken to train at, to size the calibration."""
 
@@ -216,27 +229,51 @@ def speed_from_benchmark(file: Path) -> Speed:
     """
     expected = "expected 'here' or a file that experiments/benchmarks/speed.py wrote"
     try:
-        told = json.loads(file.read_text())
+        told = json.loads(_text_of(file))
         cells = told["cells"]
+        if not cells:
+            raise DseError("it measured nothing")
         points = [Metaparameters.from_mapping(c["metaparameters"]) for c in cells]
         measured = [cell["contenders"]["dse"] for cell in cells]
+        for ours in measured:
+            speed = ours["images_per_second"]
+            check_number("images_per_second", speed, 1 / MOST_SECONDS, MOST_SECONDS)
         networks = [squeezenet(p, tuple(told["input_shape"]), 10) for p in points]
         a, b = fit(networks, [1 / ours["images_per_second"] for ours in measured])
+        for ours in measured:
+            check_number("ready_seconds", ours["ready_seconds"], 0, MOST_SECONDS)
+        check_whole("processes", told["processes"], 1, MOST_WORKERS)
         machine = told["machine"]
         return Speed(
             a,
             b,
             float(np.median([ours["ready_seconds"] for ours in measured])),
-            int(told["processes"]),
+            told["processes"],
             f"the benchmark {file} on {machine['device']}, {machine['cores']} cores",
         )
     except OSError as error:
         raise DseError(f"device {file}: {error.strerror}; {expected}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        kind = type(error).__name__
+    except (*UNEXPECTED, DseError) as error:
+        kind = "" if isinstance(error, DseError) else f"{type(error).__name__}: "
         raise DseError(
-            f"device {file} is no benchmark, {kind}: {error}; {expected}"
+            f"device {file} is no benchmark, {kind}{first_line(error)}; {expected}"
         ) from error
+
+
+def _text_of(file: Path) -> str:
+    """The text of a small regular file.
+
+    Raises:
+        OSError: it cannot be read.
+        DseError: it is no such file.
+    """
+    if file.exists() and not file.is_file():
+        raise DseError("it is no regular file")
+    with file.open("rb") as opened:
+        read = opened.read(MOST_BYTES + 1)
+    if len(read) > MOST_BYTES:
+        raise DseError(f"it has more than {MOST_BYTES:,} bytes")
+    return read.decode()
 
 
 def calibrate(

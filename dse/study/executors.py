@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from dse.bounds import check_number, check_whole
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.study.guard import train_guarded
@@ -21,6 +22,9 @@ from dse.train.events import EpochEnded, Event
 from dse.train.runlog import RunLogs
 
 KINDS = ("serial", "process", "ray")
+MOST_WORKERS = 4096
+MOST_LIMIT = 1e6
+"""Minutes, two years of them; and GiB, a million."""
 
 
 class Executor(Protocol):
@@ -81,14 +85,12 @@ class Execution:
             raise DseError(
                 f"no executor is called {self.kind!r}; expected {', '.join(KINDS)}"
             )
-        if self.workers is not None and self.workers < 1:
-            raise DseError(f"workers is {self.workers}; expected 1 or more")
-        if self.gpus is not None and self.gpus < 0:
-            raise DseError(f"gpus is {self.gpus}; expected 0 or more")
+        for name, least in (("workers", 1), ("gpus", 0)):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), least, MOST_WORKERS)
         for name in ("time_limit", "memory_limit"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise DseError(f"{name} is {value}; expected more than 0")
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), 0, MOST_LIMIT, above=True)
         if self.kind == "serial" and (self.workers or 1) > 1:
             raise DseError(f"workers is {self.workers}; the serial executor has one")
         if self.address is not None and self.kind != "ray":

@@ -2,19 +2,26 @@
 
 import importlib.util
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from dse.arch.paper import PUBLISHED
-from dse.arch.squeezenet import Metaparameters
+from dse.arch.squeezenet import WIDEST, Metaparameters
+from dse.bounds import check_whole
 from dse.data.dataset import Dataset, ImageData, balanced_part, validation_split
 from dse.data.load import EMBEDDED
 from dse.errors import DseError
 from dse.study.claim import Claim, SizesAsPrinted, values_of
 from dse.study.names import check_names, name_of_file
 from dse.train.recipe import Recipe
+
+MOST_REPLICATES = 10_000
+MOST_VALUES = 10_000
+MOST_RUNS = 1_000_000
+"""Of one sweep: at a second each they take twelve days."""
+MOST_IMAGES = 10**9
 
 SHARED_BY_ARMS = ("epochs", "steps", "seed", "resize", "crop", "pixel_mean")
 ARM_MAY_CHANGE = tuple(f.name for f in fields(Recipe) if f.name not in SHARED_BY_ARMS)
@@ -34,6 +41,9 @@ class Preset:
         train_images: of the train part, as many of each class; None for all.
         least_images: images that a run sees at least; on a small set the recipe's
             epochs are raised to that.
+
+    Raises:
+        DseError: a number is out of range.
     """
 
     base_e: int
@@ -43,15 +53,21 @@ class Preset:
     train_images: int | None = None
     least_images: int = 0
 
+    def __post_init__(self) -> None:
+        check_whole("base_e", self.base_e, 1, WIDEST)
+        check_whole("replicates", self.replicates, 1, MOST_REPLICATES)
+        check_whole("least_images", self.least_images, 0, MOST_IMAGES)
+        if self.train_images is not None:
+            check_whole("train_images", self.train_images, 1, MOST_IMAGES)
+
     def replicates_for(self, asked: int | None) -> int:
         """Runs a cell: as many as asked, or the preset's number.
 
         Raises:
-            DseError: fewer than one is asked.
+            DseError: fewer than one is asked, or more than anybody waits for.
         """
         wanted = self.replicates if asked is None else asked
-        if wanted < 1:
-            raise DseError(f"replicates (--seeds) is {wanted}; expected 1 or more")
+        check_whole("replicates (--seeds)", wanted, 1, MOST_REPLICATES)
         return wanted
 
     def part_of(self, dataset: Dataset) -> Dataset:
@@ -114,6 +130,11 @@ class Experiment:
             raise DseError(
                 f"an experiment varies {self.varied!r}; expected one of "
                 f"{', '.join(names)}"
+            )
+        if len(self.values) > MOST_VALUES:
+            raise DseError(
+                f"an experiment varies {self.varied} over {len(self.values):,} values; "
+                f"expected {MOST_VALUES:,} at most"
             )
         if self.varied is not None and not self.values:
             raise DseError(f"an experiment varies {self.varied} over no values")
@@ -265,3 +286,20 @@ def load_together(
                 f"{chosen[first][0]}; run them one after the other"
             )
     return experiments, *chosen[first]
+
+
+def check_runs(
+    experiments: Iterable[Experiment], preset: Preset, replicates: int | None
+) -> None:
+    """Refuse more runs than anybody waits for, before a dataset is opened.
+
+    Raises:
+        DseError: so many replicates are asked, or they make too many runs.
+    """
+    each = preset.replicates_for(replicates)
+    cells = sum(max(1, len(e.values)) * max(1, len(e.arms)) for e in experiments)
+    if each * cells > MOST_RUNS:
+        raise DseError(
+            f"replicates (--seeds) is {each:,}, and there are {cells:,} cells: "
+            f"{each * cells:,} runs; expected {MOST_RUNS:,} at most"
+        )

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from dse.arch.cost import cost
 from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.bounds import LONGEST, brief
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.store.append import Point, StudyRecord
@@ -126,11 +127,24 @@ def cells_of_shard(plans: Sequence[Plan], shard: str | None) -> set[str]:
     cells = {cell_id: cell for plan in plans for cell_id, cell in plan.cells.items()}
     if shard is None:
         return set(cells)
-    part, _, parts = shard.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise DseError(f"shard is {shard!r}; expected I/N with I from 1 to N, as 2/8")
+    part, parts = check_shard(shard)
     dear = sorted(cells, key=lambda c: (-cost(cells[c].architecture).macs, c))
-    return set(dear[int(part) - 1 :: int(parts)])
+    return set(dear[part - 1 :: parts])
+
+
+def check_shard(shard: str | None) -> tuple[int, int]:
+    """The part and the number of parts that a shard is; one of one without.
+
+    Raises:
+        DseError: it is not written as I/N, with I from 1 to N.
+    """
+    part, _, parts = (shard or "1/1").partition("/")
+    are_numbers = all(x.isdecimal() and len(x) <= LONGEST for x in (part, parts))
+    if not (are_numbers and 1 <= int(part) <= int(parts)):
+        raise DseError(
+            f"shard is {brief(shard)}; expected I/N with I from 1 to N, as 2/8"
+        )
+    return int(part), int(parts)
 
 
 def study_record(

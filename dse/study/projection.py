@@ -24,13 +24,13 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from dse.arch.space import Space
-from dse.arch.squeezenet import POOL_PLACES, Metaparameters
+from dse.arch.squeezenet import POOL_PLACES, WIDEST, Metaparameters
 from dse.errors import DseError
+from dse.passwords import shown
 from dse.store.append import Point
 from dse.store.database import Store, engine_options
-from dse.store.faults import clear_faults, shown
+from dse.store.faults import clear_faults
 
-WIDEST = 2**16
 ANY_POINT: dict[str, BaseDistribution] = {
     "base_e": IntDistribution(1, WIDEST),
     "incr_e": IntDistribution(0, WIDEST),

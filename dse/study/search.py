@@ -8,6 +8,7 @@ from functools import partial
 from dse.arch.cost import cost
 from dse.arch.space import Budget, Space, named_space, narrowed
 from dse.arch.squeezenet import Metaparameters
+from dse.bounds import check_number, check_whole
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.store.append import Point, StudyRecord, register_points, register_study
@@ -31,6 +32,10 @@ from dse.train.events import Done, Event, Started
 BATCH = 4
 """Points proposed at a time. It does not depend on the number of workers, and so
 neither do the points."""
+
+MOST_TRIALS, MOST_BATCH = 1_000_000, 10_000
+MOST_MINUTES = 1e7
+"""Twenty years."""
 
 MOST_IN_VAIN = 200
 """Proposals in a row without a new point within budget, after which the space counts as
@@ -61,10 +66,11 @@ class Search:
     batch: int = BATCH
 
     def __post_init__(self) -> None:
-        for name in ("trials", "minutes", "batch"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise DseError(f"{name} is {value}; expected more than 0")
+        if self.trials is not None:
+            check_whole("trials", self.trials, 1, MOST_TRIALS)
+        if self.minutes is not None:
+            check_number("minutes", self.minutes, 0, MOST_MINUTES, above=True)
+        check_whole("batch", self.batch, 1, MOST_BATCH)
         if self.trials is None and self.minutes is None:
             raise DseError("a search needs an end; give --trials or --minutes")
         named_space(self.space)

@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dse.bounds import check_whole
 from dse.errors import DseError
 from dse.store.states import RunState
 from dse.train.events import FAILURES, OUTCOMES
+
+MOST_TRIES = 10_000
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,7 @@ class Tries:
     again: tuple[str, ...] = tuple(x for x in FAILURES if x not in OUTCOMES)
 
     def __post_init__(self) -> None:
-        if self.limit < 1:
-            raise DseError(f"tries is {self.limit}; expected 1 or more")
+        check_whole("tries", self.limit, 1, MOST_TRIES)
         for reason in self.again:
             if reason not in FAILURES:
                 raise DseError(

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from dse.arch.graph import Architecture, Convolution, Dropout, Initializer, Layer, Shape
+from dse.bounds import brief, check_number, check_whole, is_number
 from dse.data.suited import crop_padding, mirror_suits
 from dse.errors import DseError
 
@@ -19,6 +20,19 @@ LATER = {
     "pixel_mean": None,
 }
 """Fields that recipes did not have at first, and what they were then."""
+
+WHOLE = {
+    "epochs": (1, 10**6),
+    "batch_size": (1, 2**20),
+    "crop_padding": (0, 2**14),
+    "steps": (1, 2**31 - 1),
+    "resize": (1, 2**14),
+    "crop": (0, 2**14),
+    "seed": (0, 2**31 - 1),
+}
+"""The least and the most of whole numbers, where they are given."""
+MOST_FLOAT = 1e38
+"""About the largest of 32-bit floats."""
 
 
 @dataclass(frozen=True)
@@ -76,18 +90,8 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise DseError(f"{name} is {getattr(self, name)}; expected 1 or more")
+        self._check_numbers()
         self._check_streaming()
-        if self.peak_learning_rate <= 0:
-            raise DseError(
-                f"peak_learning_rate is {self.peak_learning_rate}; expected more than 0"
-            )
-        for name in ("warmup_share", "label_smoothing", "dropout"):
-            share = getattr(self, name)
-            if share is not None and not 0 <= share < 1:
-                raise DseError(f"{name} is {share}; expected 0 or more, under 1")
         for name, expected in (
             ("schedule", ("linear", "cosine")),
             ("initializer", (None, "he", "xavier", "gaussian", "released")),
@@ -97,6 +101,21 @@ class Recipe:
                     f"{name} is {getattr(self, name)!r}; expected one of "
                     f"{', '.join(map(str, expected))}"
                 )
+
+    def _check_numbers(self) -> None:
+        for name, (least, most) in WHOLE.items():
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), least, most)
+        for name in ("peak_learning_rate", "clip_norm"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), 0, MOST_FLOAT, above=True)
+        check_number("weight_decay", self.weight_decay, 0, MOST_FLOAT)
+        for mean in self.pixel_mean or ():
+            check_number("pixel_mean", mean, 0, 255)
+        for name in ("warmup_share", "label_smoothing", "dropout", "momentum"):
+            share = getattr(self, name)
+            if share is not None and not (is_number(share) and 0 <= share < 1):
+                raise DseError(f"{name} is {brief(share)}; expected 0 or more, under 1")
 
     def _check_streaming(self) -> None:
         """All of what streamed images need, or none of it."""
@@ -108,8 +127,6 @@ class Recipe:
             )
         if self.resize is not None and not 1 <= (self.crop or 0) <= self.resize:
             raise DseError(f"crop is {self.crop}; expected 1 to resize, {self.resize}")
-        if self.steps is not None and self.steps < 1:
-            raise DseError(f"steps is {self.steps}; expected 1 or more")
 
     def resolved(self, dataset_name: str, image_shape: Shape) -> "Recipe":
         """This recipe with the augmentation that suits the set where none is stated."""

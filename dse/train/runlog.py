@@ -8,12 +8,9 @@ import sys
 import traceback
 from pathlib import Path
 
+from dse.errors import DseError
 from dse.train.events import Checkpointed, Done, EpochEnded, Event, Failed, Started
-
-
-def log_of(folder: Path, cell_id: str, replicate: int) -> Path:
-    """Where a run's log lies, beside the database in `folder`."""
-    return folder / "logs" / f"{cell_id}-{replicate}.log"
+from dse.train.places import log_of
 
 
 class RunLogs:
@@ -46,9 +43,10 @@ class RunLogs:
     def _write(self, event: Event, text: str) -> None:
         if self._folder is None:
             return
-        file = log_of(self._folder, event.cell_id, event.replicate)
         now = datetime.datetime.now().isoformat(" ", "seconds")
-        with contextlib.suppress(OSError):  # a full disk must not cost the run
+        # A full disk, or a link in the log's place, must not cost the run.
+        with contextlib.suppress(OSError, DseError):
+            file = log_of(self._folder, event.cell_id, event.replicate)
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("a", encoding="utf-8") as log:
                 log.write(f"{now} {text}")
@@ -56,8 +54,8 @@ class RunLogs:
     def _take_output(self, event: Event) -> None:
         if self._folder is None:
             return
-        file = log_of(self._folder, event.cell_id, event.replicate)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, DseError):
+            file = log_of(self._folder, event.cell_id, event.replicate)
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("ab") as log:
                 for output in (1, 2):

@@ -14,8 +14,10 @@ from dse.analysis.outlook import (
     metaparameter_text,
     varied,
 )
+from dse.errors import DseError, printable
 from dse.tables import duration
-from dse.train.runlog import log_of
+from dse.terminal import columns_that_fit, hidden_columns_line
+from dse.train.places import log_of
 
 MOST_FAILURES = 5
 """That are listed while a sweep runs."""
@@ -29,7 +31,8 @@ def count_line(counts: Counts, reasons: Mapping[str, int] | None = None) -> str:
     if counts.failed:
         told += f", {counts.failed} failed"
     if reasons:
-        told += f" ({', '.join(f'{n} {reason}' for reason, n in reasons.items())})"
+        named = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
+        told += f" ({printable(named)})"
     if counts.missing:
         told += f", {counts.missing} missing"
     if counts.running:
@@ -118,7 +121,7 @@ def failure_line(failure: Failure, *, with_study: bool) -> str:
     """Why a run failed, and which it was."""
     tries = "1 try" if failure.tries == 1 else f"{failure.tries} tries"
     cell = f"{failure.study}, {failure.cell_id}" if with_study else failure.cell_id
-    return (
+    return printable(
         f"{failure.reason}, {tries}: {failure.label}, replicate {failure.replicate} "
         f"({cell})"
     )
@@ -130,14 +133,19 @@ def detail_lines(failure: Failure, folder: Path, width: int | None) -> list[str]
     if width is not None:
         detail = _clipped(failure.detail or "", DETAIL_LETTERS)
         lines = textwrap.wrap(detail, max(width - 4, 20))
-    log = log_of(folder, failure.cell_id, failure.replicate)
-    return [f"    {line}" for line in [*lines, *([str(log)] if log.exists() else [])]]
+    try:
+        log = log_of(folder, failure.cell_id, failure.replicate)
+        lines += [str(log)] if log.exists() else []
+    except DseError as error:
+        lines.append(str(error))
+    return [f"    {printable(line)}" for line in lines]
 
 
 def cell_lines(points: pd.DataFrame, width: int | None) -> list[str]:
     """A study's points as a table; an alias has no counts of its own.
 
-    Where it is wider than `width`, it is set closer, and at last goes without ids.
+    Where it is wider than `width`, it is set closer, then goes without ids, then
+    without what is on the right; a line says so.
     """
     counted = ["complete", "failed", "running", "missing", "planned"]
     names = varied(points)
@@ -150,19 +158,28 @@ def cell_lines(points: pd.DataFrame, width: int | None) -> list[str]:
         rows.append([str(point["cell_id"]), *told, alias or ""])
     if not points["alias_of"].any():
         rows = [row[:-1] for row in rows]
-    lines: list[str] = []
+    headings, lines = rows[0], list[str]()
     for first, gap in ((0, "  "), (0, " "), (1, "  "), (1, " ")):
         numbers = range(1 - first, 1 - first + len(names) + len(counted))
         lines = _aligned([row[first:] for row in rows], numbers, gap)
         if width is None or max(map(len, lines)) <= width:
+            last = len(headings)
             break
-    return lines
+    else:
+        columns_of = zip(*(row[1:] for row in rows), strict=True)
+        widths = [max(map(len, column)) for column in columns_of]
+        last = 1 + columns_that_fit(widths, width or 0, 1)
+        lines = _aligned([row[1:last] for row in rows], numbers, gap)
+    hidden = [*headings[:first], *headings[last:]]
+    note = hidden_columns_line(hidden, len(headings))
+    return [*lines, *textwrap.wrap(note, max(width or 0, 20))]
 
 
 def _aligned(
     rows: Sequence[Sequence[str]], right: Collection[int] = (), gap: str = "  "
 ) -> list[str]:
     """Rows as lines whose columns are as wide as they must be."""
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         gap.join(

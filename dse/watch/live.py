@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dse.analysis.outlook import Counts, Outlook
-from dse.errors import DseError
+from dse.errors import DseError, printable
 from dse.store.database import Store
+from dse.terminal import open_console
 from dse.watch.lines import (
     count_line,
     failed_lines,
@@ -58,7 +59,7 @@ def watch(
     Raises:
         DseError: there is no such study, or none at all.
     """
-    screen = _shown_on(console or Console())
+    screen = _shown_on(console or open_console())
     with contextlib.suppress(KeyboardInterrupt), screen as show:
         for state, away in _states(reading_store(store), study, wait):
             show(state, away)
@@ -120,7 +121,7 @@ def _picture(state: Outlook, away: str, console: Console) -> RenderableType:
     for name, counts in studies.items():
         ended = counts.complete + counts.failed
         bar = ProgressBar(counts.planned, ended, width=24)
-        bars.add_row(Text(name), bar, Text(f"{ended}/{counts.planned}"))
+        bars.add_row(Text(printable(name)), bar, Text(f"{ended}/{counts.planned}"))
     letters = max(console.width - BESIDE_LABEL, 24)
     running, failed = running_lines(state, letters), failed_lines(state, letters)
     room = max(console.height - len(studies) - len(failed) - 8, 3)
@@ -130,7 +131,7 @@ def _picture(state: Outlook, away: str, console: Console) -> RenderableType:
         Text(others, "dim"),
         Text(standing_line(state)),
         Text(pace_line(state), "yellow" if state.stalled else ""),
-        Text(away, "yellow"),
+        Text(printable(away), "yellow"),
         Text("\n".join(["", *running]), "cyan", no_wrap=True, overflow="ellipsis"),
         Text("\n".join(["", *failed]), "red", no_wrap=True, overflow="ellipsis"),
     ]
@@ -140,18 +141,19 @@ def _picture(state: Outlook, away: str, console: Console) -> RenderableType:
 def _block(state: Outlook, away: str) -> list[str]:
     """The live view as lines that stay."""
     studies, others = _shown_studies(state)
-    lines = [f"{name}: {count_line(counts)}" for name, counts in studies.items()]
+    counts = studies.items()
+    lines = [f"{printable(name)}: {count_line(of_it)}" for name, of_it in counts]
     if len(state.studies) == 1:
         lines = []
     lines += [others, f"{_all(state)}: {standing_line(state)}"]
-    lines += [pace_line(state), away]
+    lines += [pace_line(state), printable(away)]
     lines += [f"  {line}" for line in (*running_lines(state), *failed_lines(state))]
     return [line for line in lines if line]
 
 
 def _all(state: Outlook) -> str:
     """What is shown, as one."""
-    return "all" if len(state.studies) > 1 else next(iter(state.studies))
+    return "all" if len(state.studies) > 1 else printable(next(iter(state.studies)))
 
 
 def _shown_studies(state: Outlook) -> tuple[dict[str, Counts], str]:

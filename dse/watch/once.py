@@ -4,9 +4,11 @@ from rich.console import Console
 from rich.text import Text
 
 from dse.analysis.outlook import label_points
+from dse.errors import printable
 from dse.store.database import Store
 from dse.store.query import status
 from dse.tables import print_frame
+from dse.terminal import open_console
 from dse.watch.lines import (
     cell_lines,
     detail_lines,
@@ -25,19 +27,19 @@ def print_status(
     Raises:
         DseError: there is no such study, or none at all.
     """
-    console = console or Console()
+    console = console or open_console()
     width = console.width if console.is_terminal else None
     read, state = look(store, study)
     for name, points in label_points(read.cells).groupby("study"):
         heading, *lines = cell_lines(points, width)
-        _print(console, Text(str(name), "bold"))
+        _print(console, Text(printable(str(name)), "bold"))
         _print(console, Text(heading, "dim"))
         _print(console, Text("\n".join(lines) + "\n"))
     several = len(state.studies) > 1
     for failure in state.failures:
         head = failure_line(failure, with_study=several)
         console.print(Text(head, "red"), soft_wrap=width is None)
-        for line in detail_lines(failure, store.artifacts.parent, width):
+        for line in detail_lines(failure, store.place.own, width):
             _print(console, Text(line))
     if state.failures:
         console.print()

@@ -60,7 +60,7 @@ def sweep_holds(store: Store) -> bool | None:
     if not store.is_sqlite:
         return None
     try:
-        with (store.artifacts.parent / SWEEP_LOCK).open("rb") as file:
+        with (store.place.own / SWEEP_LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -141,9 +141,8 @@ def main() -> None:
         measured = measure(wanted.sizes, wanted.rounds, Path(folder))
     result = {"machine": machine(), "sizes": asdict(wanted.sizes), **measured}
     wanted.output.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(
-        wanted.output, partial(Path.write_text, data=json.dumps(result, indent=1))
-    )
+    text = json.dumps(result, indent=1)
+    write_whole(wanted.output, lambda opened: opened.write(text.encode()))
     print(f"wrote {wanted.output}")
 
 

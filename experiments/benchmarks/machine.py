@@ -4,7 +4,6 @@ import contextlib
 import json
 import platform
 from collections.abc import Mapping
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -47,5 +46,5 @@ def write_result(folder: Path, name: str, result: Mapping[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{'gpu' if has_accelerator() else 'cpu'}-{name}.json"
     text = json.dumps({"machine": machine(), **result}, indent=1)
-    write_whole(file, partial(Path.write_text, data=text))
+    write_whole(file, lambda opened: opened.write(text.encode()))
     return file

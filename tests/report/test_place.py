@@ -2,46 +2,25 @@
 
 from pathlib import Path
 
-import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import make_url
 
-from dse.report.place import bounded, front_of, reports_of
+from dse.report.place import front_of
 from dse.store.append import StudyRecord
-from dse.store.database import Store
+from dse.store.place import Place, bounded
 from dse.train.recipe import Recipe
 
 STUDY = StudyRecord("a/set-quick", "a", "quick", "set", "print", Recipe(1, 0.1), 2)
 
 
-def place(url):
-    """Of the database at `url`, which is not opened."""
-    engine = create_engine(url)
-    return str(reports_of(Store(url, engine, Path("unused"))))
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("sqlite:///results/dse.db", "results"),
-        ("sqlite:///part2/dse.db", "part2"),
-        ("sqlite:////far/away/dse.db", "/far/away"),
-        ("sqlite:///dse.db", "."),
-        ("sqlite:///team/a.db", "team/a.db-reports"),
-        ("sqlite:///team/b.db", "team/b.db-reports"),
-        ("sqlite:///team/a.sqlite", "team/a.sqlite-reports"),
-        ("sqlite://", "results"),
-        ("postgresql+psycopg://me:secret@host/runs", "results/runs@host"),
-        ("postgresql+psycopg://you@host:5433/runs", "results/runs@host-5433"),
-        ("postgresql+psycopg:///runs", "results/runs@local"),
-    ],
-)
-def test_reports_lie_beside_their_database(url, expected):
-    assert place(url) == expected
+def own(url):
+    """Where the files of the server's database at `url` lie; it is not asked."""
+    return str(Place.of_server(make_url(url)).own)
 
 
 def test_odd_names_of_databases_keep_apart_within_results():
     server = "postgresql+psycopg://me:secret@host/"
-    odd = [place(f"{server}{name}") for name in ("a_b", "a%2Fb", "..%2F..", "a%20b")]
+    odd = [own(f"{server}{name}") for name in ("a_b", "a%2Fb", "..%2F..", "a%20b")]
+    assert odd[0] == "results/a_b-host.files"
     assert len(set(odd)) == 4
     assert {str(Path(folder).parent) for folder in odd} == {"results"}
     assert all(".." not in Path(folder).parts for folder in odd)

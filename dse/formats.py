@@ -1,0 +1,152 @@
+"""Rows as text, csv, json and parquet: what a format cannot hold is said."""
+
+import csv
+import datetime
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from dse.errors import DseError
+
+MOST_BYTES = 16
+"""Of a value of bytes, that a table shows."""
+MOST_DIGITS = 76
+"""Of a whole number in Parquet, beyond 64 bits."""
+
+Check = Callable[[Any], str]
+"""Why a value cannot be held, in words; empty where it can."""
+
+
+def texts(frame: pd.DataFrame) -> Iterator[list[str]]:
+    """Rows as a table shows them; floats of six digits, nothing for a missing value."""
+    return ([_text(value) for value in row] for row in _rows(frame))
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case float():
+            return f"{value:.6g}"
+        case bytes() if len(value) > MOST_BYTES:
+            return f"x'{value[:MOST_BYTES].hex()}'… ({len(value):,} bytes)"
+        case bytes():
+            return f"x'{value.hex()}'"
+        case dict() | list():
+            return json.dumps(value, default=str)
+        case _:
+            return str(value)
+
+
+def print_csv(frame: pd.DataFrame) -> None:
+    """Rows below their names; a missing value is empty.
+
+    Raises:
+        DseError: a value is of bytes.
+    """
+    _check(frame, "csv", _no_text)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(frame.columns)
+    for row in _rows(frame):
+        nested = (isinstance(value, dict | list) for value in row)
+        writer.writerow(
+            json.dumps(value, default=str) if deep else value
+            for value, deep in zip(row, nested, strict=True)
+        )
+
+
+def _no_text(value: Any) -> str:
+    return "bytes (hex(...) makes text of them)" if isinstance(value, bytes) else ""
+
+
+def print_json(frame: pd.DataFrame) -> None:
+    """A list of rows.
+
+    Raises:
+        DseError: a value is of bytes, or a number that JSON has no word for.
+    """
+    _check(frame, "json", _no_json)
+    rows = [dict(zip(frame.columns, row, strict=True)) for row in _rows(frame)]
+    print(json.dumps(rows, indent=2, default=_plain))
+
+
+def _no_json(value: Any) -> str:
+    if isinstance(value, float | Decimal) and not math.isfinite(value):
+        return f"the number {value}"
+    return _no_text(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime.date):  # or a time with it
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else str(value)
+
+
+def print_parquet(frame: pd.DataFrame) -> None:
+    """The bytes of a file.
+
+    Raises:
+        DseError: standard output is a terminal, or a column is of several kinds.
+    """
+    import pyarrow as pa
+
+    if sys.stdout.isatty():
+        raise DseError(
+            "parquet is bytes, and standard output a terminal; write it to a file, as "
+            "--format parquet > runs.parquet"
+        )
+    columns = {str(name): _wide(frame[name]) for name in frame.columns}
+    for name, column in columns.items():
+        try:
+            pa.array(column, from_pandas=True)
+        except (pa.ArrowException, OverflowError, UnicodeError) as error:
+            kinds = sorted({type(value).__name__ for value in column})
+            raise DseError(
+                f"column {name!r} holds {' and '.join(kinds)}, which a column of "
+                "parquet cannot; CAST it to one kind, or take --format csv"
+            ) from error
+    pd.DataFrame(columns).to_parquet(sys.stdout.buffer, index=False)
+
+
+def _wide(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A column whose whole numbers need more than 64 bits, as decimal numbers."""
+    whole = [v for v in column if isinstance(v, int) and not isinstance(v, bool)]
+    if column.dtype != object or not any(abs(v) >= 2**63 for v in whole):
+        return column
+    if any(len(str(abs(v))) > MOST_DIGITS for v in whole):
+        return column
+    decimal = [Decimal(v) if isinstance(v, int) else v for v in column]
+    return pd.Series(decimal, dtype=object)
+
+
+def _check(frame: pd.DataFrame, kind: str, check: Check) -> None:
+    for name in frame.columns:
+        why = next(filter(None, map(check, _values(frame[name]))), None)
+        if why:
+            raise DseError(
+                f"column {name!r} holds {why}, which {kind} cannot; CAST it, leave it "
+                "out, or take another --format"
+            )
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Rows of plain Python values; None where one is missing.
+
+    A column of objects is as the database gave it, where NaN is a number's value.
+    """
+    return zip(*(_values(frame[name]) for name in frame.columns), strict=True)
+
+
+def _values(column: "pd.Series[Any]") -> list[Any]:
+    values = column.tolist()
+    if column.dtype == object:
+        return [None if value is pd.NA else value for value in values]
+    missing = column.isna().tolist()
+    return [
+        None if gone else value for value, gone in zip(values, missing, strict=True)
+    ]

@@ -1,0 +1,194 @@
+"""What of a folder belongs to a database: weights, logs, checkpoints and a lock."""
+
+import datetime
+import hashlib
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from dse.errors import DseError
+from dse.store import DEFAULT_STORAGE
+from dse.train.places import checkpoints_of, log_of, within
+
+WEIGHTS = "weights"
+SQLITE_HEADER = b"SQLite format 3\0"
+MOST_BYTES = 100
+"""Of a folder's name, which must leave room for what a file system adds."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a database's own files lie.
+
+    One that is called as all are by default, `dse.db`, has them in its folder; any
+    other, `team.db`, in a folder of its own there, `team.db.files`.
+
+    Attributes:
+        database: the file; None for a server's.
+        own: the folder of what is the database's alone, to write and to delete.
+        beside: the folder in which databases of every name once kept weights together:
+            those of older runs are read there.
+    """
+
+    database: Path | None
+    own: Path
+    beside: Path
+
+    @classmethod
+    def of_file(cls, file: Path) -> "Place":
+        """That of a SQLite file; by another link to it, it is the same."""
+        real = file.resolve() if file.is_symlink() else file
+        is_default = real.name == Path(DEFAULT_STORAGE).name
+        own = real.parent if is_default else real.with_name(f"{real.name}.files")
+        return cls(real, own, file.parent)
+
+    @classmethod
+    def of_server(cls, url: URL) -> "Place":
+        """That of a server's database, on this machine."""
+        beside = Path(DEFAULT_STORAGE.removeprefix("sqlite:///")).parent
+        asked = url.query
+        host, port = url.host or asked.get("host"), url.port or asked.get("port")
+        named = (url.database or "memory", host, port)
+        told = "-".join(str(word) for word in named if word)
+        plain = re.sub(r"[^\w.-]", "_", told)
+        name = bounded(plain if plain == told else f"{plain}-{_digest(told)}")
+        return cls(None, beside / f"{name}.files", beside)
+
+    @property
+    def weights(self) -> Path:
+        """The folder of the database's own weights."""
+        return self.own / WEIGHTS
+
+    @property
+    def holds_weights(self) -> bool:
+        """Whether weights lie here that are, or may be, of the database's runs."""
+        folders = {self.weights}
+        if not (self.beside / Path(DEFAULT_STORAGE).name).exists():
+            folders.add(self.beside / WEIGHTS)
+        return any(folder.is_dir() and any(folder.iterdir()) for folder in folders)
+
+    def weights_of(
+        self, cell_id: str, replicate: int, begun: datetime.datetime
+    ) -> Path:
+        """Where the weights of a run go that was begun then.
+
+        No other run's are called so: a database that was moved away, and one that took
+        its name, keep apart what they train.
+
+        Raises:
+            DseError: see `within`.
+        """
+        name = f"{cell_id}-{begun:%Y%m%dT%H%M%S%f}-{replicate}"
+        return within(self.weights, name)
+
+    def find_weights(self, name: object) -> Path | None:
+        """The weights that a row calls `name`; None where there are none.
+
+        Raises:
+            DseError: see `within`; or something in them is neither a folder nor a
+                regular file.
+        """
+        for folder in (self.weights, self.beside / WEIGHTS):
+            found = within(folder, name)
+            if found.is_dir():
+                for inner in found.rglob("*"):
+                    if inner.is_symlink() or not (inner.is_dir() or inner.is_file()):
+                        raise DseError(f"{inner} is no regular file; remove it")
+                return found
+        return None
+
+    def delete_weights(self, names: Iterable[object]) -> list[str]:
+        """Delete weights that rows called so; not what other databases may need.
+
+        Returns:
+            What stays, a line each.
+        """
+        elsewhere = self._named_elsewhere()
+        stays = []
+        for name in names:
+            try:
+                own = within(self.weights, name)
+                older = within(self.beside / WEIGHTS, name)
+            except DseError as error:
+                stays.append(str(error))
+                continue
+            if own.is_dir() and (elsewhere is None or name in elsewhere):
+                stays.append(f"{own} stays: another database beside it may need it")
+            elif own.is_dir():
+                shutil.rmtree(own, ignore_errors=True)
+            elif older.is_dir():
+                stays.append(f"{older} stays: databases shared that folder")
+        return stays
+
+    def delete_log(self, cell_id: str, replicate: int) -> list[str]:
+        """Delete a run's log; what stays, a line each."""
+        try:
+            log_of(self.own, cell_id, replicate).unlink(missing_ok=True)
+        except DseError as error:
+            return [str(error)]
+        except OSError as error:
+            return [f"{error.filename} stays: {error.strerror}"]
+        return []
+
+    def delete_checkpoints(self, cell_id: str, replicate: int) -> list[str]:
+        """Delete a run's checkpoints; what stays, a line each."""
+        try:
+            folder = checkpoints_of(self.own, cell_id, replicate)
+        except DseError as error:
+            return [str(error)]
+        shutil.rmtree(folder, ignore_errors=True)
+        return []
+
+    def _named_elsewhere(self) -> set[object] | None:
+        """Weights here that databases beside this one name; None where one hides them.
+
+        They read weights in this folder: those of older versions, and a copy those of
+        the database that it was copied from.
+        """
+        if self.database is None or self.own != self.database.parent:
+            return set()
+        names = set[object]()
+        for file in sorted(self.own.iterdir()):
+            if _is_sqlite(file) and not file.samefile(self.database):
+                try:
+                    names |= _artifact_names(file)
+                except sqlite3.Error:
+                    return None
+        return names
+
+
+def _is_sqlite(file: Path) -> bool:
+    with suppress(OSError):
+        if file.is_file():
+            with file.open("rb") as opened:
+                return opened.read(len(SQLITE_HEADER)) == SQLITE_HEADER
+    return False
+
+
+def _artifact_names(file: Path) -> set[object]:
+    address = f"{file.resolve().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True, timeout=1)) as connection:
+        table = "SELECT 1 FROM sqlite_master WHERE name = 'dse_artifacts'"
+        if connection.execute(table).fetchone() is None:
+            return set()
+        rows = connection.execute("SELECT path FROM dse_artifacts").fetchall()
+    return {path for (path,) in rows}
+
+
+def bounded(name: str) -> str:
+    """A name of 100 bytes at most: a longer one ends in what tells it from others."""
+    if len(name.encode()) <= MOST_BYTES:
+        return name
+    digest = _digest(name)
+    start = name.encode()[: MOST_BYTES - len(digest) - 1]
+    return f"{start.decode(errors='ignore')}-{digest}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:8]

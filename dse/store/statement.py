@@ -1,0 +1,125 @@
+"""A person's own SQL: it reads the database, writes nothing and opens no other file."""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from dse.errors import DseError
+from dse.store.database import Store
+
+READS = ("select", "with", "values", "explain", "table")
+_SPACE = r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
+_BEFORE = re.compile(rf"({_SPACE})(?:\({_SPACE})*", re.DOTALL)
+"""What may stand before the first word: spaces and comments, then parentheses."""
+
+ALLOWED = {
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_RECURSIVE,
+    sqlite3.SQLITE_FUNCTION,
+}
+"""What a statement may be made of: no other file is attached, no setting changed."""
+WRITES = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
+"""What a connection that only reads refuses by itself."""
+SETTINGS = ("table_info", "table_xinfo", "table_list", "index_list", "index_info")
+"""Of SQLite's pragmas, those that tell what is there."""
+FUNCTIONS_REFUSED = ("load_extension", "fts3_tokenizer", "readfile", "writefile")
+
+
+def readable(store: Store, query: str) -> str:
+    """`query` as the database understands it, if by its first word it only reads.
+
+    Raises:
+        DseError: it does something else, or is no text.
+    """
+    before = _BEFORE.match(query)
+    begins = before.end() if before else 0
+    first = re.match(r"\w*", query[begins:])
+    if first is None or first[0].lower() not in READS:
+        raise _refusal(query)
+    try:
+        query.encode()
+    except UnicodeEncodeError as error:
+        raise DseError(f"query {query!r} is no UTF-8; expected SELECT ...") from error
+    if "\0" in query:
+        raise DseError(f"query {query!r} has a character 0; leave it out")
+    opens = before.end(1) if before else 0
+    if store.is_sqlite and opens < begins:
+        # SQLite has a SELECT in parentheses within another one only.
+        return f"{query[:opens]}SELECT * FROM {query[opens:]}"
+    return query
+
+
+def _refusal(query: str, why: str = "") -> DseError:
+    return DseError(
+        f"query {query!r} is not read-only{why}; expected SELECT ... "
+        "(views: runs, cells, epochs)"
+    )
+
+
+@contextmanager
+def only_reading(store: Store, connection: Connection, query: str) -> Iterator[None]:
+    """Have SQLite itself refuse what is no reading of this file.
+
+    A server has the transaction for it, and the rights of who asks.
+    """
+    if not store.is_sqlite:
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    refused, writes = list[int](), list[int]()
+
+    def judge(action: int, first: str | None, second: str | None, *_: object) -> int:
+        if action == sqlite3.SQLITE_PRAGMA:
+            allowed = first in SETTINGS
+        elif action == sqlite3.SQLITE_FUNCTION:
+            allowed = str(second).lower() not in FUNCTIONS_REFUSED
+        else:
+            allowed = action in ALLOWED | WRITES
+        if action in WRITES:
+            writes.append(action)
+        if not allowed:
+            refused.append(action)
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+    driver.set_authorizer(judge)
+    try:
+        yield
+    except DBAPIError as error:
+        if refused or writes:
+            raise _refusal(query, f" ({error.orig})") from error
+        raise
+    finally:
+        driver.set_authorizer(None)
+
+
+def settled(values: Sequence[Any]) -> "pd.Series[Any]":
+    """A column of the narrowest type that holds all of it, as it is.
+
+    Whole numbers beyond 64 bits, numbers that are none, and values of several kinds
+    stay as the database gave them.
+    """
+    plain = _undecimal(values)
+    there = [value for value in plain if value is not None]
+    kinds = {type(value) for value in there}
+    whole = len(there) == len(plain)
+    if kinds == {int} and all(-(2**63) <= value < 2**63 for value in there):
+        return pd.Series(plain, dtype="int64" if whole else "Int64")
+    if kinds == {float} and all(value == value for value in there):
+        return pd.Series(plain, dtype="float64" if whole else "Float64")
+    return pd.Series(plain, dtype=object)
+
+
+def _undecimal(values: Sequence[Any]) -> list[Any]:
+    """A server's exact numbers: sums of whole numbers are whole, means are not."""
+    exact = [value for value in values if isinstance(value, Decimal)]
+    exponents = [value.as_tuple().exponent for value in exact]
+    kind = int if all(isinstance(e, int) and e >= 0 for e in exponents) else float
+    return [kind(value) if isinstance(value, Decimal) else value for value in values]

@@ -1,0 +1,361 @@
+"""What belongs to a database: two in a folder keep apart, and no row is trusted."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dse.api import forget
+from dse.arch.squeezenet import Metaparameters
+from dse.errors import DseError
+from dse.store.append import (
+    begin_run,
+    complete_run,
+    fail_run,
+    register_points,
+    register_study,
+)
+from dse.store.database import open_store
+from dse.store.place import Place
+from dse.store.query import load_network, view, weights_folder
+from dse.store.transfer import export_studies, import_file
+from dse.study.plan import make_point, study_record
+from dse.train.events import Done, Failed, Started
+from dse.train.places import checkpoints_of, log_of, within
+from dse.train.recipe import Recipe
+
+STUDY = "fig/tiny-quick"
+SCORES = {"loss": 0.5, "accuracy": 0.75}
+OUTSIDE = ("../../outside", "..", ".", "", " ", "a/b", "a\0b", "a\nb", "~", "-rf", "/")
+
+
+@pytest.fixture
+def filled(workplace, tiny):
+    """Makes a database of two cells of one complete run each, with a log."""
+
+    def fill(url, value=1.0):
+        store = open_store(url)
+        record = study_record("fig", "quick", tiny, Recipe(2, 0.05, batch_size=16), 2)
+        points = [
+            make_point(Metaparameters(4, 4, pct_3x3=pct), record.recipe, tiny)
+            for pct in (0.25, 0.75)
+        ]
+        register_study(store, record)
+        register_points(store, record.name, points)
+        for point in points:
+            finish(store, point.cell.id, value)
+        return store
+
+    return fill
+
+
+def finish(store, cell_id, value):
+    begin_run(store, Started(cell_id, 0, "cpu"))
+    weights = {"conv1": {"kernel": np.full((1, 1, 1, 2), value, np.float32)}}
+    metrics = {"train": SCORES, "validation": SCORES, "test": SCORES}
+    done = Done(cell_id, 0, metrics, 2.0, 1.0, 1.5, weights)
+    complete_run(store, done, keep_weights=True)
+    for file in (
+        log_of(store.place.own, cell_id, 0),
+        checkpoints_of(store.place.own, cell_id, 0) / "state",
+    ):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("kept")
+
+
+def files_of(store):
+    """All that a database has beside its file, with what is in it."""
+    return {
+        path: path.read_bytes()
+        for kind in ("weights", "logs", "checkpoints")
+        for path in (store.place.own / kind).rglob("*")
+        if path.is_file()
+    }
+
+
+def values_in(store):
+    """The weights of every run, read back."""
+    return [
+        load_network(store, int(run)).weights["conv1"]["kernel"][0, 0, 0, 0]
+        for run in view(store, "runs")["run_id"]
+    ]
+
+
+def change(file, statement, *values):
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(statement, values)
+
+
+PAIRS = [("a", "b"), ("dse", "b"), ("b", "dse")]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_two_databases_in_one_folder_keep_apart(filled, one, other):
+    first = filled(f"sqlite:///results/{one}.db", 1.0)
+    second = filled(f"sqlite:///results/{other}.db", 2.0)
+    assert values_in(first) == [1.0, 1.0]
+    assert values_in(second) == [2.0, 2.0]
+    before = files_of(first)
+    assert before and not set(before) & set(files_of(second))
+    forget(STUDY, ["pct_3x3=0.25"], storage=second.url)
+    forget(STUDY, ["pct_3x3=0.75"], storage=second.url)
+    assert len(view(second, "runs")) == 0
+    assert files_of(second) == {}
+    assert files_of(first) == before
+    assert values_in(first) == [1.0, 1.0]
+    with first.sweeping(["same"]), second.sweeping(["same"]):
+        pass
+
+
+def test_one_database_by_two_names_is_one(filled):
+    store = filled("sqlite:///results/dse.db")
+    Path("linked.db").symlink_to("results/dse.db")
+    linked = open_store("sqlite:///linked.db")
+    assert values_in(linked) == values_in(store)
+    refused = pytest.raises(DseError, match="another sweep is writing")
+    with store.sweeping(["a"]), refused, linked.sweeping(["a"]):
+        pass
+
+
+@pytest.mark.parametrize("name", ["dse", "team"])
+def test_weights_of_older_versions_are_read_where_they_lie(filled, name):
+    """They were at weights/CELL-REPLICATE, whatever the database was called."""
+    store = filled(f"sqlite:///results/{name}.db", 3.0)
+    for row in view(store, "runs").to_dict("records"):
+        older = f"{row['cell_id']}-0"
+        Path("results/weights").mkdir(exist_ok=True)
+        weights_folder(store, row["run_id"]).rename(f"results/weights/{older}")
+        change(
+            f"results/{name}.db",
+            "UPDATE dse_artifacts SET path = ? WHERE run_id = ?",
+            older,
+            row["run_id"],
+        )
+    assert values_in(store) == [3.0, 3.0]
+    gone = forget(STUDY, ["pct_3x3=0.25"], storage=store.url)
+    if name == "dse":
+        assert gone.stays == ()
+    else:
+        [stays] = gone.stays
+        assert stays.startswith("results/weights/")
+        assert "stays: databases shared that folder" in stays
+    assert values_in(store) == [3.0]
+
+
+def test_what_a_copy_of_a_database_reads_is_not_deleted(filled):
+    store = filled("sqlite:///results/dse.db", 4.0)
+    shutil.copy("results/dse.db", "results/before.db")
+    copy = open_store("sqlite:///results/before.db")
+    gone = forget(STUDY, ["pct_3x3=0.25"], storage=store.url)
+    assert "another database beside it may need it" in gone.stays[0]
+    assert values_in(copy) == [4.0, 4.0]
+    gone = forget(STUDY, ["pct_3x3=0.25"], storage=copy.url)
+    assert "databases shared that folder" in gone.stays[0]
+    assert values_in(store) == [4.0]
+
+
+def test_one_that_takes_anothers_name_overwrites_nothing(filled):
+    filled("sqlite:///results/dse.db", 5.0)
+    Path("results/dse.db").rename("results/old.db")
+    new = filled("sqlite:///results/dse.db", 6.0)
+    old = open_store("sqlite:///results/old.db")
+    assert values_in(old) == [5.0, 5.0]
+    assert values_in(new) == [6.0, 6.0]
+
+
+def test_an_imported_run_has_weights_of_its_own(filled, tmp_path):
+    store = filled("sqlite:///results/dse.db", 7.0)
+    export_studies(store, tmp_path / "all.zip")
+    beside = open_store("sqlite:///results/team.db")
+    assert import_file(beside, tmp_path / "all.zip") == 2
+    assert not set(files_of(store)) & set(files_of(beside))
+    before = files_of(store)
+    forget(STUDY, ["pct_3x3=0.25"], storage=beside.url)
+    assert files_of(store) == before
+    assert values_in(beside) == [7.0]
+
+
+def test_an_empty_file_beside_a_healthy_database_begins_anew(filled):
+    filled("sqlite:///results/dse.db")
+    Path("results/team.db").touch()
+    assert view(open_store("sqlite:///results/team.db"), "runs").empty
+    team = filled("sqlite:///results/team.db")
+    os.truncate("results/team.db", 0)
+    with pytest.raises(DseError, match=r"is empty, yet results/team\.db\.files holds"):
+        open_store(team.url)
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A folder that no database may touch."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "precious").write_text("precious")
+    yield folder
+    assert (folder / "precious").read_text() == "precious"
+    assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("path", [*OUTSIDE, "ABSOLUTE", "LINK", b"\0"])
+def test_a_path_in_a_row_leads_nowhere_else(filled, outside, tmp_path, path):
+    store = filled("sqlite:///results/dse.db")
+    if path == "ABSOLUTE":
+        path = str(outside)
+    if path == "LINK":
+        (store.artifacts / "LINK").symlink_to(outside)
+    change("results/dse.db", "UPDATE dse_artifacts SET path = ?", path)
+    run = int(view(store, "runs")["run_id"].iloc[0])
+    kept = files_of(store)
+    for act in (
+        lambda: load_network(store, run),
+        lambda: weights_folder(store, run),
+        lambda: export_studies(store, tmp_path / "x.zip"),
+    ):
+        with pytest.raises(DseError, match=r"the database names|is a link"):
+            act()
+    assert not (tmp_path / "x.zip").exists()
+    gone = forget(STUDY, ["pct_3x3=0.25"], storage=store.url)
+    assert gone.runs == len(gone.stays) == 1
+    assert {p for p in kept if "weights" in p.parts} <= set(files_of(store))
+
+
+def rename_first_cell(file, cell_id):
+    for table, column in (("cells", "id"), ("study_cells", "cell_id"), ("runs", "")):
+        column = column or "cell_id"
+        statement = f"UPDATE dse_{table} SET {column} = ? WHERE rowid = 1"
+        change(file, statement, cell_id)
+
+
+@pytest.mark.parametrize("cell_id", ["../../outside/precious", "../../outside", "/"])
+def test_a_cell_in_a_row_leads_nowhere_else(filled, outside, cell_id):
+    store = filled("sqlite:///results/dse.db")
+    rename_first_cell("results/dse.db", cell_id)
+    fail_run(store, Failed(cell_id, 0, "lost", "said so"))
+    gone = forget(STUDY, storage=store.url, failed_only=True)
+    assert gone.runs == 1
+    assert "the database names" in gone.stays[0]
+    with pytest.raises(DseError, match="the database names"):
+        finish(store, cell_id, 1.0)
+
+
+@pytest.mark.parametrize("column", ["path", "cell_id", "replicate"])
+def test_an_archive_of_a_stranger_writes_nowhere_else(
+    filled, outside, tmp_path, column
+):
+    """What it names is refused before anything of it is entered."""
+    store = filled("sqlite:///results/dse.db")
+    export_studies(store, tmp_path / "good.zip")
+    shutil.unpack_archive(tmp_path / "good.zip", tmp_path / "opened")
+    tables, name = tmp_path / "opened/tables.db", "x/../../../outside"
+    if column == "cell_id":
+        rename_first_cell(tables, name)
+    else:
+        table = "artifacts" if column == "path" else "runs"
+        change(tables, f"UPDATE dse_{table} SET {column} = ? WHERE rowid = 1", name)
+    shutil.make_archive(str(tmp_path / "bad"), "zip", tmp_path / "opened")
+    here = open_store("sqlite:///here/dse.db")
+    with pytest.raises(DseError, match="the database names"):
+        import_file(here, tmp_path / "bad.zip")
+    assert view(here, "runs").empty
+    assert files_of(here) == {}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "locked", "torn"])
+def test_what_is_no_archive_is_refused(filled, tmp_path, kind):
+    store = filled("sqlite:///results/dse.db")
+    file = tmp_path / "x.zip"
+    match kind:
+        case "pipe":
+            os.mkfifo(file)
+        case "folder":
+            file.mkdir()
+        case "device":
+            file = Path("/dev/null")
+        case "locked" | "torn":
+            export_studies(store, file)
+            held = bytearray(file.read_bytes())
+            if kind == "locked":  # the flag of an encrypted entry, in both headers
+                for place in (6, held.index(b"PK\x01\x02") + 8):
+                    held[place] |= 1
+            else:
+                held[4000:6000] = bytes(2000)
+            file.write_bytes(held)
+    here = open_store("sqlite:///here/dse.db")
+    with pytest.raises(DseError, match="is not an export of dse"):
+        import_file(here, file)
+    assert view(here, "runs").empty
+
+
+def test_a_link_within_weights_is_not_read_nor_copied(filled, outside, tmp_path):
+    store = filled("sqlite:///results/dse.db")
+    run = int(view(store, "runs")["run_id"].iloc[0])
+    (weights_folder(store, run) / "more").symlink_to(outside / "precious")
+    with pytest.raises(DseError, match="more is no regular file; remove it"):
+        load_network(store, run)
+    with pytest.raises(DseError, match="more is no regular file; remove it"):
+        export_studies(store, tmp_path / "x.zip")
+    assert forget(STUDY, ["pct_3x3=0.25"], storage=store.url).stays == ()
+
+
+@pytest.mark.parametrize("name", [*OUTSIDE, None, 3, "x" * 201, "a\n", "é/", "..a"])
+def test_names_that_lead_out(tmp_path, name):
+    with pytest.raises(DseError, match="expected a plain name there"):
+        within(tmp_path, name)
+
+
+def test_a_servers_place_is_called_after_it(workplace):
+    from sqlalchemy import make_url
+
+    def own(url):
+        return str(Place.of_server(make_url(url)).own)
+
+    assert own("postgresql://me:pw@host:5432/runs") == "results/runs-host-5432.files"
+    assert own("postgresql:///../x") == "results/.._x.files"
+    assert own("postgresql:///runs?host=/tmp/a") == "results/runs-_tmp_a.files"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "the study has no cell ''"),
+        ("  ", "the study has no cell ''"),
+        ("=", "names ''; expected some of base_e"),
+        ("sr=", "the study has no cell 'sr='"),
+        ("pct_3x3=0.25,", "names ''; expected some of"),
+        ("sr=0.125", "is what all 2 cells of the study have"),
+        ("pct_3x3=0.25,pct_3x3=0.75", "names a metaparameter twice"),
+        ("%", "the study has no cell '%'"),
+        ("*", "the study has no cell '*'"),
+    ],
+)
+def test_names_that_could_mean_more_forget_nothing(filled, name, said):
+    store = filled("sqlite:///results/dse.db")
+    before = files_of(store)
+    for failed_only in (False, True):
+        with pytest.raises(DseError) as refusal:
+            forget(STUDY, [name], storage=store.url, failed_only=failed_only)
+        assert said in str(refusal.value)
+    assert len(view(store, "runs")) == 2
+    assert files_of(store) == before
+
+
+def test_a_beginning_of_several_ids_is_refused(filled):
+    store = filled("sqlite:///results/dse.db")
+    one, other = view(store, "cells")["cell_id"]
+    change("results/dse.db", "UPDATE dse_study_cells SET cell_id = 'abcd1'")
+    for table in ("cells", "runs", "study_cells"):
+        column = "id" if table == "cells" else "cell_id"
+        for new, old in (("abc1", one), ("abc2", other)):
+            statement = f"UPDATE dse_{table} SET {column} = ? WHERE {column} = ?"
+            change("results/dse.db", statement, new, old)
+    for new, pct in (("abc1", 0.25), ("abc2", 0.75)):
+        statement = "UPDATE dse_study_cells SET cell_id = ? WHERE pct_3x3 = ?"
+        change("results/dse.db", statement, new, pct)
+    with pytest.raises(DseError, match="'abc' could be any of abc1, abc2; name each"):
+        forget(STUDY, "abc", storage=store.url)
+    assert forget(STUDY, "abc2", storage=store.url).runs == 1
+    assert view(store, "runs")["cell_id"].tolist() == ["abc1"]
