@@ -33,6 +33,12 @@ EXPERIMENT = Experiment(
 )
 '''
 
+READ = (
+    "stripes: 400 images of 4 classes (100 each); validation: a tenth of each class of "
+    "train; test: its own part, 60 images"
+)
+"""What every command says of the small experiment's set."""
+
 
 def striped(count: int, classes: int, seed: int, size: int = 28):
     """Noisy images whose class is the place of a bright stripe."""

@@ -10,7 +10,7 @@ import time
 
 import pandas as pd
 import pytest
-from samples import write_image_folder
+from samples import READ, write_image_folder
 
 import dse
 from dse.store.database import open_store
@@ -18,10 +18,6 @@ from dse.store.query import view
 from dse.study.projection import open_study
 
 DSE = [sys.executable, "-m", "dse.cli"]
-READ = (
-    "stripes: 400 images of 4 classes (100 each); validation: a tenth of each class of "
-    "train; test: its own part, 60 images"
-)
 TIMES = ["train_seconds", "step_seconds", "compile_seconds", "created_at", "tries"]
 
 

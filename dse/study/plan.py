@@ -105,7 +105,7 @@ def refuse_other_experiment(plan: Plan, there: Sequence[Metaparameters]) -> None
             sorted({getattr(point, name) for point in points})
             for points in (there, here)
         )
-        if there and name != plan.varied and len({*before, *now}) > 1:
+        if there and name != plan.varied and before != now:
             told = [", ".join(map(str, values)) for values in (before, now)]
             different.append(f"{name} {told[0]} there, {told[1]} here")
     if different:
