@@ -478,7 +478,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with _interruptible():
-            _parse(words)()
+            command = _parse(words)
+            _settle(command)
+            command()
     except DseError as error:
         _exit(str(error), 1)
     except OSError as error:
@@ -487,6 +489,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _exit(
             f"interrupted; what is finished is kept, go on with: {_again(words)}", 130
         )
+
+
+def _settle(command: Callable[[], None]) -> None:
+    """Leave out of the environment what results do not depend on; who trains says so.
+
+    What is imported before the training ends may read it as well.
+    """
+    from dse.train.device import leave_out_ignored, say_what_is_ignored
+
+    if isinstance(command, Plan | Sweep | Reproduce | Search):
+        say_what_is_ignored(os.environ, threads=False)
+    leave_out_ignored()
 
 
 def _refuse_holes(holes: Mapping[str, int], then: str) -> None:

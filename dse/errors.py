@@ -19,6 +19,13 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
+def harmless(text: str) -> str:
+    """`text` with what would steer a terminal spelt out, as Python does."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def without_passwords(text: str) -> str:
     """`text` with the passwords of the URLs in it hidden."""
     return _AS_PARAMETER.sub(r"\1***", _IN_URL.sub(r"\1:***@", text))

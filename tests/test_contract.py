@@ -45,9 +45,10 @@ def test_what_fails_once_is_tried_again_by_the_same_command(dse, undisturbed):
     assert status == 0
     assert results() == undisturbed
     assert runs()["tries"].tolist() == [2] * 4
-    assert "failed, lost: the worker process ended with status -9; it is tried aga" in (
+    assert "failed, lost: the worker process ended with status -9; its log" in (
         printed.out
     )
+    assert printed.out.count("; it is tried again\n") == 4
     assert "run 4 of 4" in printed.out
     assert "run 5" not in printed.out
 
