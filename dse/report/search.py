@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import matplotlib
-
-from dse.analysis.figures import STYLE, draw_front, new_figure
+from dse.analysis.figures import draw_front, new_figure
 from dse.analysis.pareto import on_front
+from dse.analysis.plotting import drawing
 from dse.analysis.statistics import summarise
 from dse.data.dataset import ImageData
 from dse.errors import DseError
@@ -33,7 +32,7 @@ def report_search(
             f"no network of {study.name} was trained to the end; "
             "dse query 'SELECT status, reason, detail FROM runs' says why"
         )
-    with matplotlib.rc_context(STYLE):
+    with drawing():
         caption = (
             f"{data_line(dataset)}. {recipe_line(study.recipe)}.\n"
             f"{summary['cell_id'].nunique()} networks of one replicate each; the front "

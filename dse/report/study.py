@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
-from matplotlib.figure import Figure
 
 from dse.analysis.curves import draw_agreement, draw_curves, mean_curves
 from dse.analysis.figures import (
     MACS,
     SIZE,
-    STYLE,
     draw_layers,
     draw_measured,
     draw_published,
@@ -21,6 +18,7 @@ from dse.analysis.figures import (
     published_label,
     published_marks,
 )
+from dse.analysis.plotting import Figure, drawing
 from dse.analysis.statistics import points, summarise
 from dse.arch.describe import table_1
 from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
@@ -69,7 +67,7 @@ def report_study(
     if claims is not None and claims.table is not None:
         tables["claims"] = claims.table
     caption = _caption(study, dataset, runs, summary)
-    with matplotlib.rc_context(STYLE):
+    with drawing():
         figures = {
             "figure": _main_figure(
                 experiment, dataset, caption, summary, runs, labels, table
