@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -11,12 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
+from unittest.mock import patch
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from dse.errors import DseError, without_passwords
+from dse.ending import again, end, line_of
+from dse.errors import DseError
 from dse.store import DEFAULT_STORAGE
+from dse.streams import BROKEN_PIPE, abandon, is_written, prepare_streams
 from dse.sweeping import Options
 
 AGAIN_SECONDS = 0.5
@@ -467,8 +471,9 @@ def command(arguments: Sequence[str] | None = None) -> None:
     except SystemExit as end:
         left = set(threading.enumerate()) - {threading.main_thread()}
         if isinstance(end.code, int) and any(not thread.daemon for thread in left):
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
             os._exit(end.code)
         raise
 
@@ -476,19 +481,29 @@ def command(arguments: Sequence[str] | None = None) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit with 0, 1 (failed), 2 (makes no sense) or 130 (Ctrl-C)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    prepare_streams()
     try:
         with _interruptible():
             command = _parse(words)
             _settle(command)
             command()
-    except DseError as error:
-        _exit(str(error), 1)
-    except OSError as error:
-        _exit(f"{error.strerror or error}: {error.filename or ''}", 1)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_pipe()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError) or not is_written():
+            _leave_pipe()  # rich has heard of it, or tyro's help is not read
+        raise
     except KeyboardInterrupt:
-        _exit(
-            f"interrupted; what is finished is kept, go on with: {_again(words)}", 130
-        )
+        end(f"interrupted; what is finished is kept, go on with: {again(words)}", 130)
+    except Exception as error:  # noqa: BLE001 - the last that can be said of it
+        end(line_of(error, words), 1)
+
+
+def _leave_pipe() -> NoReturn:
+    """End as others do of whom nobody reads any more: without a word."""
+    abandon()
+    raise SystemExit(BROKEN_PIPE)
 
 
 def _settle(command: Callable[[], None]) -> None:
@@ -517,43 +532,37 @@ def _parse(words: list[str]) -> Callable[[], None]:
     """The command in `words`; a mistake in them is one line and status 2."""
     complaint = io.StringIO()
     try:
-        with contextlib.redirect_stderr(complaint):
+        # A complaint is read by `_first_paragraph`; in a few columns tyro never ends.
+        helps = {"-h", "--help"} & set(words)
+        columns = max(shutil.get_terminal_size().columns, 40) if helps else 1000
+        with (
+            contextlib.redirect_stderr(complaint),
+            patch.dict(os.environ, COLUMNS=str(columns)),
+        ):
             parsed: Any = tyro.cli(
                 Command,
                 prog="dse",
                 description="Design-space exploration of convolutional networks.",
                 args=words,
             )
-    except SystemExit as end:
-        if end.code in (0, None):
+    except SystemExit as ended:
+        if ended.code in (0, None):
             raise
-        _exit(_first_paragraph(complaint.getvalue()), 2)
+        end(_first_paragraph(complaint.getvalue()), 2)
     command: Callable[[], None] = parsed
     return command
 
 
 def _first_paragraph(panel: str) -> str:
-    """The message within tyro's frame, as one line."""
+    """The message within tyro's frame, of lines or hyphens, as one line."""
     lines = [line.strip("│╭╮╰╯ ") for line in panel.splitlines()[1:]]
     said = []
     for line in lines:
-        if set(line) <= {"─"}:
+        if set(line) - set("─-"):
+            said.append(line)
+        elif said:
             break
-        said.append(line)
     return f"{' '.join(said)} (dse --help and dse VERB --help say what is expected)"
-
-
-def _again(words: list[str]) -> str:
-    import shlex
-
-    from dse.store.faults import shown
-
-    hidden = []
-    for word in words:
-        option, equals, value = word.partition("=")
-        is_option = word.startswith("--") and equals
-        hidden.append(f"{option}={shown(value)}" if is_option else shown(word))
-    return shlex.join(["dse", *hidden])
 
 
 @contextlib.contextmanager
@@ -600,12 +609,6 @@ def _ignored(numbers: Sequence[signal.Signals]) -> bool:
     except KeyboardInterrupt:
         return False
     return True
-
-
-def _exit(line: str, status: int) -> NoReturn:
-    told = without_passwords(" ".join(line.split()))
-    print(f"dse: {told}", file=sys.stderr)
-    raise SystemExit(status)
 
 
 if __name__ == "__main__":
