@@ -8,6 +8,10 @@
 Names are loaded when they are first used, so that the import itself is quick.
 """
 
+import dse.nearby  # noqa: F401 - before all else
+
+# isort: split
+
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

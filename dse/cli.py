@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -11,13 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
+from unittest.mock import patch
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
+from dse.ending import again, end, line_of
 from dse.errors import DseError, printable
-from dse.passwords import hide, secrets_in, without_passwords
+from dse.passwords import hide
 from dse.store import DEFAULT_STORAGE
+from dse.streams import BROKEN_PIPE, abandon, is_written, prepare_streams
 from dse.sweeping import Options
 from dse.terminal import say
 
@@ -523,8 +527,9 @@ def command(arguments: Sequence[str] | None = None) -> None:
     except SystemExit as end:
         left = set(threading.enumerate()) - {threading.main_thread()}
         if isinstance(end.code, int) and any(not thread.daemon for thread in left):
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
             os._exit(end.code)
         raise
 
@@ -532,17 +537,42 @@ def command(arguments: Sequence[str] | None = None) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit with 0, 1 (failed), 2 (makes no sense) or 130 (Ctrl-C)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    prepare_streams()
     try:
         with _interruptible():
-            _parse(words)()
-    except DseError as error:
-        _exit(str(error), 1, words)
-    except OSError as error:
-        _exit(f"{error.strerror or error}: {error.filename or ''}", 1, words)
+            command = _parse(words)
+            _settle(command)
+            command()
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_pipe()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError) or not is_written():
+            _leave_pipe()  # rich has heard of it, or tyro's help is not read
+        raise
     except KeyboardInterrupt:
-        _exit(
-            f"interrupted; what is finished is kept, go on with: {_again(words)}", 130
-        )
+        told = f"interrupted; what is finished is kept, go on with: {again(words)}"
+        end(told, 130, words)
+    except Exception as error:  # noqa: BLE001 - the last that can be said of it
+        end(line_of(error, words), 1, words)
+
+
+def _leave_pipe() -> NoReturn:
+    """End as others do of whom nobody reads any more: without a word."""
+    abandon()
+    raise SystemExit(BROKEN_PIPE)
+
+
+def _settle(command: Callable[[], None]) -> None:
+    """Leave out of the environment what results do not depend on; who trains says so.
+
+    What is imported before the training ends may read it as well.
+    """
+    from dse.train.device import leave_out_ignored, say_what_is_ignored
+
+    if isinstance(command, Plan | Sweep | Reproduce | Search):
+        say_what_is_ignored(os.environ, threads=False)
+    leave_out_ignored()
 
 
 def _refuse_holes(holes: Mapping[str, int], then: str) -> None:
@@ -567,7 +597,7 @@ def _parse(words: list[str]) -> Callable[[], None]:
         # Told of the words as they may be printed, whole: tyro breaks its lines.
         quotable = [_clipped(hide(word)) for word in words]
         complaint = _parsed(quotable)[1] or complaint
-        _exit(_first_paragraph(complaint), 2, words)
+        end(_first_paragraph(complaint), 2, words)
     return parsed
 
 
@@ -575,15 +605,21 @@ def _parsed(words: list[str]) -> tuple[Callable[[], None] | None, str]:
     """The command in `words`, or what tyro has against them."""
     complaint = io.StringIO()
     try:
-        with contextlib.redirect_stderr(complaint):
+        # A complaint is read by `_first_paragraph`; in a few columns tyro never ends.
+        helps = {"-h", "--help"} & set(words)
+        columns = max(shutil.get_terminal_size().columns, 40) if helps else 1000
+        with (
+            contextlib.redirect_stderr(complaint),
+            patch.dict(os.environ, COLUMNS=str(columns)),
+        ):
             parsed: Any = tyro.cli(
                 Command,
                 prog="dse",
                 description="Design-space exploration of convolutional networks.",
                 args=words,
             )
-    except SystemExit as end:
-        if end.code in (0, None):
+    except SystemExit as ended:
+        if ended.code in (0, None):
             raise
         return None, complaint.getvalue()
     return parsed, ""
@@ -594,20 +630,15 @@ def _clipped(word: str) -> str:
 
 
 def _first_paragraph(panel: str) -> str:
-    """The message within tyro's frame, as one line."""
+    """The message within tyro's frame, of lines or hyphens, as one line."""
     lines = [line.strip("│╭╮╰╯ ") for line in panel.splitlines()[1:]]
     said = []
     for line in lines:
-        if set(line) <= {"─"}:
+        if set(line) - set("─-"):
+            said.append(line)
+        elif said:
             break
-        said.append(line)
     return f"{' '.join(said)} (dse --help and dse VERB --help say what is expected)"
-
-
-def _again(words: list[str]) -> str:
-    import shlex
-
-    return shlex.join(["dse", *map(hide, words)])
 
 
 @contextlib.contextmanager
@@ -654,15 +685,6 @@ def _ignored(numbers: Sequence[signal.Signals]) -> bool:
     except KeyboardInterrupt:
         return False
     return True
-
-
-def _exit(line: str, status: int, words: list[str] | None = None) -> NoReturn:
-    """End with a line, in which no password of `words` is."""
-    for secret in secrets_in(words or []):
-        line = line.replace(secret, "***")
-    told = without_passwords(" ".join(map(str.strip, line.splitlines())))
-    print(f"dse: {printable(told)}", file=sys.stderr)
-    raise SystemExit(status)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ class DseError(Exception):
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first, or its kind where it says nothing."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    """What an error says first, or its kind where it says nothing; no passwords."""
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return without_passwords(said)[:200]  # a cut one would not be known as such
 
 
 def printable(text: str) -> str:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dse.errors import DseError
 from dse.train.events import Done, EpochEnded, Started
 
-MISCHIEF = ("die", "hang", "raise", "allocate", "nan", "stop")
+MISCHIEF = ("die", "hang", "abort", "raise", "refuse", "allocate", "nan", "stop")
 EPOCHS = 2
 
 
@@ -105,6 +106,11 @@ class PretendTrainer:
                 os.kill(os.getpid(), 9)
             case "hang":
                 time.sleep(3600)
+            case "abort":
+                print("Check failed: \a 1 == 2", flush=True)
+                os.abort()
+            case "refuse":
+                raise DseError("a pretended refusal")
             case "raise":
                 raise RuntimeError("a pretended error")
             case "allocate":

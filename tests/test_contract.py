@@ -46,9 +46,10 @@ def test_what_fails_once_is_tried_again_by_the_same_command(dse, undisturbed):
     assert status == 0
     assert results() == undisturbed
     assert runs()["tries"].tolist() == [2] * 4
-    assert "failed, lost: the worker process ended with status -9; it is tried aga" in (
+    assert "failed, lost: the worker process ended with status -9; its log" in (
         printed.out
     )
+    assert printed.out.count("; it is tried again\n") == 4
     # The number that is told of a run is that by which the database knows it.
     told = re.findall(
         r"(\d) of 4 done · run (\d+) · pct_3x3 (\d+) %, replicate (\d) .* "

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 from scipy.stats import kendalltau
 
 from dse.analysis.figures import OURS
+from dse.analysis.plotting import Axes, MaxNLocator, colormaps
 
 MARKERS = "os^Dv<>pPX*hd"
 """One for each cell in turn: curves are told apart in grey by them."""
@@ -38,7 +36,7 @@ def agreement_with_end(curves: pd.DataFrame) -> pd.Series:
 
 def draw_curves(ax: Axes, curves: pd.DataFrame, labels: Sequence[str]) -> Axes:
     """Validation accuracy by epoch, a line a cell; `labels` in the columns' order."""
-    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(labels)))
+    shades = colormaps["viridis"](np.linspace(0, 0.9, len(labels)))
     for index, (cell, label) in enumerate(zip(curves, labels, strict=True)):
         ax.plot(
             curves.index,

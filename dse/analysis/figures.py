@@ -5,18 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PathCollection
-from matplotlib.colors import Normalize, to_rgba
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import ScalarFormatter
 
+from dse.analysis.plotting import (
+    Axes,
+    Figure,
+    Normalize,
+    PathCollection,
+    ScalarFormatter,
+    ScalarMappable,
+    to_rgba,
+    withStroke,
+)
 from dse.arch.cost import MEBIBYTE
 from dse.arch.paper import Published
 from dse.arch.squeezenet import (
@@ -31,25 +33,6 @@ their markers."""
 
 SHADES = ScalarMappable(Normalize(0, 1), "Blues")
 """Of probabilities."""
-
-STYLE: Any = {
-    "figure.dpi": 150,
-    "savefig.dpi": 200,
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.7,
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.4,
-    "svg.hashsalt": "dse",
-}
-"""One sheet for all figures, for `matplotlib.rc_context`."""
 
 CAPTION_LETTERS = 19
 """Letters of a caption to an inch."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from dse.analysis.comparison import Comparison, compare, error_of_each_end
 from dse.analysis.figures import OURS
+from dse.analysis.plotting import Axes
 from dse.errors import DseError
 
 

@@ -7,11 +7,9 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
-from matplotlib.figure import Figure
 
-from dse.analysis.figures import STYLE
+from dse.analysis.plotting import Figure, drawing
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.store.append import StudyRecord
@@ -68,7 +66,7 @@ def write_report(
 
 def _write_figure(folder: Path, name: str, figure: Figure) -> None:
     """The same bytes each time."""
-    with matplotlib.rc_context(STYLE):
+    with drawing():
         write_whole(folder / f"{name}.png", partial(figure.savefig, format="png"))
         as_svg = partial(figure.savefig, format="svg", metadata={"Date": None})
         write_whole(folder / f"{name}.svg", as_svg)

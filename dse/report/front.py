@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
 
-from dse.analysis.figures import MACS, SHADES, SIZE, STYLE, draw_all_cells, new_figure
+from dse.analysis.figures import MACS, SHADES, SIZE, draw_all_cells, new_figure
+from dse.analysis.plotting import drawing
 from dse.analysis.statistics import points, summarise
 from dse.data.dataset import ImageData
 from dse.report.folder import write_report
@@ -28,7 +28,7 @@ def report_front(
     summary["cell"] = [metaparameters.short() for metaparameters in points(summary)]
     summary = summary.sort_values("bytes_fp32").reset_index(drop=True)
     recipe = studies[0].recipe
-    with matplotlib.rc_context(STYLE):
+    with drawing():
         caption = (
             f"{data_line(dataset)}. {recipe_line(recipe)}.\n"
             f"{len(summary)} cells, {replicates_line(summary, recipe.seed)}; bars: 95 "

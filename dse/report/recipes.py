@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
 
-from dse.analysis.figures import STYLE, new_figure
+from dse.analysis.figures import new_figure
+from dse.analysis.plotting import drawing
 from dse.analysis.recipes import compare_recipes, draw_recipes
 from dse.data.dataset import ImageData
 from dse.errors import DseError
@@ -54,7 +54,7 @@ def report_recipes(
     networks = runs["arch_id"].nunique()
     study = next(iter(studies.values()))
     replicates, widths = study.replicates, widths_line(experiment, study.preset)
-    with matplotlib.rc_context(STYLE):
+    with drawing():
         caption = (
             f"{data_line(dataset)}. {next(iter(studies))}: {recipe_line(first)}.\n"
             f"{networks} networks, {widths}; "

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import matplotlib
-
-from dse.analysis.figures import STYLE, draw_front, new_figure
+from dse.analysis.figures import draw_front, new_figure
 from dse.analysis.pareto import on_front
+from dse.analysis.plotting import drawing
 from dse.analysis.statistics import summarise
 from dse.data.dataset import ImageData
 from dse.errors import DseError
@@ -32,7 +31,7 @@ def report_search(
     summary["front"] = on_front(summary["bytes_fp32"].to_numpy(), accuracy)
     if not summary["front"].any():
         raise _nothing_trained(study)
-    with matplotlib.rc_context(STYLE):
+    with drawing():
         caption = (
             f"{data_line(dataset)}. {recipe_line(study.recipe)}.\n"
             f"{summary['cell_id'].nunique()} networks of one replicate each; the front "

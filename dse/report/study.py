@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
-from matplotlib.figure import Figure
 
 from dse.analysis.curves import draw_agreement, draw_curves, mean_curves
 from dse.analysis.figures import (
     MACS,
     SIZE,
-    STYLE,
     draw_layers,
     draw_measured,
     draw_published,
@@ -21,6 +18,7 @@ from dse.analysis.figures import (
     published_label,
     published_marks,
 )
+from dse.analysis.plotting import Figure, drawing
 from dse.analysis.statistics import LEAST_REPLICATES, points, summarise
 from dse.arch.describe import table_1
 from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
@@ -77,7 +75,7 @@ def report_study(
         tables["claims"] = claims.table
     widths = widths_line(experiment, study.preset)
     caption = _caption(study, dataset, runs, summary, widths)
-    with matplotlib.rc_context(STYLE):
+    with drawing():
         figures = {
             "figure": _main_figure(
                 experiment, dataset, caption, summary, runs, labels, table

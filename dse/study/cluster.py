@@ -5,11 +5,8 @@ machine. What is installed there must be what is installed here.
 """
 
 import contextlib
-import logging
 import os
 import platform
-import re
-import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -19,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from dse.data.dataset import ImageData
-from dse.errors import DseError, first_line
+from dse.errors import DseError, printable
 from dse.store.append import code_version
 from dse.study.executors import Execution
+from dse.study.imports import difference, origins
 from dse.study.jobs import Assignment, Job, JobQueue, Setting
 from dse.study.resources import GPU_MEMORY_SHARE
 from dse.train.cell import NUMERICS_VERSION
 from dse.train.device import worker_environment
 from dse.train.events import Event, Reason
+from dse.train.runlog import end_of_run
 
 try:
     import ray
@@ -37,7 +36,6 @@ except ModuleNotFoundError as error:
 
 LOOK_SECONDS = 0.5
 MOST_IN_VAIN = 5
-CONNECT_SECONDS = 5.0
 
 
 def versions() -> dict[str, str]:
@@ -54,9 +52,11 @@ class ClusterWorker:
     """Trains on one machine of the cluster; it is an actor of Ray's."""
 
     def __init__(self, setting: Setting) -> None:
+        from dse.train.device import settle_process
         from dse.train.runlog import RunLogs
         from dse.train.trainers import trainer_for
 
+        settle_process(on_gpu=os.environ.get("JAX_PLATFORMS") != "cpu")
         shared = setting.folder is not None and setting.folder.is_dir()
         folder = setting.folder if shared else None
         self._trainer = trainer_for(setting.dataset, folder)
@@ -65,6 +65,10 @@ class ClusterWorker:
     def versions(self) -> dict[str, str]:
         """See `versions`; and the machine's name."""
         return {**versions(), "machine": socket.gethostname()}
+
+    def origins(self) -> dict[str, str]:
+        """See `dse.study.imports`."""
+        return origins()
 
     def work(self, job: Job) -> Iterator[Event]:
         """Do a job; its events as they come."""
@@ -88,8 +92,11 @@ class RayExecutor:
     def __init__(
         self, dataset: ImageData, execution: Execution, folder: Path | None = None
     ) -> None:
+        from dse.study.joining import joined
+
         self._pool: list[_Member] = []
-        _connect(execution.address, execution.workers)
+        self._cluster = contextlib.ExitStack()
+        self._cluster.enter_context(joined(execution.address, execution.workers))
         room: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         cores, cards = int(room.get("CPU", 0)), int(room.get("GPU", 0))
         gpus = cards if execution.gpus is None else execution.gpus
@@ -106,9 +113,11 @@ class RayExecutor:
         except DseError:
             self.close()
             raise
+        self._folder = folder
+        self._is_here = execution.address is None
         share = min(1.0, gpus / self.workers)
         environment = worker_environment(
-            on_gpu=gpus > 0, deterministic=execution.deterministic
+            {}, on_gpu=gpus > 0, deterministic=execution.deterministic
         )
         if gpus:
             part = GPU_MEMORY_SHARE * share
@@ -133,7 +142,8 @@ class RayExecutor:
         """See `Executor.start`."""
         while len(self._pool) < min(jobs, self.workers):
             actor = self._actor.remote(self._setting)
-            self._pool.append(_Member(actor, actor.versions.remote()))
+            greeting = actor.versions.remote()
+            self._pool.append(_Member(actor, greeting, self._is_here))
 
     def run(self, queue: JobQueue) -> Iterator[Event]:
         """See `Executor.run`."""
@@ -166,7 +176,10 @@ class RayExecutor:
                 return
             event = member.next_event()
         except ray.exceptions.RayError as error:
+            _refuse_surroundings(error)
             reason, detail = _why_lost(error)
+            if last := self._last_lines(member):
+                detail = f"{detail}; its log ends: {last}"
             self._ended_in_greeting += member.greets
             if self._ended_in_greeting >= MOST_IN_VAIN:
                 raise DseError(
@@ -179,6 +192,13 @@ class RayExecutor:
             yield event
         else:
             queue.put_back_rest(member.finish())
+
+    def _last_lines(self, member: "_Member") -> str:
+        """Of the log of the run that it began last, where its machine shares it."""
+        job = member.assignment
+        if self._folder is None or job is None or job.begun_last is None:
+            return ""
+        return end_of_run(self._folder, job.job.cell.id, job.begun_last)
 
     def _replace(
         self, member: "_Member", queue: JobQueue, reason: Reason, detail: str
@@ -195,7 +215,7 @@ class RayExecutor:
             with contextlib.suppress(ray.exceptions.RayError):
                 ray.kill(member.actor)
         self._pool.clear()
-        ray.shutdown()
+        self._cluster.close()
 
 
 @dataclass
@@ -204,6 +224,7 @@ class _Member:
 
     actor: Any
     greeting: Any
+    is_here: bool
     stream: Any = None
     assignment: Assignment | None = None
     heard: float = 0.0
@@ -227,7 +248,7 @@ class _Member:
         """Hear what is installed there.
 
         Raises:
-            DseError: something else than here.
+            DseError: something else than here; or on this machine, from elsewhere.
         """
         told, here = ray.get(self.greeting), versions()
         different = [name for name in here if told[name] != here[name]]
@@ -237,6 +258,10 @@ class _Member:
                 f"machine {told['machine']} of the cluster has other versions ({said});"
                 " install the same on all of them"
             )
+        if self.is_here:
+            elsewhere = difference(ray.get(self.actor.origins.remote()))
+            if elsewhere is not None:
+                raise DseError(elsewhere)
         self.greeting = None
 
     def is_silent_for(self, seconds: float) -> bool:
@@ -269,48 +294,25 @@ class _Member:
         return ended
 
 
+def _refuse_surroundings(error: Exception) -> None:
+    """Stop for what would end any worker in its place.
+
+    Raises:
+        DseError: that is what it is.
+    """
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, DseError):
+        raise DseError(str(cause)) from error
+    if getattr(error, "actor_init_failed", False) or isinstance(cause, ImportError):
+        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise DseError(
+            f"no worker can train on the cluster: {printable(said[-1])[:300]}; no run "
+            "has lost a try, so repeat the command when that is mended"
+        ) from error
+
+
 def _why_lost(error: Exception) -> tuple[Reason, str]:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     detail = " ".join(lines[:3])[:300] or type(error).__name__
     memory = isinstance(error, ray.exceptions.OutOfMemoryError) or "OOM" in str(error)
     return ("memory", detail) if memory else ("lost", detail)
-
-
-def _connect(address: str | None, workers: int | None) -> None:
-    """Join a cluster, or begin one on this machine."""
-    if address is not None:
-        _check(address)
-    terminated = signal.getsignal(signal.SIGTERM)
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        ray.init(
-            address=address or "local",
-            num_cpus=workers if address is None else None,
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-        )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        place = address or "this machine"
-        raise DseError(
-            f"no Ray cluster answers at {place}: {first_line(error)}"
-        ) from error
-    # Ray takes it for itself.
-    signal.signal(signal.SIGTERM, terminated)
-
-
-def _check(address: str) -> None:
-    """Find out in seconds that nothing listens there; Ray would try for a minute."""
-    expected = "expected host:port of its head, as 10.0.0.5:6379, or auto"
-    if address == "auto":
-        return
-    host, colon, port = address.rpartition(":")
-    if not colon or re.fullmatch("[0-9]{1,5}", port) is None or "/" in host:
-        raise DseError(f"address {address!r} is none of a Ray cluster; {expected}")
-    try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-    except (OSError, OverflowError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise DseError(
-            f"no Ray cluster answers at {address} ({why}); {expected}"
-        ) from error

@@ -12,12 +12,13 @@ from dse.errors import DseError
 from dse.study.guard import train_guarded
 from dse.study.jobs import Assignment, JobQueue
 from dse.study.resources import (
+    check_platforms,
     default_workers,
     has_accelerator,
     peak_bytes,
     visible_gpus,
 )
-from dse.train.device import compute_the_same_again, use_one_thread
+from dse.train.device import say_what_is_ignored, settle_process
 from dse.train.events import EpochEnded, Event
 from dse.train.runlog import RunLogs
 
@@ -100,7 +101,11 @@ class Execution:
 
 
 class SerialExecutor:
-    """One job after the other in this process, the next one compiled meanwhile."""
+    """One job after the other in this process, the next one compiled meanwhile.
+
+    Raises:
+        DseError: this process computes with JAX already, otherwise than a worker.
+    """
 
     workers = 1
 
@@ -111,10 +116,7 @@ class SerialExecutor:
         *,
         deterministic: bool = False,
     ) -> None:
-        if not has_accelerator():
-            use_one_thread()
-        if deterministic:
-            compute_the_same_again()
+        settle_process(on_gpu=has_accelerator(), deterministic=deterministic)
         from dse.train.trainers import trainer_for
 
         self._trainer = trainer_for(dataset, folder)
@@ -158,10 +160,12 @@ def make_executor(
     Raises:
         DseError: it asks for what is not here.
     """
+    check_platforms()
     if execution.kind == "ray":
         from dse.study.cluster import RayExecutor
 
         return RayExecutor(dataset, execution, folder)
+    say_what_is_ignored(os.environ, threads=not has_accelerator())
     gpus = visible_gpus()
     if (execution.gpus or 0) > len(gpus):
         raise DseError(

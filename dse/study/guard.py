@@ -1,8 +1,9 @@
-"""Training that never raises: what goes wrong is a failed run with its reason."""
+"""Training that goes on: what goes wrong with a run is its failure, with a reason."""
 
 import math
 from collections.abc import Iterator
 
+from dse.errors import DseError
 from dse.study.jobs import Assignment, Job
 from dse.train.events import Done, Event, Failed, Reason
 from dse.train.runlog import RunLogs
@@ -16,6 +17,10 @@ def train_guarded(trainer: CellTrainer, job: Job, logs: RunLogs) -> Iterator[Eve
     """As `CellTrainer.train`, with logs; an error fails the runs that it stopped.
 
     Of replicates that had not begun nothing is said: they can begin elsewhere.
+
+    Raises:
+        DseError: what is around stands in the way, a full disk for one: of every run.
+        ImportError: a package is missing, or a broken one.
     """
     assignment = Assignment(job)
     try:
@@ -24,6 +29,8 @@ def train_guarded(trainer: CellTrainer, job: Job, logs: RunLogs) -> Iterator[Eve
             assignment.hear(event)
             logs.hear(event)
             yield event
+    except (DseError, ImportError):
+        raise
     except Exception as error:  # noqa: BLE001 - reported as the runs' failure
         line = f"{type(error).__name__}: {error}".splitlines()[0]
         for event in assignment.fail(_reason(error), line):

@@ -1,7 +1,7 @@
 """Jobs: what an executor is given to do, and how far each of them is."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,28 @@ class Setting:
 
     dataset: ImageData
     folder: Path | None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a worker says once it can train, before its first job.
+
+    Attributes:
+        origins: where it has its packages from (`dse.study.imports.origins`).
+    """
+
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Unable:
+    """What a worker says that cannot train, nor could another in its place.
+
+    Attributes:
+        why: in a line.
+    """
+
+    why: str
 
 
 @dataclass(frozen=True)
@@ -73,17 +95,24 @@ class JobQueue:
 
 
 class Assignment:
-    """A job in a worker's hands: which of its runs began, and which have ended."""
+    """A job in a worker's hands: which of its runs began, and which have ended.
+
+    Attributes:
+        job: the job.
+        begun_last: the replicate that began last.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self._left = list(job.replicates)
         self._begun: set[int] = set()
+        self.begun_last: int | None = None
 
     def hear(self, event: Event) -> None:
         """Note what the worker says."""
         if isinstance(event, Started):
             self._begun.add(event.replicate)
+            self.begun_last = event.replicate
         if isinstance(event, Done | Failed):
             self._left.remove(event.replicate)
 

@@ -6,15 +6,28 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Pipe, wait
 from pathlib import Path
+from typing import IO
 
 from dse.data.dataset import ImageData
+from dse.errors import DseError
+from dse.study import start
 from dse.study.executors import Execution
-from dse.study.jobs import Assignment, Job, JobEnded, JobQueue, Setting
+from dse.study.imports import difference, import_variables
+from dse.study.jobs import (
+    Assignment,
+    Job,
+    JobEnded,
+    JobQueue,
+    Ready,
+    Setting,
+    Unable,
+)
 from dse.study.resources import (
     available_bytes,
     available_cores,
@@ -25,10 +38,14 @@ from dse.study.resources import (
 )
 from dse.train.device import worker_environment
 from dse.train.events import Event, Reason
+from dse.train.runlog import end_of, end_of_run
 
-WORKER = (sys.executable, "-m", "dse.study.worker")
+WORKER = (sys.executable, "-P", start.__file__)
 WORKERS_LOG = "logs/workers.log"
 """What workers print before their first run, beside the database."""
+
+ENDED_BY_OTHERS = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+"""How a process ends whom somebody ends: another may do better in its place."""
 
 SECONDS_TO_END = 5.0
 LOOK_SECONDS = 0.25
@@ -95,7 +112,12 @@ class ProcessExecutor:
             self._add_worker()
 
     def run(self, queue: JobQueue) -> Iterator[Event]:
-        """See `Executor.run`."""
+        """See `Executor.run`.
+
+        Raises:
+            DseError: a worker cannot train, nor could another in its place; what was
+                under way is as if its driver had been killed.
+        """
         while self._hand_out(queue):
             busy = [worker.connection for worker in self._pool if worker.assignment]
             ready = wait(busy, LOOK_SECONDS)
@@ -134,6 +156,13 @@ class ProcessExecutor:
             return
         worker.heard = time.monotonic()
         assert worker.assignment is not None
+        if isinstance(message, Unable):
+            raise worker.cannot_train(message.why)
+        if isinstance(message, Ready):
+            worker.is_ready = True
+            if (told := difference(message.origins)) is not None:
+                raise DseError(told)
+            return
         if isinstance(message, JobEnded):
             self._peaks[worker.place.number] = peak_bytes(worker.process.pid)
             queue.put_back_rest(worker.assignment)
@@ -190,14 +219,15 @@ class _Place:
 def _places(
     workers: int, gpus: tuple[str, ...], *, deterministic: bool
 ) -> list[_Place]:
+    around = {**os.environ, **import_variables()}
     if gpus:
-        common = worker_environment(on_gpu=True, deterministic=deterministic)
+        common = worker_environment(around, on_gpu=True, deterministic=deterministic)
         return [
             _Place(number, tuple((common | own).items()))
             for number, own in enumerate(gpu_environments(gpus, workers))
         ]
     no_gpu = {"JAX_PLATFORMS": "cpu"}
-    environment = tuple((worker_environment() | no_gpu).items())
+    environment = tuple((worker_environment(around) | no_gpu).items())
     cores: list[int | None] = [None] * workers
     if hasattr(os, "sched_getaffinity") and available_cores() == workers:
         cores = list(os.sched_getaffinity(0))
@@ -212,23 +242,21 @@ class _Worker:
         self.connection, theirs = Pipe()
         self.assignment: Assignment | None = None
         self.heard = time.monotonic()
+        self.is_ready = False
+        self._folder = setting.folder
+        self._log = _open_log(setting.folder)
+        self._log_before = self._log.seek(0, os.SEEK_END)
         self._killed_before = killed_for_memory()
         number = theirs.fileno()
-        sink = subprocess.DEVNULL
-        with contextlib.ExitStack() as opened:
-            if setting.folder is not None:
-                log = setting.folder / WORKERS_LOG
-                log.parent.mkdir(parents=True, exist_ok=True)
-                sink = opened.enter_context(log.open("ab")).fileno()
-            self.process = subprocess.Popen(
-                [*WORKER, str(number), str(os.getpid())],
-                env={**os.environ, **dict(place.environment)},
-                pass_fds=[number],
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-            )
+        self.process = subprocess.Popen(
+            [*WORKER, str(number), str(os.getpid())],
+            env=dict(place.environment),
+            pass_fds=[number],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+        )
         if place.core is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.sched_setaffinity(self.process.pid, {place.core})
@@ -245,16 +273,50 @@ class _Worker:
             self.connection.send(message)
 
     def how_it_ended(self) -> tuple[Reason, str]:
-        """Why the process is no more: the kernel may have ended it for its memory."""
+        """Why the process is no more: the kernel may have ended it for its memory.
+
+        Raises:
+            DseError: it ended by itself before it could train.
+        """
         try:
             status = self.process.wait(SECONDS_TO_END)
         except subprocess.TimeoutExpired:
             return "lost", "what its worker said could not be understood"
         if status == -signal.SIGKILL and killed_for_memory() > self._killed_before:
             return "memory", "the kernel ended its worker, as memory ran out"
-        return "lost", f"the worker process ended with status {status}"
+        ended = f"the worker process ended with status {status}"
+        if last := self._last_lines():
+            ended = f"{ended}; its log ends: {last}"
+        if not self.is_ready and status not in ENDED_BY_OTHERS:
+            raise self.cannot_train(ended)
+        return "lost", ended
+
+    def cannot_train(self, why: str) -> DseError:
+        """What to tell of surroundings in which no worker can train."""
+        log = "" if self._folder is None else f" ({self._folder / WORKERS_LOG})"
+        return DseError(
+            f"no worker can train here: {why}{log}; no run has lost a try, so repeat "
+            "the command when that is mended"
+        )
+
+    def _last_lines(self) -> str:
+        """What the process printed last: into the log of the run that it began last."""
+        job = self.assignment
+        if self._folder is None or job is None or job.begun_last is None:
+            return end_of(self._log, self._log_before)
+        return end_of_run(self._folder, job.job.cell.id, job.begun_last)
 
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
         self.connection.close()
+        self._log.close()
+
+
+def _open_log(folder: Path | None) -> IO[bytes]:
+    """Where a worker prints to, which its driver can read."""
+    if folder is None:
+        return tempfile.TemporaryFile()
+    log = folder / WORKERS_LOG
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log.open("a+b")

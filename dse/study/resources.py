@@ -6,6 +6,11 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from dse.errors import DseError
+
+PLATFORMS = ("cpu", "cuda", "gpu", "rocm")
+"""What JAX_PLATFORMS may ask for; the rest was never tried."""
+
 WORKER_BYTES = 2**30
 """What a worker is given of memory when their number is chosen; most take half."""
 
@@ -79,9 +84,30 @@ def offer_to_the_kernel() -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
+def check_platforms() -> None:
+    """See that the device that JAX_PLATFORMS asks for is here.
+
+    Raises:
+        DseError: it is not, or there is no such kind.
+    """
+    asked = os.environ.get("JAX_PLATFORMS", "")
+    named = asked.split(",") if asked else []
+    if not set(named) <= set(PLATFORMS):
+        raise DseError(
+            f"JAX_PLATFORMS is {asked!r}; expected cpu or cuda, or leave it out to "
+            "take a GPU where one is"
+        )
+    if named and named[0] != "cpu" and not has_accelerator():
+        raise DseError(
+            f"JAX_PLATFORMS is {asked!r}, and there is no GPU here that JAX can use "
+            "(its driver and pip install 'jax[cuda13]'); leave it out, or set it to "
+            "cpu, to train on the processor"
+        )
+
+
 def has_accelerator() -> bool:
     """Whether JAX has a plugin for a GPU that is here; asking JAX would claim it."""
-    if os.environ.get("JAX_PLATFORMS", "").startswith("cpu"):
+    if os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
         return False
     nvidia = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
     cuda = nvidia and any(find_spec(f"jax_cuda{n}_plugin") for n in (12, 13))

@@ -1,12 +1,14 @@
 """A worker process: a setting first, then jobs in and events out, over one pipe."""
 
 import os
-import sys
 import threading
 import time
+import traceback
 from multiprocessing.connection import Connection
 
-from dse.study.jobs import JobEnded, Setting
+from dse.errors import DseError, first_line
+from dse.study.imports import origins
+from dse.study.jobs import JobEnded, Ready, Setting, Unable
 from dse.study.resources import offer_to_the_kernel
 
 WATCH_SECONDS = 0.5
@@ -24,22 +26,32 @@ def main(file_number: int, driver_number: int) -> None:
     watching.start()
     driver: Connection = Connection(file_number)
     try:
-        # Before JAX is imported: the driver waits for it.
-        setting: Setting = driver.recv()
-        serve(driver, setting)
+        serve(driver)
     except (EOFError, ConnectionError):
-        _exit()
+        pass
+    except Exception as error:  # noqa: BLE001 - the driver is told, the log has it all
+        traceback.print_exception(error)
+        driver.send(Unable(_said(error)))
+    _exit()
 
 
-def serve(driver: Connection, setting: Setting) -> None:
-    """Do one job after the other, compiling the next; it ends when the pipe does."""
+def serve(driver: Connection) -> None:
+    """Get ready, then do one job after the other; it ends when the pipe does.
+
+    Raises:
+        Exception: whatever keeps this process from training, and would keep others: a
+            package is missing, there is no such device.
+    """
     from dse.study.guard import train_guarded
     from dse.train.events import EpochEnded
     from dse.train.runlog import RunLogs
     from dse.train.trainers import trainer_for
 
+    # Before JAX is imported: the driver waits for it.
+    setting: Setting = driver.recv()
     trainer = trainer_for(setting.dataset, setting.folder)
     logs = RunLogs(setting.folder, redirect=True)
+    driver.send(Ready(origins()))
     while True:
         job, upcoming = driver.recv()
         for event in train_guarded(trainer, job, logs):
@@ -47,6 +59,12 @@ def serve(driver: Connection, setting: Setting) -> None:
             if upcoming is not None and isinstance(event, EpochEnded):
                 trainer.prepare(upcoming.cell, upcoming.replicates)
         driver.send(JobEnded())
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, DseError):
+        return str(error)
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def _end_with(driver: int) -> None:
@@ -62,7 +80,3 @@ def _end_with(driver: int) -> None:
 def _exit() -> None:
     """Skip Python's shutdown, in which XLA's threads can hang: nobody waits for it."""
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

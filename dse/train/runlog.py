@@ -3,14 +3,48 @@
 import contextlib
 import datetime
 import os
+import re
 import socket
 import sys
 import traceback
 from pathlib import Path
+from typing import IO
 
-from dse.errors import DseError
+from dse.errors import DseError, printable
+from dse.passwords import without_passwords
 from dse.train.events import Checkpointed, Done, EpochEnded, Event, Failed, Started
 from dse.train.places import log_of
+
+END_BYTES, END_LINES, END_LETTERS = 4096, 3, 240
+"""Of a log, at most, that is quoted."""
+_DATED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+
+
+def end_of(log: IO[bytes], begin: int = 0) -> str:
+    """The last lines of a log as one, short, and harmless on a terminal.
+
+    Of what a run was told to have done the last line is enough.
+
+    Args:
+        log: open to read.
+        begin: where in it what counts begins, in bytes.
+    """
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(begin, size - END_BYTES))
+    lines = [line.strip() for line in log.read().decode(errors="replace").splitlines()]
+    lines = [printable(line) for line in lines if line][-END_LINES:]
+    ours = [place for place, line in enumerate(lines) if _DATED.match(line)]
+    told = without_passwords(" | ".join(lines[max(ours, default=0) :]))
+    return told if len(told) <= END_LETTERS else f"…{told[-END_LETTERS:]}"
+
+
+def end_of_run(folder: Path, cell_id: str, replicate: int) -> str:
+    """The same of a run's log; nothing where it cannot be read."""
+    try:
+        with log_of(folder, cell_id, replicate).open("rb") as log:
+            return end_of(log)
+    except OSError:
+        return ""
 
 
 class RunLogs:

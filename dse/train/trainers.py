@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from dse.data.dataset import Dataset, ImageData
 from dse.train.cell import Cell
 from dse.train.events import Event
+from dse.train.settings import check_jax
 
 
 @runtime_checkable
@@ -24,7 +25,13 @@ class CellTrainer(Protocol):
 
 
 def trainer_for(dataset: ImageData, folder: Path | None) -> CellTrainer:
-    """What trains on `dataset`; checkpoints of long trainings go into `folder`."""
+    """What trains on `dataset`; checkpoints of long trainings go into `folder`.
+
+    Raises:
+        DseError: JAX is set up otherwise here than where others train.
+        RuntimeError: it finds no device.
+    """
+    check_jax()
     if isinstance(dataset, Dataset):
         from dse.train.run import Trainer
 

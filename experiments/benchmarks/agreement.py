@@ -27,7 +27,7 @@ from dse.study.experiment import load_experiment
 from dse.study.plan import make_point
 from dse.study.resources import has_accelerator
 from dse.train.cell import Cell
-from dse.train.device import use_one_thread
+from dse.train.device import settle_process
 from dse.train.events import Done, Failed
 from dse.train.run import Trainer
 
@@ -58,8 +58,7 @@ class Agreement:
 def main() -> None:
     """Train, compare and write."""
     wanted = tyro.cli(Agreement, description=__doc__)
-    if not has_accelerator():
-        use_one_thread()
+    settle_process(on_gpu=has_accelerator())
     _, experiment = load_experiment("fig3b")
     preset = experiment.preset(wanted.preset)
     dataset = load(wanted.dataset or preset.dataset)

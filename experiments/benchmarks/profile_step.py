@@ -20,7 +20,7 @@ import tyro
 
 from dse.arch.squeezenet import Metaparameters
 from dse.study.presets import PRESETS
-from dse.train.device import use_one_thread
+from dse.train.device import settle_process
 
 KINDS = {
     r"ynn_fusion|dot|convolution|conv_general|custom-call": "products, convolutions",
@@ -58,7 +58,7 @@ def main() -> None:
     """Trace, sum and print."""
     wanted = tyro.cli(Profile, description=__doc__)
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    use_one_thread()
+    settle_process()
     import jax
     from contender import dse_epochs
 

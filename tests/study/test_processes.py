@@ -13,6 +13,7 @@ import pytest
 from pretend import Mischief, plan_mischief
 
 from dse.arch.squeezenet import Metaparameters
+from dse.errors import DseError
 from dse.study import processes
 from dse.study.jobs import Job, JobQueue
 from dse.study.plan import make_point
@@ -64,7 +65,9 @@ def test_a_dead_workers_run_is_lost_and_the_rest_goes_on_elsewhere(executors, jo
     events = list(executor.run(JobQueue(jobs[:1])))
     assert ends(events) == [(0, "lost"), (1, "done")]
     [failed] = [e for e in events if isinstance(e, Failed)]
-    assert failed.detail == "the worker process ended with status -9"
+    ended, log = failed.detail.split("; its log ends: ")
+    assert ended == "the worker process ended with status -9"
+    assert "epoch 2: train loss" in log and "epoch 1" not in log
 
 
 def test_a_worker_that_hangs_is_ended(executors, jobs):
@@ -102,6 +105,64 @@ def test_a_run_that_raises_has_its_traceback_in_its_log(executors, jobs, tmp_pat
 def test_a_result_that_is_no_number_has_diverged(executors, jobs):
     executor = executors(Mischief("nan", replicate=1))
     assert ends(executor.run(JobQueue(jobs[:1]))) == [(0, "done"), (1, "diverged")]
+
+
+STARTS = (
+    "import sys, os, dse.train.trainers as trainers; from dse.study import worker\n"
+    "def trainer_for(dataset, folder):\n"
+    "    {does}\n"
+    "trainers.trainer_for = trainer_for\n"
+    "worker.main(int(sys.argv[1]), int(sys.argv[2]))\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_p"),
+        ("raise RuntimeError('no device\\nat all')", "RuntimeError: no device"),
+        ("print('no \\x1b[31mluck', flush=True); os.abort()", "no \\x1b[31mluck"),
+        (
+            "sys.stderr.write('a' * 9000); os._exit(3)",
+            "with status 3; its log ends: …a",
+        ),
+    ],
+)
+@pytest.mark.parametrize("logged", [True, False])
+def test_who_cannot_start_stops_the_sweep(
+    executors, jobs, tmp_path, monkeypatch, does, said, logged
+):
+    executor = executors()
+    monkeypatch.setattr(
+        processes, "WORKER", (sys.executable, "-c", STARTS.format(does=does))
+    )
+    if not logged:
+        executor._setting = replace(executor._setting, folder=None)
+    events = []
+    with pytest.raises(DseError) as refusal:
+        events += executor.run(JobQueue(jobs))
+    assert events == []
+    assert "no worker can train here: " in str(refusal.value)
+    assert said in str(refusal.value)
+    assert ("workers.log" in str(refusal.value)) == logged
+    assert len(str(refusal.value)) < 700
+    assert str(refusal.value).isprintable()
+
+
+def test_what_is_lost_quotes_what_its_worker_printed(executors, jobs):
+    executor = executors(Mischief("abort", replicate=0))
+    events = list(executor.run(JobQueue(jobs[:1])))
+    assert ends(events) == [(0, "lost"), (1, "done")]
+    [failed] = [e for e in events if isinstance(e, Failed)]
+    assert failed.detail.startswith("the worker process ended with status -6; its log")
+    assert failed.detail.endswith("10,000 images/s | Check failed: \\x07 1 == 2")
+
+
+def test_what_stands_in_the_way_of_a_run_stops_the_sweep(executors, jobs):
+    """As a disk that is full: whatever run came next would end so too."""
+    executor = executors(Mischief("refuse", replicate=0))
+    with pytest.raises(DseError, match=r"here: a pretended refusal \(.*workers.log"):
+        list(executor.run(JobQueue(jobs[:1])))
 
 
 def test_of_two_workers_one_is_lost_and_soon_replaced(executors, jobs):

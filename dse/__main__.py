@@ -1,0 +1,5 @@
+"""`python -m dse`, as the script `dse`."""
+
+from dse.cli import command
+
+command()

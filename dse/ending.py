@@ -1,0 +1,110 @@
+"""How a command ends: whatever is raised becomes one clear line and a status.
+
+What is not ours to explain keeps its traceback, in a file that the line names; with
+DSE_DEBUG=1 it is on the terminal.
+"""
+
+import contextlib
+import datetime
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from dse.data.cache import cache_folder
+from dse.errors import DseError, first_line, printable
+from dse.passwords import hide, secrets_in, without_passwords
+from dse.streams import abandon, is_written
+
+KEPT_LOGS = 20
+"""Of errors; older ones are deleted."""
+
+ADVICE: dict[type[BaseException], str] = {
+    MemoryError: "memory ran out: close other programs, or take fewer workers or "
+    "smaller images",
+}
+"""What is no error inside, though a library raises it."""
+
+
+def line_of(error: Exception, words: Sequence[str]) -> str:
+    """What to tell a person of an error, having kept what only we can use.
+
+    Args:
+        error: whatever was raised.
+        words: the command's, without `dse`.
+    """
+    if isinstance(error, DseError):
+        _show(error, words)
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        _show(error, words)
+        return ": ".join(filter(None, [error.strerror, _names(error)]))
+    told = next((ADVICE[kind] for kind in ADVICE if isinstance(error, kind)), None)
+    if told is None:
+        told = f"internal error, {type(error).__name__}: {first_line(error)}"
+    if _show(error, words):
+        return told
+    return f"{told}; {_kept(error, words)}"
+
+
+def end(line: str, status: int, words: Sequence[str] = ()) -> NoReturn:
+    """Print a line on standard error, with no password of the words, and exit."""
+    told = printable(_told(" ".join(map(str.strip, line.splitlines())), words))
+    if not is_written():
+        abandon()
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it
+        print(f"dse: {told}", file=sys.stderr, flush=True)
+    raise SystemExit(status)
+
+
+def again(words: Sequence[str]) -> str:
+    """The command line `dse WORDS...`, without passwords."""
+    return shlex.join(["dse", *map(hide, words)])
+
+
+def _told(text: str, words: Sequence[str]) -> str:
+    """Text in which none of the passwords stands that words may have."""
+    for secret in secrets_in(words):
+        text = text.replace(secret, "***")
+    return without_passwords(text)
+
+
+def _names(error: OSError) -> str:
+    files = [error.filename, error.filename2]
+    return " -> ".join(
+        os.fsdecode(x) if isinstance(x, bytes) else str(x)
+        for x in files
+        if x is not None
+    )
+
+
+def _show(error: Exception, words: Sequence[str]) -> bool:
+    """Print the traceback where that is asked for; whether it is."""
+    asked = os.environ.get("DSE_DEBUG", "") not in ("", "0")
+    if asked:
+        print(_traceback(error, words), file=sys.stderr)
+    return asked
+
+
+def _kept(error: Exception, words: Sequence[str]) -> str:
+    """Keep the traceback in a file; in words, where that is, or the traceback."""
+    now = datetime.datetime.now()
+    text = f"{now.isoformat(' ', 'seconds')} {again(words)}\n{_traceback(error, words)}"
+    file = cache_folder("errors") / f"{now:%Y%m%d-%H%M%S-%f}-{os.getpid()}.log"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        for old in sorted(file.parent.glob("*.log"))[:-KEPT_LOGS]:
+            old.unlink(missing_ok=True)
+    except OSError as refusal:
+        print(text, file=sys.stderr)
+        why = f"{file} cannot be written, {refusal.strerror}"
+        return f"the traceback is above, since {why}"
+    return f"the traceback is in {file} (DSE_DEBUG=1 shows it)"
+
+
+def _traceback(error: Exception, words: Sequence[str]) -> str:
+    return _told("".join(traceback.format_exception(error)), words)

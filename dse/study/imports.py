@@ -1,0 +1,57 @@
+"""What a worker imports: the packages of its driver, from where the driver has them."""
+
+import os
+import sys
+import sysconfig
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+PINNED = ("dse", "jax", "jaxlib", "flax", "optax", "numpy")
+"""What trains: a worker and its driver have each from one place."""
+
+
+def import_variables() -> dict[str, str]:
+    """Variables by which a worker looks for modules where this process does.
+
+    But for what is near: the working folder, and that of the script that runs, hold a
+    person's own files, and one that is called queue.py is no module of a worker's. What
+    PYTHONPATH names in relation to the working folder comes last and hides nothing.
+    """
+    installed = {Path(folder).resolve() for folder in sysconfig.get_paths().values()}
+    near = {Path.cwd().resolve()} - installed
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    relative = {Path(x).resolve() for x in named if not Path(x).is_absolute()}
+    entries = sys.path[1:] if sys.path[:1] == [_script_folder()] else sys.path
+    places = {x: Path(x).resolve() for x in entries if Path(x).is_absolute()}
+    last = [x for x, place in places.items() if place in relative - installed - near]
+    path = [x for x, place in places.items() if place not in near and x not in last]
+    return {"PYTHONPATH": os.pathsep.join(path + last), "PYTHONSAFEPATH": "1"}
+
+
+def _script_folder() -> str | None:
+    """What Python puts first for a script."""
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    return None if file is None else str(Path(file).resolve().parent)
+
+
+def origins() -> dict[str, str]:
+    """The file of each package that trains, as this process has it or would."""
+    found = {name: find_spec(name) for name in PINNED}
+    return {name: str(spec and spec.origin) for name, spec in found.items()}
+
+
+def difference(theirs: Mapping[str, str]) -> str | None:
+    """What a worker has from elsewhere than this process, in words; None for nothing.
+
+    Args:
+        theirs: what `origins` is there.
+    """
+    for name, ours in origins().items():
+        if Path(ours).resolve() != Path(theirs[name]).resolve():
+            return (
+                f"{name} is {ours} here and {theirs[name]} in a worker, which imports "
+                "nothing from the working folder: take what is called so out of it, "
+                "or install it"
+            )
+    return None
