@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 from unittest.mock import patch
@@ -17,6 +17,7 @@ from unittest.mock import patch
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
+from dse.data.layout import Named
 from dse.ending import again, end, line_of
 from dse.errors import DseError, printable
 from dse.passwords import hide
@@ -112,31 +113,19 @@ class Data:
     Attributes:
         folder: A folder, the embedded set's name, or a hub id.
         preset: What it is for; imagenet takes images of any size.
-        image_column: Of Parquet files with several columns of images.
-        label_column: Of Parquet files with several columns of labels.
-        train_folder: Folder that is trained on, where its name does not say so.
-        test_folder: Folder of the test images, likewise.
+        named: What would have to be guessed.
     """
 
     folder: Positional[str]
     preset: str | None = None
-    image_column: str | None = None
-    label_column: str | None = None
-    train_folder: str | None = None
-    test_folder: str | None = None
+    named: OmitArgPrefixes[Named] = field(default_factory=Named)
 
     def __call__(self) -> None:
         """Print what was read."""
         from dse.api import open_dataset
         from dse.reading import introduce
 
-        options = Options(
-            preset=self.preset,
-            image_column=self.image_column,
-            label_column=self.label_column,
-            train_folder=self.train_folder,
-            test_folder=self.test_folder,
-        )
+        options = Options(preset=self.preset, **asdict(self.named))
         introduce(open_dataset(self.folder, options), whole=True)
 
 
@@ -153,6 +142,7 @@ class Plan:
         workers: Worker processes.
         executor: serial, process or ray.
         device: here, calibrated in seconds, or a file of experiments/benchmarks.
+        named: What would have to be guessed of the dataset.
     """
 
     experiments: Positional[Experiments]
@@ -162,6 +152,7 @@ class Plan:
     workers: int | None = None
     executor: str | None = None
     device: str = "here"
+    named: OmitArgPrefixes[Named] = field(default_factory=Named)
 
     def __call__(self) -> None:
         """Print the plan."""
@@ -169,7 +160,12 @@ class Plan:
         from dse.tables import print_estimate
 
         options = Options(
-            self.dataset, self.preset, self.seeds, self.workers, self.executor
+            self.dataset,
+            self.preset,
+            self.seeds,
+            self.workers,
+            self.executor,
+            **asdict(self.named),
         )
         print_estimate(plan(self.experiments, options, device=self.device))
 
@@ -230,19 +226,22 @@ class Check:
         dataset: What was trained on; by default the preset's.
         preset: quick, narrow, full or imagenet; by default the experiment's first.
         storage: Database URL.
+        named: What would have to be guessed of the dataset.
     """
 
     experiments: Positional[Experiments]
     dataset: str | None = None
     preset: str | None = None
     storage: str = _storage()
+    named: OmitArgPrefixes[Named] = field(default_factory=Named)
 
     def __call__(self) -> None:
         """Print the verdicts."""
         from dse.api import check
         from dse.tables import print_claims
 
-        options = Options(self.dataset, self.preset, storage=self.storage)
+        named = asdict(self.named)
+        options = Options(self.dataset, self.preset, storage=self.storage, **named)
         for claims in check(self.experiments, options):
             say(f"{claims.study}:")
             print_claims(claims)

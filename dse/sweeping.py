@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -242,12 +242,7 @@ def load_dataset(options: Options, preset: "Preset") -> "ImageData":
     from dse.reading import watching
 
     recipe, source = preset.recipe, options.dataset or preset.dataset
-    named = Named(
-        options.image_column,
-        options.label_column,
-        options.train_folder,
-        options.test_folder,
-    )
+    named = Named(**{f.name: getattr(options, f.name) for f in fields(Named)})
     with watching(source) as watch:
         if recipe.resize is not None and recipe.crop is not None:
             from dse.data.dataset import check_parts

@@ -22,11 +22,11 @@ class Named:
     """What a person names where guessing would be needed; None leaves it to the rule.
 
     Attributes:
-        image_column: of Parquet files.
-        label_column: of Parquet files.
-        train_folder: the folder within the set, or of Parquet files what their names
-            begin with, that is trained on.
-        test_folder: the same of what is tested.
+        image_column: of Parquet files with several columns of images.
+        label_column: of Parquet files with several columns of labels.
+        train_folder: the folder within the dataset's that is trained on, or of Parquet
+            files how their names begin.
+        test_folder: the same of the test images.
     """
 
     image_column: str | None = None
