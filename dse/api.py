@@ -16,6 +16,7 @@ from dse.sweeping import (
     Options,
     Sweep,
     SweepOutcome,
+    dataset_name,
     execution_of,
     known_as,
     load_dataset,
@@ -92,7 +93,7 @@ def plan(
     loaded, preset_name, preset = load_together(experiments, chosen.preset)
     check_runs(loaded.values(), preset, chosen.seeds)
     told = None if device == "here" else speed_from_benchmark(Path(device))
-    if (chosen.dataset or preset.dataset) == IMAGENET.name:
+    if dataset_name(chosen, preset) == IMAGENET.name:
         images, recipe = IMAGENET, preset.recipe
     else:
         dataset = load_dataset(chosen, preset)

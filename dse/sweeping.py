@@ -232,6 +232,11 @@ class Sweep:
         )
 
 
+def dataset_name(options: Options, preset: "Preset") -> str:
+    """What is trained on: what is asked for, else the preset's."""
+    return preset.dataset if options.dataset is None else options.dataset
+
+
 def load_dataset(options: Options, preset: "Preset") -> "ImageData":
     """The dataset that is asked for, or the preset's; what of it the preset trains on.
 
@@ -241,7 +246,7 @@ def load_dataset(options: Options, preset: "Preset") -> "ImageData":
     from dse.data.layout import Named
     from dse.reading import watching
 
-    recipe, source = preset.recipe, options.dataset or preset.dataset
+    recipe, source = preset.recipe, dataset_name(options, preset)
     named = Named(**{f.name: getattr(options, f.name) for f in fields(Named)})
     with watching(source) as watch:
         if recipe.resize is not None and recipe.crop is not None:

@@ -8,6 +8,7 @@ import pty
 import re
 import sqlite3
 import struct
+import subprocess
 import sys
 import termios
 from contextlib import closing, suppress
@@ -20,6 +21,7 @@ from dse.cli import main
 from dse.store.database import open_store
 
 MOST = 2**63 - 1
+STREAMS = ("stdin", "stdout", "stderr")
 NULLABLE = "SELECT 1248424 AS params UNION ALL SELECT NULL"
 HOSTILE = "\x1b[31mred\x1b]0;t\x07 \u202eabc\r\n\x9b2J\u2066"
 
@@ -161,17 +163,17 @@ def test_a_pipe_gets_all_columns_whatever_the_surroundings(answer, monkeypatch):
 
 def on_terminal(letters, words):
     """What a command prints on a terminal so wide, without its colours."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.pop("COLUMNS", None)
-        os.execv(sys.executable, [sys.executable, "-m", "dse.cli", *words])
-    ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, letters, 0, 0))
-    told = b""
-    with suppress(OSError):  # its end, as Linux says it
-        while some := os.read(terminal, 65536):
-            told += some
-    os.close(terminal)
-    os.waitpid(child, 0)
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, letters, 0, 0))
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+    command = [sys.executable, "-m", "dse.cli", *words]
+    with subprocess.Popen(command, env=environment, **dict.fromkeys(STREAMS, theirs)):
+        os.close(theirs)
+        told = b""
+        with suppress(OSError):  # its end, as Linux says it
+            while some := os.read(ours, 65536):
+                told += some
+    os.close(ours)
     return re.sub(r"\x1b\[[0-9;]*m", "", told.decode())
 
 

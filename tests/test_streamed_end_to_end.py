@@ -121,7 +121,7 @@ def test_killed_with_its_driver_it_goes_on_to_the_same_table(
         (lambda folder: None, "there is no dataset folder photos; expected "),
         (
             lambda folder: folder.mkdir(),
-            "dataset folder photos holds no images; expected",
+            "photos holds no images; expected",
         ),
         (
             lambda folder: write_photos(folder, train=1),

@@ -73,6 +73,8 @@ def folder_of(name: str) -> Path | None:
     Raises:
         DseError: there is no such folder, or nothing in it.
     """
+    if not name.strip():
+        raise DseError(f"the dataset is called {name!r}; {EXPECTED}")
     if name == EMBEDDED:
         return Path(__file__).parent / "embedded" / EMBEDDED
     try:

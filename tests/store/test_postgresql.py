@@ -612,7 +612,7 @@ def test_a_server_that_restarts_twice_amid_a_sweep(
     assert process.returncode == 0, errors
     assert all(line.endswith(WAITS) for line in errors.splitlines())
     assert_same(trained(database), on_sqlite)
-    [report] = folder.glob("results/*@*/small/stripes-quick")
+    [report] = folder.glob("results/*.files/small/stripes-quick")
     assert len(pd.read_csv(report / "runs.csv")) == 4
     password = postgresql.password.encode()
     files = [file for file in folder.rglob("*") if file.is_file()]
