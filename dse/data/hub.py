@@ -18,7 +18,7 @@ from dse.data.names import PartName, part_called
 from dse.data.pixels import DECODING_VERSION, MOST_FILE_BYTES
 from dse.data.source import Part, Record, Source, parted
 from dse.data.tables import IMAGE_NAMES, LABEL_NAMES, Columns, chosen_column
-from dse.data.walk import LeftOut, Walk, read_regular
+from dse.data.walk import LeftOut, read_regular
 from dse.errors import DseError
 
 
@@ -107,16 +107,12 @@ def hub_source(name: str, named: Named) -> tuple[Source, HubNames]:
     source = Source(
         name.replace("/", "--"),
         name,
-        Path(),
         "hub",
         parted(parts, whole, layout, name),
         classes.names,
-        {},
-        tuple(columns),
-        Walk((), (), linked_folders=False),
-        tuple(layout.left_out),
-        tuple(layout.notes),
-        0,
+        columns=tuple(columns),
+        left_out=tuple(layout.left_out),
+        notes=tuple(layout.notes),
     )
     return source, _names(opened, by_part, columns)
 

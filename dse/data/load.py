@@ -8,11 +8,12 @@ from dse.data import pixelcache
 from dse.data.before import Known, known
 from dse.data.contents import Contents
 from dse.data.dataset import Dataset, Images
+from dse.data.folders import open_source
 from dse.data.identity import content_digest, identify, refuse_too_large
 from dse.data.layout import Named
 from dse.data.memory import TEST_SHARE, Decoded, Watch, decode_source
 from dse.data.names import as_text
-from dse.data.source import Source, open_source
+from dse.data.source import Source
 from dse.errors import DseError
 
 EMBEDDED = "fashion_mnist_small"

@@ -6,54 +6,39 @@ cannot be read at random, a copy as large is made in the cache folder when they 
 first opened.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
 from dse.arch.graph import Shape
-from dse.data import pixelcache
-from dse.data.atrandom import Joined, records_at_random
 from dse.data.before import known
 from dse.data.contents import (
     Contents,
     PartContents,
     grouped,
-    pixels_as_before,
-    seen_in,
 )
 from dse.data.dataset import split_off
-from dse.data.identity import Identity, files_of, identify, size
+from dse.data.identity import size
 from dse.data.layout import Named
 from dse.data.load import folder_of
 from dse.data.memory import TEST_SHARE, Watch
-from dse.data.names import PartName, as_text
+from dse.data.names import PartName
+from dse.data.opened import headers, open_at_random, records_of
 from dse.data.pixels import (
-    DECODING_VERSION,
-    Traits,
     decode,
-    look,
     read_image,
     square,
 )
-from dse.data.source import PARTS, Record, Source, open_source
-from dse.errors import DseError
-
-if TYPE_CHECKING:
-    from dse.data.hub import HubNames
+from dse.data.source import PARTS, Record, Source
 
 DECODING_THREADS = 16
 DECODED_AHEAD = 1024
 """Images."""
-LOOKED_AT_ONCE = 256
-"""Headers that a thread reads in one go."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +133,7 @@ class StreamedDataset:
         import grain
 
         # Before there are threads: two would open it at once.
-        records = _records(self.source, self.named, self.key)
+        records = records_of(self.source, self.named, self.key)
 
         def read(position: np.integer[Any]) -> tuple[np.ndarray, np.int32]:
             record = records[int(part.rows[position])]
@@ -207,9 +192,9 @@ def stream(
     folder = folder_of(name)
     place = name if folder is None else os.fspath(folder.resolve())
     named = named or Named()
-    opened = _open(place, named)
+    opened = open_at_random(place, named)
     source, identity = opened.source, opened.identity
-    seen, before = _headers(opened, side, watch)
+    seen, before = headers(opened, side, watch)
     if opened.names is not None:
         as_known = opened.names.known(decoded_as_before=before)
     else:
@@ -257,92 +242,9 @@ def stream(
     )
 
 
-@dataclass(frozen=True)
-class _Opened:
-    source: Source
-    identity: Identity
-    records: Joined
-    names: "HubNames | None" = None
-
-
-@lru_cache(maxsize=1)
-def _records(place: str, named: Named, key: str) -> Joined:
-    """A set's images, opened once a process.
-
-    Raises:
-        DseError: it is not what it was when the command began.
-    """
-    opened = _open(place, named)
-    if opened.identity.key != key:
-        raise DseError(
-            f"dataset {place} is not what it was when the command began; leave its "
-            "files alone, then repeat the command"
-        )
-    return opened.records
-
-
-def _open(place: str, named: Named) -> _Opened:
-    folder = folder_of(place)
-    if folder is None:
-        from dse.data.hub import hub_source
-
-        source, names = hub_source(place, named)
-        return _Opened(
-            source, Identity(names.now), records_at_random(source, ""), names
-        )
-    source = open_source(folder, as_text(place), named)
-    identity = identify(source, TEST_SHARE, size)
-    return _Opened(
-        source, identity, records_at_random(source, _moment(source, identity))
-    )
-
-
-def _moment(source: Source, identity: Identity) -> str:
-    """What changes when a file does, also where its size stays."""
-    digest = hashlib.sha256(identity.key.encode())
-    for file in files_of(source):
-        digest.update(f" {(source.folder / file.place).stat().st_mtime_ns}".encode())
-    return digest.hexdigest()
-
-
 def _parts(source: Source) -> dict[PartName, StreamedPart]:
     parts, first = dict[PartName, StreamedPart](), 0
     for part, own in source.parts.items():
         parts[part] = StreamedPart(first + np.arange(len(own.labels)), own.labels)
         first += len(own.labels)
     return parts
-
-
-def _headers(opened: _Opened, side: int, watch: Watch) -> tuple[dict[str, Any], bool]:
-    """What all headers tell, and whether version 1 made the same pixels of them.
-
-    It is kept in the cache folder until a file changes.
-    """
-    source, records = opened.source, opened.records
-    key = f"headers-{DECODING_VERSION}-{side}-{_moment(source, opened.identity)}"
-    kept = pixelcache.read(key)
-    if kept is None:
-        traits = _looked_at(records, source.called, side, watch)
-        told = {"seen": seen_in(traits), "as_before": pixels_as_before(traits)}
-        kept = pixelcache.Kept({}, told)
-        pixelcache.write(key, kept)
-    seen = kept.told["seen"]
-    return {**seen, "sixteen_bits": tuple(seen["sixteen_bits"])}, kept.told["as_before"]
-
-
-def _looked_at(records: Joined, called: str, side: int, watch: Watch) -> list[Traits]:
-    def look_at(first: int) -> list[Traits]:
-        last = min(first + LOOKED_AT_ONCE, len(records))
-        return [_look(records, index, called, side) for index in range(first, last)]
-
-    traits: list[Traits] = []
-    with ThreadPoolExecutor(DECODING_THREADS, "headers") as pool:
-        for some in pool.map(look_at, range(0, len(records), LOOKED_AT_ONCE)):
-            traits += some
-            watch(len(traits), len(records))
-    return traits
-
-
-def _look(records: Joined, index: int, called: str, side: int) -> Traits:
-    with records.opened(index) as (file, place, extension):
-        return look(file, f"dataset {called}: {place}", extension, side)

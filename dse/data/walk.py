@@ -61,9 +61,9 @@ class Walk:
         linked_folders: whether a folder was reached through a link.
     """
 
-    files: tuple[Found, ...]
-    left_out: tuple[LeftOut, ...]
-    linked_folders: bool
+    files: tuple[Found, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    linked_folders: bool = False
 
 
 def walk(folder: Path) -> Walk:

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 from samples import striped, write_image_folder
 
+from dse.data.folders import open_source
 from dse.data.layout import Named
 from dse.data.load import load
-from dse.data.source import open_source
 from dse.errors import DseError
 
 COUNT = 12

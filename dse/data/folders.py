@@ -1,0 +1,153 @@
+"""Open an image set in a folder: what lies there, sorted by what it holds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dse.data.classes import Label, classes_of, refuse_strange_labels
+from dse.data.layout import Layout, Named, lay_out, the_whole
+from dse.data.names import PartName, as_text, short_name
+from dse.data.parquet import source_of_tables
+from dse.data.pixels import FORMAT_OF, is_image
+from dse.data.source import FileRecords, Part, Source, as_train, parted
+from dse.data.tables import MAGIC, Table, open_table
+from dse.data.walk import Found, LeftOut, Walk, walk
+from dse.errors import DseError
+
+NOT_READ = " is not read"
+WHAT_IS_EXPECTED = (
+    "expected images in one folder per class, or Parquet files with an image and a "
+    "label column"
+)
+
+
+def open_source(folder: Path, called: str, named: Named) -> Source:
+    """What lies in `folder`, in one pass and by one rule (`dse.data.layout`).
+
+    Args:
+        folder: the set's.
+        called: what messages call it.
+        named: what a person named where guessing would be needed.
+
+    Raises:
+        DseError: it holds no image set, or one that can be read in several ways.
+    """
+    walked = walk(folder)
+    images, tables, left_out = _sorted_out(folder, walked)
+    if tables:
+        stray = _by_folders(images)
+        if stray:
+            raise DseError(
+                f"dataset folder {called} holds Parquet files ({tables[0].place}) and "
+                f"images in folders ({stray}); name the folder that is meant"
+            )
+        left_out += [LeftOut(x.place, "an image beside Parquet files") for x in images]
+        return source_of_tables(folder, called, named, walked, tables, left_out)
+    for option, value in (
+        ("--image-column", named.image_column),
+        ("--label-column", named.label_column),
+    ):
+        if value is not None:
+            raise DseError(
+                f"{option} {value} is of Parquet files; {called} holds none with images"
+            )
+    if not images:
+        reasons = sorted({left.reason for left in left_out if left.reason != "hidden"})
+        why = f" ({'; '.join(reasons)})" if reasons else ""
+        raise DseError(
+            f"dataset folder {called} holds no images{why}; {WHAT_IS_EXPECTED}"
+        )
+    layout = lay_out(images, named, called)
+    layout.left_out += left_out
+    foreign = sum(left.reason.endswith(NOT_READ) for left in left_out)
+    return _of_images(folder, called, walked, layout, len(images) + foreign)
+
+
+def _sorted_out(
+    folder: Path, walked: Walk
+) -> tuple[list[Found], list[Table], list[LeftOut]]:
+    """Files by what they hold: images, Parquet files of images, and others."""
+    images: list[Found] = []
+    tables: list[Table] = []
+    left_out = list(walked.left_out)
+    for file in walked.files:
+        path = folder / file.place
+        if file.extension in FORMAT_OF:
+            images.append(file)
+        elif _is_parquet(path, file):
+            table = open_table(path, file.place)
+            if table is None:
+                left_out.append(LeftOut(file.place, "Parquet without images"))
+            else:
+                tables.append(table)
+        else:
+            found = is_image(path, file.extension)
+            if found:
+                images.append(file)
+            else:
+                format = file.extension.lstrip(".").upper()
+                reason = "no image" if found is False else format + NOT_READ
+                left_out.append(LeftOut(file.place, reason))
+    return images, tables, left_out
+
+
+def _is_parquet(path: Path, file: Found) -> bool:
+    if file.extension != ".parquet":
+        return False
+    if file.size < 3 * len(MAGIC):
+        raise DseError(
+            f"{as_text(file.place)} is no whole Parquet file ({file.size} bytes); "
+            "remove or replace it"
+        )
+    return True
+
+
+def _by_folders(images: Sequence[Found]) -> str:
+    """Class folders beside Parquet files, in words; empty where they are none."""
+    folders = sorted({image.place.rpartition("/")[0] for image in images})
+    return ", ".join(map(as_text, folders[:3])) if len(folders) > 1 else ""
+
+
+def _of_images(
+    folder: Path, called: str, walked: Walk, layout: Layout, candidates: int
+) -> Source:
+    whole = the_whole(layout.parts, called)
+    labels: dict[PartName, list[Label]] = {
+        part: [label for _, label in taken] for part, taken in layout.parts.items()
+    }
+    _refuse_one_text(layout)
+    classes = classes_of(labels[whole], (), called)
+    refuse_strange_labels(labels, whole, classes, called)
+    parts = {
+        part: Part(
+            FileRecords(folder, tuple(file for file, _ in taken)),
+            classes.encode(labels[part]),
+        )
+        for part, taken in layout.parts.items()
+    }
+    return Source(
+        short_name(folder),
+        called,
+        "images",
+        parted(parts, whole, layout, called),
+        classes.names,
+        folder,
+        as_train(layout.parts, whole),
+        walked=walked,
+        left_out=tuple(layout.left_out),
+        notes=tuple(layout.notes),
+        candidates=candidates,
+    )
+
+
+def _refuse_one_text(layout: Layout) -> None:
+    """Names of bytes that are no UTF-8 may look like another class's."""
+    folders: dict[tuple[PartName, str], set[str]] = {}
+    for part, taken in layout.parts.items():
+        for file, label in taken:
+            step = next(x for x in file.steps if as_text(x) == label)
+            folders.setdefault((part, label), set()).add(step)
+    for (_, label), steps in folders.items():
+        if len(steps) > 1:
+            raise DseError(
+                f"two class folders are both shown as {label!r}; rename one of them"
+            )

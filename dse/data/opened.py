@@ -1,0 +1,133 @@
+"""A set opened for access at random, and what the headers of its images tell."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from dse.data import pixelcache
+from dse.data.atrandom import Joined, records_at_random
+from dse.data.contents import pixels_as_before, seen_in
+from dse.data.folders import open_source
+from dse.data.identity import Identity, files_of, identify, size
+from dse.data.layout import Named
+from dse.data.load import folder_of
+from dse.data.memory import TEST_SHARE, Watch
+from dse.data.names import as_text
+from dse.data.pixels import DECODING_VERSION, Traits, look
+from dse.data.source import Source
+from dse.errors import DseError
+
+if TYPE_CHECKING:
+    from dse.data.hub import HubNames
+
+THREADS = 16
+LOOKED_AT_ONCE = 256
+"""Headers that a thread reads in one go."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A set with all its images at random.
+
+    Attributes:
+        source: what lies there.
+        identity: of its files, by name and size.
+        records: the images of its parts, one part after the other.
+        names: what it is called, where it is a set of the hub.
+    """
+
+    source: Source
+    identity: Identity
+    records: Joined
+    names: "HubNames | None" = None
+
+
+def open_at_random(place: str, named: Named) -> Opened:
+    """Open the set in a folder or on the hub.
+
+    Raises:
+        DseError: it cannot be had, or holds no images with labels.
+    """
+    folder = folder_of(place)
+    if folder is None:
+        from dse.data.hub import hub_source
+
+        source, names = hub_source(place, named)
+        return Opened(source, Identity(names.now), records_at_random(source, ""), names)
+    source = open_source(folder, as_text(place), named)
+    identity = identify(source, TEST_SHARE, size)
+    return Opened(
+        source, identity, records_at_random(source, _moment(source, identity))
+    )
+
+
+@lru_cache(maxsize=1)
+def records_of(place: str, named: Named, key: str) -> Joined:
+    """A set's images, opened once a process.
+
+    Raises:
+        DseError: it is not what it was when the command began.
+    """
+    opened = open_at_random(place, named)
+    if opened.identity.key != key:
+        raise DseError(
+            f"dataset {place} is not what it was when the command began; leave its "
+            "files alone, then repeat the command"
+        )
+    return opened.records
+
+
+def headers(opened: Opened, side: int, watch: Watch) -> tuple[dict[str, Any], bool]:
+    """What all headers tell, and whether version 1 made the same pixels of them.
+
+    It is kept in the cache folder until a file changes.
+
+    Args:
+        opened: the set.
+        side: of the square that images are brought to.
+        watch: hears how many headers are read, of how many.
+
+    Returns:
+        Fields of `dse.data.contents.Contents`, and whether.
+
+    Raises:
+        DseError: an image cannot be decoded, as far as its header tells.
+    """
+    source, records = opened.source, opened.records
+    key = f"headers-{DECODING_VERSION}-{side}-{_moment(source, opened.identity)}"
+    kept = pixelcache.read(key)
+    if kept is None:
+        traits = _looked_at(records, source.called, side, watch)
+        told = {"seen": seen_in(traits), "as_before": pixels_as_before(traits)}
+        kept = pixelcache.Kept({}, told)
+        pixelcache.write(key, kept)
+    seen = kept.told["seen"]
+    return {**seen, "sixteen_bits": tuple(seen["sixteen_bits"])}, kept.told["as_before"]
+
+
+def _looked_at(records: Joined, called: str, side: int, watch: Watch) -> list[Traits]:
+    def look_at(first: int) -> list[Traits]:
+        last = min(first + LOOKED_AT_ONCE, len(records))
+        return [_look(records, index, called, side) for index in range(first, last)]
+
+    traits: list[Traits] = []
+    with ThreadPoolExecutor(THREADS, "headers") as pool:
+        for some in pool.map(look_at, range(0, len(records), LOOKED_AT_ONCE)):
+            traits += some
+            watch(len(traits), len(records))
+    return traits
+
+
+def _look(records: Joined, index: int, called: str, side: int) -> Traits:
+    with records.opened(index) as (file, place, extension):
+        return look(file, f"dataset {called}: {place}", extension, side)
+
+
+def _moment(source: Source, identity: Identity) -> str:
+    """What changes when a file does, also where its size stays."""
+    digest = hashlib.sha256(identity.key.encode())
+    for file in files_of(source):
+        digest.update(f" {(source.folder / file.place).stat().st_mtime_ns}".encode())
+    return digest.hexdigest()
