@@ -157,8 +157,9 @@ def print_cells(report: "Report") -> None:
         "from": _column(report.summary, "test_low", "{:.1%}"),
         "to (95 %)": _column(report.summary, "test_high", "{:.1%}"),
     }
-    if not any(columns["top-5"]):
-        del columns["top-5"]
+    for name in ("top-5", "from", "to (95 %)"):
+        if not any(columns[name]):
+            del columns[name]
     _print(list(columns), zip(*columns.values(), strict=True), left=1)
     if report.claims is not None:
         print_claims(report.claims)

@@ -114,10 +114,11 @@ def _judge_measured(
     above, below = low > bound, high <= bound
     holds, fails = (above, below) if isinstance(claim, Beats) else (below, above)
     verdict: Verdict = "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
-    finding = (
-        f"{first} to {second}: {100 * difference.estimate:+.1f} points "
-        f"({100 * low:+.1f} to {100 * high:+.1f})"
-    )
+    interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
+    if (low, high) == (-1, 1):
+        interval = f"{difference.pairs} replicates leave any difference open"
+    points = f"{100 * difference.estimate:+.1f} points"
+    finding = f"{first} to {second}: {points} ({interval})"
     if isinstance(claim, GainsLittle):
         finding += f", at most {100 * bound:+.1f} asked"
     if verdict == "INCONCLUSIVE":

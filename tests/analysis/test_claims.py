@@ -167,3 +167,12 @@ def test_the_table_has_a_row_a_claim():
     table = claims_table(judged)
     assert table["verdict"].tolist() == ["INCONCLUSIVE"] * 2
     assert table["section"].tolist() == ["5.2", "5.2"]
+
+
+def test_an_interval_that_tells_nothing_is_not_printed():
+    # Differences of 0.4 and -0.4: t(0.95; 1) · 0.57 / √2 = 2.5, beyond any accuracy.
+    runs = frame({0.125: [0.5, 0.9], 0.5: [0.9, 0.5]})
+    [judgement] = judge(experiment(RISES), runs)
+    assert (judgement.low, judgement.high) == (-1.0, 1.0)
+    assert "(2 replicates leave any difference open)" in judgement.finding
+    assert judgement.verdict == "INCONCLUSIVE"
