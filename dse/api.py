@@ -409,7 +409,9 @@ def load_model(run: int, storage: str = DEFAULT_STORAGE) -> "TrainedModel":
     from dse.models.trained import TrainedModel
     from dse.store.database import open_store
     from dse.store.query import load_network
+    from dse.study.resources import check_platforms
 
+    check_platforms()
     stored = load_network(open_store(storage, create=False), run)
     return TrainedModel(
         stored.architecture, stored.class_names, stored.weights, stored.recipe.resize

@@ -21,9 +21,13 @@ DSE = [sys.executable, "-m", "dse.cli"]
 TIMES = ["train_seconds", "step_seconds", "compile_seconds", "created_at", "tries"]
 
 
-def run(*words, folder):
+def run(*words, folder, **around):
     return subprocess.run(
-        [*DSE, *map(str, words)], cwd=folder, capture_output=True, text=True
+        [*DSE, *map(str, words)],
+        cwd=folder,
+        env={**os.environ, **around},
+        capture_output=True,
+        text=True,
     )
 
 
@@ -281,3 +285,60 @@ def test_the_readmes_main_command_at_a_reduced_size(tiny_folder, tmp_path):
     assert summary["resolved_pct_3x3"].iloc[0] == 2 / 320
     assert (summary["replicates"] + summary["failed"] == 1).all()
     assert (report / "figure.png").stat().st_size > 20_000
+
+
+ANOTHER_SETUP = {
+    "JAX_ENABLE_X64": "1",
+    "JAX_DEFAULT_PRNG_IMPL": "rbg",
+    "JAX_THREEFRY_PARTITIONABLE": "0",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",
+    "JAX_DISABLE_JIT": "1",
+    "JAX_NUM_CPU_DEVICES": "2",
+    "JAX_RANDOM_SEED_OFFSET": "5",
+    "XLA_FLAGS": "--xla_cpu_enable_fast_math=true --no_such_flag",
+    "NPROC": "3",
+    "PYTHONPATH": ".:",
+    "MPLBACKEND": "module://no_such_module",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["process", "serial"])
+def test_the_same_bits_and_figures_whatever_the_user_has_set(
+    undisturbed, tmp_path, executor
+):
+    folder, _ = undisturbed
+    (tmp_path / "small.py").write_text((folder / "small.py").read_text())
+    for name in ("queue", "random", "email"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the folder ran')")
+    words = ["reproduce", "small.py", "--executor", executor]
+    done = run(*words, folder=tmp_path, **ANOTHER_SETUP)
+    assert done.returncode == 0, done.stderr
+    pd.testing.assert_frame_equal(table(tmp_path), table(folder))
+    report = "results/small/stripes-quick"
+    for name in ("curves.png", "figure.png", "figure.svg"):
+        drawn = (tmp_path / report / name).read_bytes()
+        assert drawn == (folder / report / name).read_bytes()
+    assert done.stderr.count("is ignored here") == len(ANOTHER_SETUP) - 2
+    assert "dse: JAX_ENABLE_X64=1 is set; dse trains with 32-bit floats, so it" in (
+        done.stderr
+    )
+
+
+@pytest.mark.slow
+def test_what_stands_in_the_way_costs_no_try(undisturbed, tmp_path):
+    folder, _ = undisturbed
+    (tmp_path / "small.py").write_text((folder / "small.py").read_text())
+    for around, said in (
+        ({"JAX_PLATFORMS": "nonsense"}, "dse: JAX_PLATFORMS is 'nonsense'; expected"),
+        ({"JAX_LOG_COMPILES": "maybe"}, "dse: no worker can train here: ValueError: "),
+    ):
+        done = run("sweep", "small.py", folder=tmp_path, **around)
+        assert done.returncode == 1
+        [line] = done.stderr.splitlines()
+        assert line.startswith(said)
+    done = run("sweep", "small.py", folder=tmp_path)
+    assert done.returncode == 0
+    pd.testing.assert_frame_equal(table(tmp_path), table(folder))
+    store = open_store(f"sqlite:///{tmp_path}/results/dse.db", create=False)
+    assert view(store, "runs")["tries"].tolist() == [1] * 4

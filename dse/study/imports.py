@@ -22,17 +22,19 @@ def import_variables() -> dict[str, str]:
     near = {Path.cwd().resolve()} - installed
     named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     relative = {Path(x).resolve() for x in named if not Path(x).is_absolute()}
-    entries = sys.path[1:] if sys.path[:1] == [_script_folder()] else sys.path
+    entries = sys.path[_begins_with_script() :]
     places = {x: Path(x).resolve() for x in entries if Path(x).is_absolute()}
     last = [x for x, place in places.items() if place in relative - installed - near]
     path = [x for x, place in places.items() if place not in near and x not in last]
     return {"PYTHONPATH": os.pathsep.join(path + last), "PYTHONSAFEPATH": "1"}
 
 
-def _script_folder() -> str | None:
-    """What Python puts first for a script."""
+def _begins_with_script() -> bool:
+    """Whether the first entry is the folder of the script that runs."""
     file = getattr(sys.modules["__main__"], "__file__", None)
-    return None if file is None else str(Path(file).resolve().parent)
+    if file is None or not sys.path or not Path(sys.path[0]).is_absolute():
+        return False
+    return Path(sys.path[0]).resolve() == Path(file).resolve().parent
 
 
 def origins() -> dict[str, str]:

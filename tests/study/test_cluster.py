@@ -1,6 +1,11 @@
 """Ray: the same bits as here, a machine that is taken away, and what is refused."""
 
+import json
+import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +117,89 @@ def test_an_address_where_no_cluster_is(tiny):
     ):
         with pytest.raises(DseError, match=said):
             make_executor(Execution("ray", address=address), tiny)
+
+
+BEGIN_AND_TELL = """
+import json, os, pathlib, subprocess, sys
+from dse.study.joining import joined
+import ray
+
+def listening():
+    found = set()
+    for file in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in pathlib.Path(file).read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A":
+                found.add((words[1].partition(":")[0], words[9]))
+    return found
+
+def visit(token):
+    # How a process ends that joins the cluster with a token.
+    join = f"import ray; ray.init(address={address!r})"
+    return subprocess.run(
+        [sys.executable, "-c", join],
+        env={**os.environ, "RAY_AUTH_TOKEN": token},
+        capture_output=True,
+    ).returncode
+
+@ray.remote
+class Worker:
+    def path(self):
+        return sys.path, os.environ.get("PYTHONPATH")
+
+before = listening()
+with joined(None, 1):
+    worker = Worker.remote()
+    path, _ = ray.get(worker.path.remote())
+    opened = sorted({address for address, _ in listening() - before})
+    told = ray._private.state.state.job_table()
+    address = ray.get_runtime_context().gcs_address
+    friend, stranger = visit(os.environ["RAY_AUTH_TOKEN"]), visit("guessed" * 9)
+print(json.dumps({
+    "opened": opened,
+    "jobs": str(told),
+    "path": path,
+    "friend": friend,
+    "stranger": stranger,
+    "left": [name for name in os.environ if name.startswith("RAY_AUTH")],
+}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
+def test_a_cluster_that_is_begun_here_is_closed_to_others(workplace):
+    """Loopback alone, a token, no command line, and nothing of the working folder."""
+    secret = "postgresql://me:secret@host/runs"
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN_AND_TELL, secret],
+        env={**os.environ, "RAY_AUTH_MODE": "disabled", "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["opened"]
+    assert set(told["opened"]) <= {
+        "0100007F",  # 127.0.0.1
+        "0000000000000000FFFF00000100007F",  # the same in IPv6
+        "00000000000000000000000001000000",  # ::1
+    }
+    assert "'Entrypoint': 'dse'" in told["jobs"]
+    assert "secret" not in told["jobs"]
+    assert not {"", ".", str(workplace)} & set(told["path"])
+    assert told["friend"] == 0
+    assert told["stranger"] != 0
+    assert told["left"] == ["RAY_AUTH_MODE"]
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_start_stop_the_sweep(cluster, tiny, jobs, monkeypatch):
+    executor = make_executor(Execution("ray", 1, address=cluster.address), tiny)
+    executor._setting = "no setting"
+    try:
+        with pytest.raises(DseError, match=r"no worker can train on the cluster: Attr"):
+            list(executor.run(JobQueue(jobs)))
+    finally:
+        executor.close()

@@ -72,6 +72,7 @@ def test_a_worker_looks_where_its_driver_does_but_for_what_is_near(
     script.touch()
     monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
     assert variables(monkeypatch, [str(script.parent), "/lib"]) == ["/lib"]
+    assert variables(monkeypatch, [f"{own}/../scripts", "/lib"]) == ["/lib"]
 
 
 def test_where_packages_are_installed_is_not_near(monkeypatch):

@@ -1,7 +1,10 @@
 """Cores, memory and GPUs, as the machine tells of them."""
 
+import re
+
 import pytest
 
+from dse.errors import DseError
 from dse.study import resources
 
 
@@ -56,3 +59,29 @@ def test_what_a_container_may_still_take(tmp_path):
     stat = f"anon 5\ninactive_file {2**30}\nactive_file {2 * 2**30}\n"
     (tmp_path / "memory.stat").write_text(stat)
     assert resources.free_of_group(tmp_path) == 4 * 2**30
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("nonsense", "JAX_PLATFORMS is 'nonsense'; expected cpu or cuda, or leave it"),
+        ("CPU", "JAX_PLATFORMS is 'CPU'; expected cpu"),
+        ("tpu", "JAX_PLATFORMS is 'tpu'; expected cpu"),
+        ("cuda", "JAX_PLATFORMS is 'cuda', and there is no GPU here that JAX can use"),
+        ("cuda,cpu", "JAX_PLATFORMS is 'cuda,cpu', and there is no GPU"),
+        ("", None),
+        ("cpu", None),
+        ("cpu,cuda", None),
+    ],
+)
+def test_the_device_that_is_asked_for(monkeypatch, asked, said):
+    monkeypatch.setenv("JAX_PLATFORMS", asked)
+    monkeypatch.setattr(resources, "has_accelerator", lambda: False)
+    if said is None:
+        resources.check_platforms()
+        return
+    with pytest.raises(DseError, match=re.escape(said)):
+        resources.check_platforms()
+    monkeypatch.setattr(resources, "has_accelerator", lambda: True)
+    if asked.startswith("cuda"):
+        resources.check_platforms()
