@@ -223,11 +223,17 @@ def begin_run(store: Store, started: Started) -> int:
             "created_at": datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
         }
         before = connection.execute(
-            select(runs.c.tries, runs.c.status).where(where)
+            select(runs.c.tries, runs.c.status, runs.c.created_at).where(where)
         ).first()
         tries = 0 if before is None else before.tries
         if before is None or before.status != "running":
             tries += 1
+        else:
+            # Its weights may lie there, though its driver ended before the row said so.
+            place = store.place
+            place.delete_unfinished(
+                started.cell_id, started.replicate, before.created_at
+            )
         connection.execute(delete(runs).where(where))
         entered = insert(runs).values(tries=tries, **values).returning(runs.c.id)
         return int(connection.execute(entered).scalar_one())

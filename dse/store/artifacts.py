@@ -3,7 +3,6 @@
 import datetime
 import hashlib
 import logging
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,8 +40,7 @@ def save_weights(place: Place, done: Done, begun: datetime.datetime) -> Kept:
         weights = {name: dict(arrays) for name, arrays in done.weights.items()}
         ocp.save(path.resolve(), weights, overwrite=True)
     except (OSError, ValueError) as error:
-        for unfinished in path.parent.glob(f"{path.name}.orbax-checkpoint-tmp*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
+        place.delete_unfinished(done.cell_id, done.replicate, begun)
         raise DseError(
             f"cannot write the weights {path}: {_why(error)}; free "
             "some space or make the folder writable, then repeat the command"

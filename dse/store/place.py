@@ -87,6 +87,21 @@ class Place:
         name = f"{cell_id}-{begun:%Y%m%dT%H%M%S%f}-{replicate}"
         return within(self.weights, name)
 
+    def delete_unfinished(
+        self, cell_id: str, replicate: int, begun: datetime.datetime
+    ) -> None:
+        """Delete what is left of the weights of a run that was begun then.
+
+        Raises:
+            DseError: see `within`.
+        """
+        whole = self.weights_of(cell_id, replicate, begun)
+        for folder in (
+            whole,
+            *whole.parent.glob(f"{whole.name}.orbax-checkpoint-tmp*"),
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def find_weights(self, name: object) -> Path | None:
         """The weights that a row calls `name`; None where there are none.
 
