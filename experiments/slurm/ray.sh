@@ -13,6 +13,11 @@
 #SBATCH --output=dse-%j.log
 set -euo pipefail
 
+# Who has no token is not let in; srun hands it on in the environment.
+RAY_AUTH_MODE=token
+RAY_AUTH_TOKEN=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
+export RAY_AUTH_MODE RAY_AUTH_TOKEN
+
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 address=$(getent ahostsv4 "$head" | awk 'NR == 1 {print $1}'):6379
 
