@@ -291,9 +291,9 @@ def refuse_other_reading(
         if dataset.misread and known.get(name) == dataset.misread:
             raise DseError(
                 f"study {name} was begun by an earlier version, which read "
-                f"{dataset.name} otherwise: other images, parts, labels or pixels "
-                "(dse data says what is read now). That was another set: take another "
-                "--storage, and the study is trained anew"
+                f"{dataset.name} otherwise, or may have: other images, parts, labels "
+                "or pixels (dse data says what is read now). It counts as another set: "
+                "take another --storage, and the study is trained anew"
             )
 
 

@@ -14,16 +14,17 @@ from itertools import combinations
 from pathlib import Path
 
 from dse.data import pixelcache
-from dse.data.identity import MOST_BYTES, Identity, Told, files_of
+from dse.data.identity import Identity, Told, files_of
 from dse.data.names import SPELLINGS
 from dse.data.source import Source, TableRecords
 from dse.data.tables import Table
-from dse.data.walk import Found, read_regular
+from dse.data.walk import Found, open_regular
 from dse.errors import DseError
 
 DIGITS = 16
 MOST_HIDDEN = 1_000
 """Hidden files that are looked at to know a set again."""
+MOST_BESIDE_BYTES = 2**26
 MOST_BESIDE = 6
 """Files or folders beside the images of which every choice is tried: some may have come
 since."""
@@ -101,7 +102,8 @@ def _beside(source: Source, told: Told) -> list[dict[str, str]]:
     used = {file.place for file in files_of(source)}
     others = [file for file in source.walked.files if file.place not in used]
     others += _hidden(source)
-    if len(others) > MOST_HIDDEN:
+    too_large = sum(file.size for file in others) > MOST_BESIDE_BYTES
+    if len(others) > MOST_HIDDEN or too_large:
         return []
     entries: dict[str, dict[str, str]] = {}
     try:
@@ -157,14 +159,12 @@ def layout_as_before(source: Source) -> bool:
 
     With nothing beside them; and only where that is certain: they let a library guess.
     """
-    if source.kind == "hub":
-        return "validation" not in source.parts
     walked = source.walked
     used = {file.place for file in files_of(source)}
     if (
         walked.linked_folders
         or "validation" in source.parts
-        or any("\n" in place or not _is_utf8(place) for place in used)
+        or not all(_is_plain(place) for place in used)
     ):
         return False
     if source.kind == "parquet":
@@ -177,7 +177,7 @@ def _folders_as_before(source: Source) -> bool:
     for part, used in source.used.items():
         for file, _ in used:
             *folders, last = file.steps
-            if parted and folders and folders[0] in SPLITS[part]:
+            if len(folders) == 2 and folders[0] in SPLITS[part]:
                 folders = folders[1:]
             elif parted or WORDS.search(last):
                 # Without folders of parts, file names made parts.
@@ -246,12 +246,10 @@ def _is_note(folder: Path, file: Found) -> bool:
         return False
     if place.upper() != "README.MD":
         return True
-    return not read_regular(folder / place, MOST_BYTES).startswith(b"---")
+    with open_regular(folder / place) as opened:
+        return opened.read(3) != b"---"
 
 
-def _is_utf8(place: str) -> bool:
-    try:
-        place.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_plain(place: str) -> bool:
+    """Whether a name is text that nobody shows or splits in another way."""
+    return place.isprintable() and "::" not in place

@@ -68,6 +68,17 @@ def classes_of(
     return Classes(tuple(map(str, keys)), tuple(keys))
 
 
+def alike_names(names: Sequence[str]) -> list[str]:
+    """A note on classes whose names differ in capitals or Unicode forms alone."""
+    by_fold: dict[str, list[str]] = {}
+    for name in names:
+        by_fold.setdefault(folded(name), []).append(name)
+    alike = [
+        " and ".join(map(repr, same)) for same in by_fold.values() if len(same) > 1
+    ]
+    return [f"classes are called nearly alike: {listed(alike)}"] if alike else []
+
+
 def kept_back(label: Label) -> bool:
     """Whether the label is not told: none, or a number below 0."""
     return label is None or (isinstance(label, int) and label < 0)
@@ -99,6 +110,12 @@ def refuse_strange_labels(
                 f"{size} (0 to {size - 1}); correct the label or the list"
             )
     trained = set(labels[whole])
+    odd = sorted({str(label) for label in trained - set(classes.keys)})
+    if odd:
+        raise DseError(
+            f"dataset {called}: some of its train labels are in no class list "
+            f"({listed(odd)}); expected one list, or words, or numbers, in all files"
+        )
     for part, told in labels.items():
         strange = sorted({str(x) for x in told if x not in trained})
         if strange:

@@ -156,7 +156,7 @@ class Contents:
         if self.blank:
             told.append(f"{self.blank:,} images have a single value in all pixels")
         count, largest = self.sixteen_bits
-        if count and largest < DIM:
+        if self.examined and count and largest < DIM:
             told.append(
                 f"the {count:,} images of 16 bits go up to {largest:,} of 65,535 only, "
                 "so they come out nearly black; scale them first"
@@ -176,11 +176,12 @@ class Contents:
 
     def _changed(self) -> list[str]:
         count, largest = self.sixteen_bits
+        of_largest = f" (largest value {largest:,})" if self.examined else ""
         told = [
             (self.turned, "turned as their orientation tag says"),
             (self.translucent, "with transparency, laid on white"),
             (self.several, "of several pictures, of which the first is taken"),
-            (count, f"of 16 bits, brought to 8 (largest value {largest:,})"),
+            (count, f"of 16 bits, brought to 8{of_largest}"),
         ]
         said = [f"{n:,} {what}" for n, what in told if n]
         if not self.examined:

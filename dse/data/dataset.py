@@ -131,11 +131,6 @@ class Dataset:
                 f"dataset {self.name}: train images are {self.image_shape}, test "
                 f"images {self.test.pixels.shape[1:]}; bring them to one size"
             )
-        if len(np.unique(self.train.labels)) < 2:
-            raise DseError(
-                f"dataset {self.name}: its train images are all of one class; "
-                "expected two classes or more"
-            )
 
     @property
     def image_shape(self) -> Shape:
@@ -205,6 +200,11 @@ def check_parts(dataset: ImageData) -> None:
         if not len(images):
             raise DseError(f"dataset {dataset.name}: its {part} part has no images")
         check_labels(images.labels, part, dataset.name, dataset.classes)
+    if len(np.unique(dataset.train.labels)) < 2:
+        raise DseError(
+            f"dataset {dataset.name}: its train images are all of one class; expected "
+            "two classes or more"
+        )
     if dataset.own_validation is None and np.bincount(dataset.train.labels).max() < 2:
         raise DseError(
             f"dataset {dataset.name}: no class has two train images, so none is left "

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dse.data.classes import Label, classes_of, refuse_strange_labels
+from dse.data.classes import (
+    Label,
+    alike_names,
+    classes_of,
+    refuse_strange_labels,
+)
 from dse.data.layout import Layout, Named, lay_out, the_whole
 from dse.data.names import PartName, as_text, short_name
 from dse.data.parquet import source_of_tables
@@ -116,6 +121,7 @@ def _of_images(
     }
     _refuse_one_text(layout)
     classes = classes_of(labels[whole], (), called)
+    layout.notes += alike_names(classes.names)
     refuse_strange_labels(labels, whole, classes, called)
     parts = {
         part: Part(

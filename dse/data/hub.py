@@ -16,7 +16,7 @@ from dse.data.foreign import refused
 from dse.data.layout import Layout, Named, the_whole
 from dse.data.names import PartName, part_called
 from dse.data.pixels import DECODING_VERSION, MOST_FILE_BYTES
-from dse.data.source import Part, Record, Source, parted
+from dse.data.source import PARTS, Part, Record, Source, parted
 from dse.data.tables import IMAGE_NAMES, LABEL_NAMES, Columns, chosen_column
 from dse.data.walk import LeftOut, read_regular
 from dse.errors import DseError
@@ -121,13 +121,29 @@ def _names(
     opened: Mapping[str, Any], by_part: Mapping[PartName, str], columns: Columns
 ) -> HubNames:
     """By the library's own fingerprints; earlier versions knew no validation part."""
-    told = [opened[split]._fingerprint for split in by_part.values()]
-    deciding = [f"dse {DECODING_VERSION}", *columns, *by_part, *told]
-    now, before = (
-        hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
-        for text in ("\n".join(deciding), "".join(told))
+    told = {part: opened[split]._fingerprint for part, split in by_part.items()}
+    deciding = [f"dse {DECODING_VERSION}", *columns]
+    deciding += [x for part in PARTS if part in told for x in (part, told[part])]
+    framed = "".join(f"{len(text)}:{text}" for text in deciding)
+    alike = _as_before(opened, by_part, columns)
+    before = "".join(told[part] for part in PARTS if part in told) if alike else framed
+    now, then = (
+        hashlib.sha256(x.encode()).hexdigest()[:DIGITS] for x in (framed, before)
     )
-    return HubNames(now, now if "validation" in by_part else before)
+    return HubNames(now, then)
+
+
+def _as_before(
+    opened: Mapping[str, Any], by_part: Mapping[PartName, str], columns: Columns
+) -> bool:
+    """Whether earlier versions took these splits and columns."""
+    first = "train" if "train" in opened else next(iter(opened))
+    features = opened[first].features
+    images = [n for n, kind in features.items() if isinstance(kind, datasets.Image)]
+    labels = [n for n in ("label", "fine_label", "labels", "class") if n in features]
+    labels += [n for n, k in features.items() if isinstance(k, datasets.ClassLabel)]
+    taken = {"train": first, **({"test": "test"} if "test" in by_part else {})}
+    return dict(by_part) == taken and tuple(columns) == (images[0], labels[0])
 
 
 def _splits(opened: Mapping[str, Any], named: Named, name: str) -> dict[PartName, str]:

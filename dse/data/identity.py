@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dse.data.pixels import DECODING_VERSION
-from dse.data.source import Source
-from dse.data.walk import Found, read_regular
+from dse.data.names import as_text
+from dse.data.pixels import DECODING_VERSION, MOST_FILE_BYTES
+from dse.data.source import PARTS, Source
+from dse.data.walk import Found, open_regular, read_regular
 from dse.errors import DseError
 
+WHOLE_BYTES = 2**20
+"""Of a file that is read at once."""
 MOST_BYTES = 2**33
 """Of the files of a set that is held in memory."""
 
@@ -44,10 +47,11 @@ def identify(source: Source, share: float, told: Told) -> Identity:
     """
     said = {file.place: told(source.folder, file) for file in files_of(source)}
     digest = hashlib.sha256()
-    columns = ",".join(source.columns)
-    _frame(digest, [f"dse {DECODING_VERSION}", source.kind, columns, str(share)])
-    _frame(digest, source.class_names)
-    for part, used in source.used.items():
+    _frame(digest, [f"dse {DECODING_VERSION}", source.kind, str(share)])
+    for texts in (source.columns, source.class_names):
+        _frame(digest, [str(len(texts)), *texts])
+    for part in (part for part in PARTS if part in source.used):
+        used = source.used[part]
         _frame(digest, [part, str(len(used))])
         _frame(
             digest, (x for f, label in used for x in (f.place, label, said[f.place]))
@@ -63,8 +67,26 @@ def files_of(source: Source) -> list[Found]:
 
 def content_digest(folder: Path, file: Found) -> str:
     """Of a file's bytes."""
-    content = read_regular(f"{folder}/{file.place}", MOST_BYTES)
-    return hashlib.sha256(content).hexdigest()
+    if file.extension != ".parquet" and file.size > MOST_FILE_BYTES:
+        raise DseError(
+            f"{as_text(file.place)} has {file.size:,} bytes; expected at most "
+            f"{MOST_FILE_BYTES:,}"
+        )
+    path = f"{folder}/{file.place}"
+    if file.size < WHOLE_BYTES:
+        return hashlib.sha256(read_regular(path, MOST_FILE_BYTES)).hexdigest()
+    with open_regular(path) as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def moment_of(source: Source) -> str:
+    """What changes when a file that is used does, also where its size stays."""
+    digest = hashlib.sha256()
+    for file in files_of(source):
+        told = (source.folder / file.place).stat()
+        seen = told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino
+        _frame(digest, [file.place, *map(str, seen)])
+    return digest.hexdigest()
 
 
 def size(folder: Path, file: Found) -> str:

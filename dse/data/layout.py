@@ -6,6 +6,7 @@ top folders are the classes. Deeper folders, file names and words inside names d
 nothing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -14,6 +15,8 @@ from dse.data.names import PartName, as_text, folded, listed, part_called
 from dse.data.walk import Found, LeftOut
 from dse.errors import DseError
 
+MOST_COMPARED = 100
+"""Folders with a class of the same name that a folder is held against."""
 RENAME = "rename them train, validation or test, or give --train-folder, --test-folder"
 
 
@@ -108,14 +111,14 @@ def lay_out(images: Sequence[Found], named: Named, called: str) -> Layout:
     if not any(holds_classes[top] for top in parts) and others:
         parts = {}  # classes that happen to be called so
         others = [top for top in tops if top]
-    _refuse_twins(others, holds_classes, called)
+    _refuse_same_classes(others, (), holds_classes, called)
     layout = Layout()
     if not parts:
         layout.add("train", "", images)
         _refuse_one_folder(others, holds_classes, called)
         return layout
     _refuse_twice(parts, called)
-    _refuse_like_parts(parts, others, holds_classes, called)
+    _refuse_same_classes(others, parts, holds_classes, called)
     for top, part in parts.items():
         layout.add(part, top, tops[top])
         if not layout.parts[part]:
@@ -127,6 +130,12 @@ def lay_out(images: Sequence[Found], named: Named, called: str) -> Layout:
     for top in ("", *others):
         reason = f"not within {listed(map(as_text, parts))}"
         layout.left_out += [LeftOut(image.place, reason) for image in tops.get(top, ())]
+    if "train" not in layout.parts and others:
+        raise DseError(
+            f"dataset {called}: its folders {listed(map(as_text, others))} are no "
+            f"part, and of its parts, {listed(map(as_text, parts))}, none is train; "
+            f"{RENAME}"
+        )
     return layout
 
 
@@ -163,7 +172,8 @@ def _as_named(
 ) -> Layout:
     """The parts that a person named, and of the rest what is called as a part."""
     layout, left = Layout(), list(images)
-    for part, folder in folders.items():
+    # The inner of two folders first.
+    for part, folder in sorted(folders.items(), key=lambda x: -len(x[1])):
         within = [image for image in left if image.place.startswith(f"{folder}/")]
         if not within:
             raise DseError(
@@ -199,37 +209,40 @@ def _refuse_twice(parts: Mapping[str, PartName], called: str) -> None:
             )
 
 
-def _refuse_twins(
-    folders: Sequence[str], holds: Mapping[str, set[str]], called: str
-) -> None:
-    """Two folders that hold the same classes are parts that nobody can tell apart."""
-    for index, one in enumerate(folders):
-        for other in folders[index + 1 :]:
-            _refuse_same_classes(one, other, holds, called)
-
-
-def _refuse_like_parts(
+def _refuse_same_classes(
+    others: Sequence[str],
     parts: Iterable[str],
-    others: Iterable[str],
     holds: Mapping[str, set[str]],
     called: str,
 ) -> None:
-    for other in others:
-        for part in parts:
-            _refuse_same_classes(part, other, holds, called)
+    """Folders that hold the same classes, and are no parts, may be meant as such.
 
-
-def _refuse_same_classes(
-    one: str, other: str, holds: Mapping[str, set[str]], called: str
-) -> None:
-    first, second = ({folded(name) for name in holds[top]} for top in (one, other))
-    shared = sorted(first & second)
-    if shared and (len(shared) > 1 or first == second):
-        raise DseError(
-            f"dataset {called}: the folders {as_text(one)} and {as_text(other)} hold "
-            f"the same classes ({listed(map(as_text, shared))}) and are not both "
-            f"called as parts; {RENAME}"
-        )
+    Raises:
+        DseError: two of them, or one and a part, share classes: two, or all.
+    """
+    inner = {x: frozenset(map(folded, holds[x])) for x in (*parts, *others) if holds[x]}
+    by_class: dict[str, list[str]] = {}
+    whole: dict[frozenset[str], str] = {}
+    shared: Counter[tuple[str, str]] = Counter()
+    known = set(parts)
+    for folder, names in inner.items():
+        twins = [whole[names]] if names in whole else []
+        for name in names:
+            before = by_class.setdefault(name, [])
+            shared.update((other, folder) for other in before[:MOST_COMPARED])
+            before.append(folder)
+        twins += [
+            one for one, other in shared if other == folder and shared[one, other] > 1
+        ]
+        whole.setdefault(names, folder)
+        for twin in (x for x in twins if not (x in known and folder in known)):
+            same = listed(sorted(map(as_text, inner[twin] & names)))
+            raise DseError(
+                f"dataset {called}: the folders {as_text(twin)} and {as_text(folder)} "
+                f"hold the same classes ({same}) and are not both called as parts; "
+                f"{RENAME}"
+            )
+        shared.clear()
 
 
 def _refuse_one_folder(

@@ -1,5 +1,6 @@
 """Load an image set by its name, folder or hub id."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,14 @@ from dse.data.before import Known, known
 from dse.data.contents import Contents
 from dse.data.dataset import Dataset, Images
 from dse.data.folders import open_source
-from dse.data.identity import content_digest, identify, refuse_too_large
+from dse.data.identity import (
+    content_digest,
+    identify,
+    moment_of,
+    refuse_too_large,
+)
 from dse.data.layout import Named
-from dse.data.memory import TEST_SHARE, Decoded, Watch, decode_source
+from dse.data.memory import TEST_SHARE, Decoded, Watch, decode_source, told_of
 from dse.data.names import as_text
 from dse.data.source import Source
 from dse.errors import DseError
@@ -49,11 +55,15 @@ def load(
         return _of_hub(name, named, watch)
     source = open_source(folder, as_text(name), named)
     refuse_too_large(source)
+    moment = moment_of(source)
     identity = identify(source, TEST_SHARE, content_digest)
     decoded = _read(identity.key)
     if decoded is None:
         decoded = decode_source(source, watch)
+        if moment_of(source) != moment:
+            raise DseError(f"dataset {source.called} changed while it was read")
         _write(identity.key, decoded)
+    decoded = replace(decoded, contents=told_of(decoded.contents, source))
     before = decoded.as_before
     as_known = known(source, identity, content_digest, decoded_as_before=before)
     return _dataset(source, as_known, decoded)

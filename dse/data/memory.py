@@ -4,7 +4,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from io import BytesIO
 from itertools import islice
@@ -182,9 +182,6 @@ def _parted(
         "a tenth of each class of train" if own is None else "its own part",
         tested,
         channels=channels,
-        left_out=grouped(source.left_out),
-        candidates=source.candidates,
-        notes=source.notes,
         blank=sum(_is_blank(x) for part in decoded.values() for x in part.pixels),
         **_doubles(decoded, source.called),
         **seen_in(traits),
@@ -198,6 +195,16 @@ def _parted(
         )
     as_before = pixels_as_before(traits, channels)
     return Decoded(train, decoded["test"], validating, contents, as_before)
+
+
+def told_of(contents: Contents, source: Source) -> Contents:
+    """What was read, with what lies beside it now: kept pixels do not tell of that."""
+    return replace(
+        contents,
+        left_out=grouped(source.left_out),
+        candidates=source.candidates,
+        notes=source.notes,
+    )
 
 
 def _is_blank(pixels: UInt8[np.ndarray, "h w c"]) -> bool:
@@ -226,6 +233,17 @@ def _doubles(decoded: dict[PartName, Images], called: str) -> dict[str, Any]:
         raise DseError(
             f"dataset {called}: all of its {tested:,} test images are in train, too, "
             "pixel by pixel, so a test would say nothing; bring images of their own"
+        )
+    if "validation" in digests:
+        known = set(digests["validation"])
+        again = sum(digest in known for digest in digests["test"])
+        if again and again == len(digests["test"]):
+            raise DseError(
+                f"dataset {called}: all of its test images are in its validation part, "
+                "too; bring images of their own for one of them"
+            )
+        doubles["test"] += sum(
+            digest in known and digest not in labels for digest in digests["test"]
         )
     contrary = sum(len(labels[digest]) > 1 for digest in digests["train"])
     return {"doubles": {p: n for p, n in doubles.items() if n}, "contrary": contrary}

@@ -1,6 +1,7 @@
 """A set opened for access at random, and what the headers of its images tell."""
 
 import hashlib
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,7 @@ from dse.data import pixelcache
 from dse.data.atrandom import Joined, records_at_random
 from dse.data.contents import pixels_as_before, seen_in
 from dse.data.folders import open_source
-from dse.data.identity import Identity, files_of, identify, size
+from dse.data.identity import Identity, identify, moment_of, size
 from dse.data.layout import Named
 from dse.data.load import folder_of
 from dse.data.memory import TEST_SHARE, Watch
@@ -35,12 +36,14 @@ class Opened:
         source: what lies there.
         identity: of its files, by name and size.
         records: the images of its parts, one part after the other.
+        moment: what changes, on this machine, when one of its files does.
         names: what it is called, where it is a set of the hub.
     """
 
     source: Source
     identity: Identity
     records: Joined
+    moment: str
     names: "HubNames | None" = None
 
 
@@ -55,23 +58,32 @@ def open_at_random(place: str, named: Named) -> Opened:
         from dse.data.hub import hub_source
 
         source, names = hub_source(place, named)
-        return Opened(source, Identity(names.now), records_at_random(source, ""), names)
+        identity = Identity(names.now)
+        return Opened(source, identity, records_at_random(source, ""), names.now, names)
     source = open_source(folder, as_text(place), named)
     identity = identify(source, TEST_SHARE, size)
-    return Opened(
-        source, identity, records_at_random(source, _moment(source, identity))
-    )
+    told = f"{socket.gethostname()} {identity.key} {moment_of(source)}"
+    moment = hashlib.sha256(told.encode()).hexdigest()
+    return Opened(source, identity, records_at_random(source, moment), moment)
 
 
 @lru_cache(maxsize=1)
-def records_of(place: str, named: Named, key: str) -> Joined:
+def records_of(place: str, named: Named, key: str, host: str, moment: str) -> Joined:
     """A set's images, opened once a process.
+
+    Args:
+        place: the folder or hub id.
+        named: what a person named where guessing would be needed.
+        key: its identity when the command began.
+        host: the machine that the command began on; another has files of its own.
+        moment: `Opened.moment` there.
 
     Raises:
         DseError: it is not what it was when the command began.
     """
     opened = open_at_random(place, named)
-    if opened.identity.key != key:
+    here = socket.gethostname() == host
+    if opened.identity.key != key or (here and opened.moment != moment):
         raise DseError(
             f"dataset {place} is not what it was when the command began; leave its "
             "files alone, then repeat the command"
@@ -96,7 +108,7 @@ def headers(opened: Opened, side: int, watch: Watch) -> tuple[dict[str, Any], bo
         DseError: an image cannot be decoded, as far as its header tells.
     """
     source, records = opened.source, opened.records
-    key = f"headers-{DECODING_VERSION}-{side}-{_moment(source, opened.identity)}"
+    key = f"headers-{DECODING_VERSION}-{side}-{opened.moment}"
     kept = pixelcache.read(key)
     if kept is None:
         traits = _looked_at(records, source.called, side, watch)
@@ -123,11 +135,3 @@ def _looked_at(records: Joined, called: str, side: int, watch: Watch) -> list[Tr
 def _look(records: Joined, index: int, called: str, side: int) -> Traits:
     with records.opened(index) as (file, place, extension):
         return look(file, f"dataset {called}: {place}", extension, side)
-
-
-def _moment(source: Source, identity: Identity) -> str:
-    """What changes when a file does, also where its size stays."""
-    digest = hashlib.sha256(identity.key.encode())
-    for file in files_of(source):
-        digest.update(f" {(source.folder / file.place).stat().st_mtime_ns}".encode())
-    return digest.hexdigest()

@@ -117,6 +117,12 @@ def _parts_of_tables(
     if not by_part or (set(by_part) == {"test"} and "test" in chosen):
         by_part["train"] = others
         others = []
+    if others and "train" not in by_part:
+        raise DseError(
+            f"dataset {called}: {listed(as_text(x.place) for x in others)} is called "
+            f"as no part, and of its parts, {' and '.join(by_part)}, none is train; "
+            "rename it train.parquet, or give --train-folder"
+        )
     layout.left_out += [LeftOut(x.place, "called as no part") for x in others]
     for part, found in by_part.items():
         folders = {_folder_of(table) for table in found}

@@ -34,7 +34,7 @@ def read(key: str) -> Kept | None:
     try:
         with cache_file(key).open("rb") as file:
             digest = file.read(DIGEST_BYTES)
-            if _digest_of_rest(file) != digest:
+            if _digest_of_rest(file, key) != digest:
                 return None
             file.seek(DIGEST_BYTES)
             with np.load(file) as arrays:
@@ -57,7 +57,7 @@ def write(key: str, kept: Kept) -> None:
                 arrays: dict[str, Any] = {**kept.arrays, "told": told}
                 np.savez(partial, **arrays)
                 partial.seek(DIGEST_BYTES)
-                digest = _digest_of_rest(partial)
+                digest = _digest_of_rest(partial, key)
                 partial.seek(0)
                 partial.write(digest)
                 partial.close()
@@ -67,8 +67,9 @@ def write(key: str, kept: Kept) -> None:
                 raise
 
 
-def _digest_of_rest(file: Any) -> bytes:
-    digest = hashlib.sha256()
+def _digest_of_rest(file: Any, key: str) -> bytes:
+    """Of what was written under a key: under another it is not believed."""
+    digest = hashlib.sha256(key.encode())
     while chunk := file.read(CHUNK):
         digest.update(chunk)
     return digest.digest()

@@ -5,6 +5,7 @@
 | 1 bit, 8-bit grey | as it is, one channel |
 | 8-bit colour, palette, CMYK, YCbCr | RGB, as Pillow converts it |
 | 16-bit grey | value // 257: 0 to 65,535 becomes 0 to 255 |
+| 16-bit colour, or grey with transparency | the upper 8 bits, as Pillow reads them |
 | with transparency | laid on white |
 | turned or mirrored by an EXIF orientation | turned as the tag says |
 | several pictures (animation, pages) | the first |
@@ -83,6 +84,8 @@ GREY = ("1", "L")
 COLOUR = ("RGB", "RGBX", "P", "CMYK", "YCbCr")
 TRANSLUCENT = {"LA": "LA", "La": "LA", "PA": "RGBA", "RGBA": "RGBA", "RGBa": "RGBA"}
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+ODD = (";16", "L;2", "L;4")
+"""In Pillow's names of stored pixels: it compares their transparent value unscaled."""
 REDUCED = 257
 """65,535 over 255."""
 UPRIGHT, SIDEWAYS = 1, range(5, 9)
@@ -238,7 +241,8 @@ def _clear(place: str) -> AbstractContextManager[None]:
 def _told_by_header(image: Image.Image, place: str) -> Traits:
     with _clear(place), _quiet():
         # A PNG may tell it after its pixels, so Pillow would decode it for that.
-        early = image.format != "PNG" or "exif" in image.info
+        told = {"exif", "XML:com.adobe.xmp", "Raw profile type exif"}
+        early = image.format != "PNG" or bool(told & set(image.info))
         orientation = _orientation(image) if early else UPRIGHT
         several = bool(getattr(image, "is_animated", False))
         stored = [str(tile.args) for tile in getattr(image, "tile", ())]
@@ -248,8 +252,10 @@ def _told_by_header(image: Image.Image, place: str) -> Traits:
         raise _no_scale(place, mode)
     if 8 < bits < 16:
         raise _no_scale(place, f"{mode} of {bits} bits")
-    if one_is_clear and any(";16" in x for x in (mode, *stored)):
-        raise _no_scale(place, f"{mode} with a transparent value of 16 bits")
+    if one_is_clear and (
+        mode == "1" or any(x in y for x in ODD for y in (mode, *stored))
+    ):
+        raise _no_scale(place, f"{mode} with a transparent value of other bits")
     width, height = image.size
     sideways = orientation in SIDEWAYS and image.format != "TIFF"
     return Traits(

@@ -131,6 +131,35 @@ class Source:
     candidates: int = 0
 
 
+def same_files(source: Source) -> tuple[dict[str, int], int]:
+    """Images whose very file is used twice, through links.
+
+    Returns:
+        By part the images that are in train, too; and the train images that are there
+        again under another label.
+
+    Raises:
+        DseError: every test image is in train as well.
+    """
+    labels: dict[tuple[int, int], set[str]] = {}
+    if source.kind != "images":
+        return {}, 0
+    for file, label in source.used["train"]:
+        labels.setdefault(file.inode, set()).add(label)
+    doubles = {
+        part: sum(file.inode in labels for file, _ in used)
+        for part, used in source.used.items()
+        if part != "train"
+    }
+    if doubles.get("test") == len(source.used.get("test", ())) > 0:
+        raise DseError(
+            f"dataset {source.called}: all of its test images are files of train, too, "
+            "so a test would say nothing; bring images of their own"
+        )
+    contrary = sum(len(labels[file.inode]) > 1 for file, _ in source.used["train"])
+    return {part: n for part, n in doubles.items() if n}, contrary
+
+
 def parted(
     parts: Mapping[PartName, Part], whole: PartName, layout: Layout, called: str
 ) -> dict[PartName, Part]:

@@ -7,6 +7,7 @@ first opened.
 """
 
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,7 @@ from dse.data.pixels import (
     read_image,
     square,
 )
-from dse.data.source import PARTS, Record, Source
+from dse.data.source import PARTS, Record, Source, same_files
 
 DECODING_THREADS = 16
 DECODED_AHEAD = 1024
@@ -87,6 +88,8 @@ class StreamedDataset:
         formerly: other fingerprints of the same images.
         misread: the fingerprint of a set that was read otherwise.
         key: of all that decides what is read; a set in which it changes is another.
+        host: the machine on which it was opened.
+        moment: what changes there when one of its files does.
     """
 
     name: str
@@ -106,6 +109,8 @@ class StreamedDataset:
     validation_share: ClassVar[float] = 0.01
 
     key: str = ""
+    host: str = ""
+    moment: str = ""
 
     @property
     def image_shape(self) -> Shape:
@@ -133,7 +138,7 @@ class StreamedDataset:
         import grain
 
         # Before there are threads: two would open it at once.
-        records = records_of(self.source, self.named, self.key)
+        records = records_of(self.source, self.named, self.key, self.host, self.moment)
 
         def read(position: np.integer[Any]) -> tuple[np.ndarray, np.int32]:
             record = records[int(part.rows[position])]
@@ -206,6 +211,7 @@ def stream(
         parts["train"] = train.chosen(split.train)
         parts["test"] = train.chosen(split.validation)
         tested = "a sixth of each class of train, held out"
+    doubles, contrary = same_files(source)
     contents = Contents(
         {
             part: PartContents.of(parts[part].labels, source.class_names)
@@ -220,6 +226,8 @@ def stream(
         left_out=grouped(source.left_out),
         candidates=source.candidates,
         examined=False,
+        doubles=doubles,
+        contrary=contrary,
         notes=source.notes,
         **seen,
     )
@@ -239,6 +247,8 @@ def stream(
         as_known.formerly,
         as_known.misread,
         identity.key,
+        socket.gethostname(),
+        opened.moment,
     )
 
 

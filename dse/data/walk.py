@@ -26,10 +26,12 @@ class Found:
     Attributes:
         place: where, relative to the dataset's folder, with slashes.
         size: bytes.
+        inode: the same for two names of one file.
     """
 
     place: str
     size: int
+    inode: tuple[int, int] = (0, 0)
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -138,7 +140,7 @@ class _Walker:
         if linked and _is_kernels(os.path.realpath(entry.path)):
             self._refuse(place, "leads into the kernel's own files")
         if kind == stat.S_IFREG:
-            self.files.append(Found(place, status.st_size))
+            self.files.append(Found(place, status.st_size, _identity(status)))
             return
         identity = _identity(status)
         if identity in above:

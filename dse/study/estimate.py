@@ -89,7 +89,7 @@ class ImageSet:
 
 IMAGENET = ImageSet("imagenet", (227, 227, 3), 1000, 1_268_356, 12_811, 50_000)
 """ILSVRC-2012 as it is streamed: a hundredth of train validates, its validation part is
-the test."""
+the test (--test-folder val)."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from PIL import Image
 from samples import striped, write_image_folder
 
 from dse.data.folders import open_source
-from dse.data.layout import Named
+from dse.data.layout import Named, lay_out
 from dse.data.load import load
+from dse.data.walk import Found
 from dse.errors import DseError
 
 COUNT = 12
@@ -435,6 +436,69 @@ def test_names_are_framed_in_an_identity(tmp_path):
         identify(opened(tmp_path / name), 1 / 6, content_digest).key for name in "xy"
     ]
     assert keys[0] != keys[1]
+
+
+def test_what_lies_beside_kept_pixels_is_told_anew(tmp_path):
+    for name in ("a", "b"):
+        save(tmp_path / name)
+    assert load(str(tmp_path)).contents.left_out == ()
+    (tmp_path / "a" / "x.heic").write_bytes(b"x")
+    contents = load(str(tmp_path)).contents
+    assert contents.left_out == (("HEIC is not read", 1, ("a/x.heic",)),)
+    assert contents.warnings()[0].startswith("24 of 25 image files are used")
+
+
+def test_pixels_that_were_kept_for_another_set_are_not_believed(tmp_path, monkeypatch):
+    monkeypatch.setenv("DSE_CACHE", str(tmp_path / "cache"))
+    for folder in ("one", "two"):
+        for name in ("a", "b"):
+            save(tmp_path / folder / name)
+    one = load(str(tmp_path / "one"))
+    [kept] = (tmp_path / "cache" / "pixels").iterdir()
+    load(str(tmp_path / "two"))
+    [other] = {*(tmp_path / "cache" / "pixels").iterdir()} - {kept}
+    kept.write_bytes(other.read_bytes())
+    again = load(str(tmp_path / "one"))
+    np.testing.assert_array_equal(again.train.pixels, one.train.pixels)
+
+
+def test_naming_what_is_read_anyway_changes_no_identity(tmp_path):
+    for part in ("Train", "Test"):
+        for name in ("a", "b"):
+            save(tmp_path / part / name)
+    named = Named(train_folder="Train", test_folder="Test")
+    assert load(str(tmp_path), named).fingerprint == load(str(tmp_path)).fingerprint
+
+
+def test_a_test_part_is_not_trained_on_for_want_of_another(tmp_path):
+    for folder in ("cats", "dogs", "test/cats", "test/dogs"):
+        save(tmp_path / "set" / folder)
+    with pytest.raises(DseError, match="folders cats, dogs are no part, and of its"):
+        opened(tmp_path / "set")
+    table(tmp_path / "tables" / "cats_dogs.parquet", [0, 1] * 6)
+    table(tmp_path / "tables" / "test.parquet", [0, 1])
+    with pytest.raises(DseError, match="called as no part, and of its parts, test, no"):
+        opened(tmp_path / "tables")
+
+
+def test_a_list_in_one_file_and_numbers_in_another_are_refused(tmp_path):
+    table(tmp_path / "train-00000-of-00002.parquet", [0, 1] * 6, ["cat", "dog"])
+    table(tmp_path / "train-00001-of-00002.parquet", [0, 1] * 6)
+    with pytest.raises(DseError, match=r"train labels are in no class list \(0, 1\)"):
+        load(str(tmp_path))
+
+
+def test_classes_that_are_nearly_alike_are_said(tmp_path):
+    for name in ("Cat", "cat", "dog"):
+        save(tmp_path / name)
+    [note] = opened(tmp_path).notes
+    assert note == "classes are called nearly alike: 'Cat' and 'cat'"
+
+
+def test_many_folders_with_a_class_of_one_name_are_compared_quickly():
+    images = [Found(f"c{i}/{name}/0.png", 1) for i in range(3000) for name in ("x", i)]
+    layout = lay_out(images, Named(), "many")
+    assert len(layout.parts["train"]) == 6000
 
 
 # Random folders, against an independent walk.

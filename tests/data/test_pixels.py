@@ -1,6 +1,7 @@
 """Every kind of pixels in every format that can hold it, against stated references."""
 
 from io import BytesIO
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -225,3 +226,19 @@ def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
     file = BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+def test_a_transparent_value_of_few_bits_is_refused():
+    # Pillow scales such pixels to 0..255, and compares the value as it is stored.
+    image = Image.fromarray(np.full((4, 4), 85, np.uint8))
+    content = bytearray(encoded(image, bits=2))
+    with pytest.raises(DseError, match="transparent value of other bits"):
+        decode(with_transparent(bytes(content), 1), "x")
+
+
+def with_transparent(content: bytes, value: int) -> bytes:
+    """A grey PNG with a chunk that calls a value transparent."""
+    chunk = b"tRNS" + value.to_bytes(2, "big")
+    framed = (2).to_bytes(4, "big") + chunk + crc32(chunk).to_bytes(4, "big")
+    at = content.index(b"IDAT") - 4
+    return content[:at] + framed + content[at:]

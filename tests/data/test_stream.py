@@ -197,3 +197,42 @@ def _pictures():
 
     for row in datasets.load_dataset(str(SAMPLES), split="test"):
         yield row["image"].convert("RGB").resize((8, 8), Image.Resampling.BOX)
+
+
+def test_a_file_of_the_same_size_is_another_set_meanwhile(tmp_path):
+    folder = write_photos(tmp_path / "photos")
+    table_of(folder / "train", tmp_path / "set" / "train.parquet")
+    opened = stream(str(tmp_path / "set"), 64, 48)
+    file = tmp_path / "set" / "train.parquet"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + content[-1:])
+    with pytest.raises(DseError, match="is not what it was when the command began"):
+        list(opened.batches(opened.train, np.arange(3), 3))
+
+
+def test_the_same_files_in_train_and_test_are_found(tmp_path):
+    folder = write_photos(tmp_path / "photos")
+    first = folder / "train" / "class_0" / "0.png"
+    (folder / "test" / "class_0" / "again.png").symlink_to(first)
+    (folder / "train" / "class_1" / "again.png").symlink_to(first)
+    contents = stream(str(folder), 64, 48).contents
+    assert (contents.doubles, contents.contrary) == ({"test": 1}, 2)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train").symlink_to(folder / "train")
+    (tmp_path / "set" / "test").mkdir()
+    for index in range(4):
+        name = f"class_{index}"
+        (tmp_path / "set" / "test" / name).symlink_to(folder / "train" / name)
+    with pytest.raises(DseError, match="all of its test images are files of train"):
+        stream(str(tmp_path / "set"), 64, 48)
+
+
+def test_streamed_images_of_16_bits_are_not_called_dark(tmp_path):
+    for label in ("a", "b"):
+        for index in range(8):
+            file = tmp_path / label / f"{index}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((40, 40), 60_000, np.uint16)).save(file)
+    contents = stream(str(tmp_path), 64, 48).contents
+    assert contents.warnings() == []
+    assert "16 of 16 bits, brought to 8;" in contents.lines()[4]
