@@ -16,7 +16,7 @@ from pathlib import Path
 from dse.data import pixelcache
 from dse.data.identity import Identity, Told, files_of
 from dse.data.names import SPELLINGS
-from dse.data.source import Source, TableRecords
+from dse.data.source import UNLABELLED, Source, TableRecords
 from dse.data.tables import Table
 from dse.data.walk import Found, open_regular
 from dse.errors import DseError
@@ -143,9 +143,13 @@ def _files_in(folder: Path) -> Iterable[Path]:
 
 SPLITS = {
     "train": ("train", "training"),
-    "test": ("test", "testing", "eval", "evaluation"),
+    "test": (
+        *("test", "testing", "eval", "evaluation"),
+        *("val", "valid", "validation", "dev"),
+    ),
 }
-"""What the Hugging Face library takes for these parts, in small letters alone."""
+"""What was taken for these parts, in small letters alone; the last where a person now
+names them as test."""
 WORDS = re.compile(rf"(^|[-._ 0-9])({'|'.join(SPELLINGS)})([-._ 0-9]|$)")
 """A part's name within another name, which decided then."""
 PLAIN = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm")
@@ -194,7 +198,8 @@ def _folders_as_before(source: Source) -> bool:
 
 def _tables_as_before(source: Source, places: Sequence[str]) -> bool:
     names = [place.removeprefix("data/") for place in places]
-    if not all(SHARD.fullmatch(name) for name in names):
+    alone = len(places) == 1 and "/" not in places[0] and not WORDS.search(places[0])
+    if not (alone or all(SHARD.fullmatch(name) for name in names)):
         return False
     tables = _tables_of(source)
     told = all(_columns_as_before(table, source.columns) for table in tables)
@@ -231,9 +236,10 @@ def _names_as_before(source: Source, tables: Sequence[Table]) -> bool:
 def _are_harmless(source: Source) -> bool:
     """Whether files beside those that are used changed nothing then but the name.
 
-    Hidden files, and a few notes at the top.
+    Hidden files, a few notes at the top, and a test part without labels.
     """
     used = {file.place for file in files_of(source)}
+    used |= {left.place for left in source.left_out if left.reason == UNLABELLED}
     others = [file for file in source.walked.files if file.place not in used]
     return len(others) <= MOST_NOTES and all(
         _is_note(source.folder, file) for file in others

@@ -16,7 +16,7 @@ from dse.data.foreign import refused
 from dse.data.layout import Layout, Named, the_whole
 from dse.data.names import PartName, part_called
 from dse.data.pixels import DECODING_VERSION, MOST_FILE_BYTES
-from dse.data.source import PARTS, Part, Record, Source, parted
+from dse.data.source import PARTS, UNLABELLED, Part, Record, Source, parted
 from dse.data.tables import IMAGE_NAMES, LABEL_NAMES, Columns, chosen_column
 from dse.data.walk import LeftOut, read_regular
 from dse.errors import DseError
@@ -88,7 +88,7 @@ def hub_source(name: str, named: Named) -> tuple[Source, HubNames]:
     }
     for part in [p for p in by_part if p != whole and is_unlabelled(labels[p])]:
         layout.notes.append(f"its {part} part keeps its labels back, and is not used")
-        layout.left_out.append(LeftOut(by_part.pop(part), "no labels"))
+        layout.left_out.append(LeftOut(by_part.pop(part), UNLABELLED))
         del labels[part]
     declared = getattr(opened[by_part[whole]].features[columns.label], "names", ())
     classes = classes_of(labels[whole], declared, name)

@@ -13,7 +13,14 @@ from dse.data.names import (
     part_of_file,
     short_name,
 )
-from dse.data.source import Part, Source, TableRecords, as_train, parted
+from dse.data.source import (
+    UNLABELLED,
+    Part,
+    Source,
+    TableRecords,
+    as_train,
+    parted,
+)
 from dse.data.tables import Table, columns_of, labels_of
 from dse.data.walk import LeftOut, Walk
 from dse.errors import DseError
@@ -58,7 +65,7 @@ def source_of_tables(
                 else ""
             )
         )
-        layout.left_out += [LeftOut(x.place, "no labels") for x in by_part.pop(part)]
+        layout.left_out += [LeftOut(x.place, UNLABELLED) for x in by_part.pop(part)]
         del labels[part]
     declared = [name for t in by_part[whole] for name in t.class_list(columns.label)]
     classes = classes_of(labels[whole], declared, called)

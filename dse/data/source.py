@@ -20,6 +20,8 @@ from dse.errors import DseError
 PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 Kind = Literal["images", "parquet", "hub"]
 Held = TypeVar("Held")
+UNLABELLED = "no labels"
+"""Why a part is left out that keeps its labels back."""
 
 
 class Record(NamedTuple):

@@ -414,6 +414,28 @@ def test_a_note_beside_the_images_changes_no_identity(tmp_path):
     assert load(str(folder)).fingerprint != alone.fingerprint
 
 
+def test_layouts_that_were_read_the_same_keep_their_identity(tmp_path):
+    # Held against the earlier reading once, by hand: ids, labels and pixels.
+    write_image_folder(tmp_path / "a" / "train", striped(40, 2, seed=0))
+    write_image_folder(tmp_path / "a" / "val", striped(10, 2, seed=1))
+    write_image_folder(tmp_path / "b" / "train", striped(40, 2, seed=0))
+    table(tmp_path / "c" / "cifar.parquet", [0, 1] * 12, ["x", "y"])
+    for folder, named in (("a", Named(test_folder="val")), ("b", None), ("c", None)):
+        dataset = load(str(tmp_path / folder), named)
+        assert dataset.fingerprint == named_before(tmp_path / folder), folder
+        assert dataset.misread == ""
+    table(tmp_path / "d" / "train.parquet", [0, 1] * 12, ["x", "y"])
+    table(tmp_path / "d" / "test.parquet", [-1] * 4, ["x", "y"])
+    dataset = load(str(tmp_path / "d"))
+    assert dataset.formerly == (named_before(tmp_path / "d"),)
+    # Its own validation part was its test part then.
+    assert load(str(tmp_path / "a")).misread == named_before(tmp_path / "a")
+    # A library split such names.
+    save(tmp_path / "e" / "a::b")
+    save(tmp_path / "e" / "c")
+    assert load(str(tmp_path / "e")).fingerprint != named_before(tmp_path / "e")
+
+
 def test_what_was_read_wrongly_before_is_another_set(tmp_path):
     for part in ("Training", "Testing"):
         for name in ("a", "b"):
