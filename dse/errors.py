@@ -1,9 +1,11 @@
 """The one error a user is meant to read, and how its words reach a terminal."""
 
+import re
 import unicodedata
 
 from dse.passwords import without_passwords
 
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _JOINERS = "\u200c\u200d"
 """What some scripts join letters with: they show nothing, and move nothing."""
 
@@ -21,8 +23,12 @@ class DseError(Exception):
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first, or its kind where it says nothing; no passwords."""
+    """What an error says first, or its kind where it says nothing.
+
+    No passwords, and no places in memory.
+    """
     said = (str(error).splitlines() or [type(error).__name__])[0]
+    said = _ADDRESS.sub("", said)
     return without_passwords(said)[:200]  # a cut one would not be known as such
 
 

@@ -50,6 +50,7 @@ def classes_of(
     """
     present = {label for label in labels if not kept_back(label)}
     if declared:
+        # Files may each bring the same list.
         keys: list[Label] = list(dict.fromkeys(declared))
     elif any(isinstance(label, str) for label in present) and any(
         isinstance(label, int) for label in present
@@ -66,6 +67,21 @@ def classes_of(
             f"{MOST_CLASSES:,}: is its label column one of classes?"
         )
     return Classes(tuple(map(str, keys)), tuple(keys))
+
+
+def refuse_same_names(names: Sequence[str], called: str) -> None:
+    """A class list in which two numbers have one name says too little or too much.
+
+    Raises:
+        DseError: there is such a name.
+    """
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        numbers = [number for number, name in enumerate(names) if name == twice]
+        raise DseError(
+            f"{called}: its class list has {twice!r} as {numbers[0]} and as "
+            f"{numbers[1]}; give each class its own name, or bring both together"
+        )
 
 
 def alike_names(names: Sequence[str]) -> list[str]:
@@ -86,7 +102,7 @@ def kept_back(label: Label) -> bool:
 
 def is_unlabelled(labels: Sequence[Label]) -> bool:
     """Whether a part keeps all of its labels back, as a contest's test part does."""
-    return all(map(kept_back, labels))
+    return bool(labels) and all(map(kept_back, labels))
 
 
 def refuse_strange_labels(
@@ -98,9 +114,14 @@ def refuse_strange_labels(
     """Every image needs a label, and every class an image to train on.
 
     Raises:
-        DseError: one has none, or a part has classes that are not trained.
+        DseError: one has none, or a part has none, or classes that are not trained.
     """
     for part, told in labels.items():
+        if not told:
+            raise DseError(
+                f"dataset {called}: its {part} part has no images; put some in, or "
+                "take the part out"
+            )
         row = next((i for i, label in enumerate(told) if kept_back(label)), None)
         if row is not None:
             size = len(classes.keys)

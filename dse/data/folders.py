@@ -1,6 +1,6 @@
 """Open an image set in a folder: what lies there, sorted by what it holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dse.data.classes import (
@@ -14,7 +14,7 @@ from dse.data.names import PartName, as_text, short_name
 from dse.data.parquet import source_of_tables
 from dse.data.pixels import FORMAT_OF, is_image
 from dse.data.source import FileRecords, Part, Source, as_train, parted
-from dse.data.tables import MAGIC, Table, open_table
+from dse.data.tables import BESIDE_TABLES, MAGIC, WITHOUT_IMAGES, Table, open_table
 from dse.data.walk import Found, LeftOut, Walk, walk
 from dse.errors import DseError
 
@@ -38,6 +38,7 @@ def open_source(folder: Path, called: str, named: Named) -> Source:
     """
     walked = walk(folder)
     images, tables, left_out = _sorted_out(folder, walked)
+    _refuse_linked_twice(walked, [*images, *tables], called)
     if tables:
         stray = _by_folders(images)
         if stray:
@@ -45,7 +46,7 @@ def open_source(folder: Path, called: str, named: Named) -> Source:
                 f"dataset folder {called} holds Parquet files ({tables[0].place}) and "
                 f"images in folders ({stray}); name the folder that is meant"
             )
-        left_out += [LeftOut(x.place, "an image beside Parquet files") for x in images]
+        left_out += [LeftOut(x.place, BESIDE_TABLES) for x in images]
         return source_of_tables(folder, called, named, walked, tables, left_out)
     for option, value in (
         ("--image-column", named.image_column),
@@ -81,7 +82,7 @@ def _sorted_out(
         elif _is_parquet(path, file):
             table = open_table(path, file.place)
             if table is None:
-                left_out.append(LeftOut(file.place, "Parquet without images"))
+                left_out.append(LeftOut(file.place, WITHOUT_IMAGES))
             else:
                 tables.append(table)
         else:
@@ -93,6 +94,19 @@ def _sorted_out(
                 reason = "no image" if found is False else format + NOT_READ
                 left_out.append(LeftOut(file.place, reason))
     return images, tables, left_out
+
+
+def _refuse_linked_twice(
+    walked: Walk, used: Iterable[Found | Table], called: str
+) -> None:
+    """A folder counts once; which of two links to it is meant nobody can tell."""
+    for first, again in walked.linked_twice:
+        if any(file.place.startswith(f"{first}/") for file in used):
+            raise DseError(
+                f"dataset folder {called}: {as_text(first)} and {as_text(again)} are "
+                "links to one folder; its images count once: take one of the links "
+                "out, or put a copy in its place"
+            )
 
 
 def _is_parquet(path: Path, file: Found) -> bool:

@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 import datasets
 
 from dse.data.before import DIGITS, Known
-from dse.data.classes import Label, classes_of, is_unlabelled, refuse_strange_labels
+from dse.data.classes import (
+    Label,
+    classes_of,
+    is_unlabelled,
+    refuse_same_names,
+    refuse_strange_labels,
+)
 from dse.data.foreign import refused
 from dse.data.layout import Layout, Named, the_whole
 from dse.data.names import PartName, part_called
@@ -84,7 +90,8 @@ def hub_source(name: str, named: Named) -> tuple[Source, HubNames]:
     layout = Layout()
     whole = the_whole(by_part, name)
     labels: dict[PartName, list[Label]] = {
-        part: _labels(opened[split], columns.label) for part, split in by_part.items()
+        part: _labels(opened[split], columns.label, name)
+        for part, split in by_part.items()
     }
     for part in [p for p in by_part if p != whole and is_unlabelled(labels[p])]:
         layout.notes.append(f"its {part} part keeps its labels back, and is not used")
@@ -180,10 +187,11 @@ def _columns(features: Any, named: Named, name: str) -> Columns:
     )
 
 
-def _labels(split: Any, column: str) -> list[Label]:
+def _labels(split: Any, column: str, name: str) -> list[Label]:
     values, names = split[column], getattr(split.features[column], "names", None)
     if names is None:
         return list(values)
+    refuse_same_names(names, name)
     return [
         names[v] if isinstance(v, int) and 0 <= v < len(names) else v for v in values
     ]

@@ -2,22 +2,27 @@
 
 The rule. A top folder called `train`, `val` or `test` (in any usual spelling and
 capitals) is that part, and the folders in it are the classes; without such a folder the
-top folders are the classes. Deeper folders, file names and words inside names decide
-nothing.
+top folders are the classes. File names and words inside names decide nothing, nor do
+deeper folders; but where those leave two readings, the set is refused until a person
+names the folder to train on: `.` for the dataset's own, whose folders are the classes.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from dse.data.names import PartName, as_text, folded, listed, part_called
+from dse.data.ambiguous import (
+    RENAME,
+    refuse_flat,
+    refuse_one_folder,
+    refuse_parts_in,
+    refuse_parts_within,
+    refuse_same_classes,
+    refuse_twice,
+)
+from dse.data.names import WHOLE, PartName, as_text, listed, part_called
 from dse.data.walk import Found, LeftOut
 from dse.errors import DseError
-
-MOST_COMPARED = 100
-"""Folders with a class of the same name that a folder is held against."""
-RENAME = "rename them train, validation or test, or give --train-folder, --test-folder"
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,9 @@ class Named:
     Attributes:
         image_column: of Parquet files with several columns of images.
         label_column: of Parquet files with several columns of labels.
-        train_folder: the folder within the dataset's that is trained on, or of Parquet
-            files how their names begin.
-        test_folder: the same of the test images.
+        train_folder: the folder within the dataset's that is trained on, `.` for its
+            own, or of Parquet files how their names begin.
+        test_folder: that of the test images, in the same way but for `.`.
     """
 
     image_column: str | None = None
@@ -53,6 +58,8 @@ class Named:
             if place is None:
                 continue
             steps = PurePosixPath(place).parts
+            if not steps and place and part == "train":
+                steps = (WHOLE,)
             if not steps or ".." in steps or place.startswith("/"):
                 raise DseError(
                     f"{option} is {place!r}; expected a folder within the dataset's, "
@@ -72,8 +79,14 @@ class Layout:
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, part: PartName, folder: str, images: Iterable[Found]) -> None:
-        """Take `images` of a folder as a part; its own folders are the classes."""
+    def add(
+        self, part: PartName, folder: str, images: Iterable[Found], called: str
+    ) -> None:
+        """Take `images` of a folder as a part; its own folders are the classes.
+
+        Raises:
+            DseError: none of them lies in a folder within it.
+        """
         above = len(folder.split("/")) if folder else 0
         taken = self.parts.setdefault(part, [])
         for image in images:
@@ -82,7 +95,18 @@ class Layout:
                 self.left_out.append(LeftOut(image.place, "in no class folder"))
             else:
                 taken.append((image, as_text(steps[0])))
-        deeper = {x.steps[above] for x, _ in taken if len(x.steps) > above + 2}
+        if not taken:
+            where = f"one folder, {as_text(folder)}" if folder else "no folder"
+            raise DseError(
+                f"dataset {called}: the images of its {part} part lie in {where}, so "
+                "they have no labels; expected a folder for each class in it: sort "
+                "them, or take the part out of the folder"
+            )
+        deeper = {
+            "/".join(x.steps[above : above + 2])
+            for x, _ in taken
+            if len(x.steps) > above + 2
+        }
         if deeper:
             named = listed(sorted(map(as_text, deeper)))
             self.notes.append(
@@ -109,24 +133,20 @@ def lay_out(images: Sequence[Found], named: Named, called: str) -> Layout:
     others = [top for top in tops if top and top not in parts]
     holds_classes = {top: _folders_in(tops[top]) for top in tops}
     if not any(holds_classes[top] for top in parts) and others:
-        parts = {}  # classes that happen to be called so
+        refuse_flat(parts, called)
+        parts = {}  # a class that happens to be called so
         others = [top for top in tops if top]
-    _refuse_same_classes(others, (), holds_classes, called)
     layout = Layout()
     if not parts:
-        layout.add("train", "", images)
-        _refuse_one_folder(others, holds_classes, called)
+        refuse_parts_within(others, holds_classes, called)
+        refuse_same_classes(others, (), holds_classes, called)
+        refuse_one_folder(others, holds_classes, called)
+        layout.add("train", "", images, called)
         return layout
-    _refuse_twice(parts, called)
-    _refuse_same_classes(others, parts, holds_classes, called)
+    refuse_twice(parts, called)
+    refuse_same_classes(others, parts, holds_classes, called)
     for top, part in parts.items():
-        layout.add(part, top, tops[top])
-        if not layout.parts[part]:
-            raise DseError(
-                f"dataset {called}: the images of its {part} part lie in one folder, "
-                f"{as_text(top)}, so they have no labels; expected a folder for each "
-                "class in it: sort them, or take the part out of the folder"
-            )
+        layout.add(part, top, tops[top], called)
     for top in ("", *others):
         reason = f"not within {listed(map(as_text, parts))}"
         layout.left_out += [LeftOut(image.place, reason) for image in tops.get(top, ())]
@@ -174,22 +194,25 @@ def _as_named(
     layout, left = Layout(), list(images)
     # The inner of two folders first.
     for part, folder in sorted(folders.items(), key=lambda x: -len(x[1])):
+        if folder == WHOLE:
+            continue  # what is left in the end
         within = [image for image in left if image.place.startswith(f"{folder}/")]
         if not within:
             raise DseError(
                 f"dataset {called}: --{part}-folder {as_text(folder)} holds no images; "
                 f"expected one of {_tops(images)}"
             )
-        layout.add(part, folder, within)
+        refuse_parts_in(folder, within, called)
+        layout.add(part, folder, within, called)
         taken = {image.place for image in within}
         left = [image for image in left if image.place not in taken]
     for top, rest in _by_top(left).items():
         part_found = part_called(top)
         if part_found and part_found not in folders and _folders_in(rest):
-            layout.add(part_found, top, rest)
+            layout.add(part_found, top, rest, called)
             left = [image for image in left if image.steps[0] != top]
     if "train" not in layout.parts:
-        layout.add("train", "", left)
+        layout.add("train", "", left, called)
         left = []
     layout.left_out += [LeftOut(x.place, "in no part that was named") for x in left]
     return layout
@@ -197,67 +220,3 @@ def _as_named(
 
 def _tops(images: Sequence[Found]) -> str:
     return listed((as_text(top) for top in sorted(_by_top(images)) if top), 6)
-
-
-def _refuse_twice(parts: Mapping[str, PartName], called: str) -> None:
-    for part in dict.fromkeys(parts.values()):
-        twice = [as_text(top) for top in parts if parts[top] == part]
-        if len(twice) > 1:
-            raise DseError(
-                f"dataset {called}: the folders {' and '.join(twice)} are both its "
-                f"{part} part; bring them together, or take one out"
-            )
-
-
-def _refuse_same_classes(
-    others: Sequence[str],
-    parts: Iterable[str],
-    holds: Mapping[str, set[str]],
-    called: str,
-) -> None:
-    """Folders that hold the same classes, and are no parts, may be meant as such.
-
-    Raises:
-        DseError: two of them, or one and a part, share classes: two, or all.
-    """
-    inner = {x: frozenset(map(folded, holds[x])) for x in (*parts, *others) if holds[x]}
-    by_class: dict[str, list[str]] = {}
-    whole: dict[frozenset[str], str] = {}
-    shared: Counter[tuple[str, str]] = Counter()
-    known = set(parts)
-    for folder, names in inner.items():
-        twins = [whole[names]] if names in whole else []
-        for name in names:
-            before = by_class.setdefault(name, [])
-            shared.update((other, folder) for other in before[:MOST_COMPARED])
-            before.append(folder)
-        twins += [
-            one for one, other in shared if other == folder and shared[one, other] > 1
-        ]
-        whole.setdefault(names, folder)
-        for twin in (x for x in twins if not (x in known and folder in known)):
-            same = listed(sorted(map(as_text, inner[twin] & names)))
-            raise DseError(
-                f"dataset {called}: the folders {as_text(twin)} and {as_text(folder)} "
-                f"hold the same classes ({same}) and are not both called as parts; "
-                f"{RENAME}"
-            )
-        shared.clear()
-
-
-def _refuse_one_folder(
-    folders: Sequence[str], holds: Mapping[str, set[str]], called: str
-) -> None:
-    if len(folders) > 1:
-        return
-    inner = f"{called}/{as_text(folders[0])}" if folders else ""
-    if folders and len(holds[folders[0]]) > 1:
-        raise DseError(
-            f"dataset {called} holds one folder; name {inner} itself, whose folders "
-            "are then the classes"
-        )
-    where = f"in one folder, {inner}" if folders else "in no folder"
-    raise DseError(
-        f"dataset {called}: its images lie {where}, so none has a label; expected a "
-        "folder for each class, or Parquet files with an image and a label column"
-    )

@@ -1,6 +1,7 @@
 """Names as they lie on a disk, as text that can be kept and shown; names of parts."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,11 @@ SPELLINGS: dict[str, PartName] = {
 """What a folder or Parquet file of a part is called, in any capitals."""
 
 
+WHOLE = "."
+"""As the folder to train on: the dataset's own, but for what is another part."""
+BEGINNINGS = ("train", "val", "dev", "test", "eval")
+
+
 def part_called(name: str) -> PartName | None:
     """The part that a folder of this name holds; None where it is no part's name."""
     return SPELLINGS.get(folded(name))
@@ -35,6 +41,12 @@ def part_of_file(stem: str) -> PartName | None:
     plain = folded(stem)
     word = plain[: next((i for i, x in enumerate(plain) if not x.isalpha()), None)]
     return SPELLINGS.get(word)
+
+
+def part_told(name: str) -> bool:
+    """Whether a word in a folder's name begins as a part's does: `train_data`."""
+    words = re.split(r"[^a-z]+", folded(name))
+    return any(word.startswith(BEGINNINGS) for word in words)
 
 
 def folded(name: str) -> str:

@@ -1,13 +1,16 @@
 """Parquet files as an image set: parts by their names, labels by their class lists."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dse.data.classes import Label, classes_of, is_unlabelled, refuse_strange_labels
 from dse.data.layout import Layout, Named, the_whole
 from dse.data.names import (
+    WHOLE,
     PartName,
     as_text,
+    folded,
     listed,
     part_called,
     part_of_file,
@@ -21,7 +24,7 @@ from dse.data.source import (
     as_train,
     parted,
 )
-from dse.data.tables import Table, columns_of, labels_of
+from dse.data.tables import BESIDE_TABLES, WITHOUT_IMAGES, Table, columns_of, labels_of
 from dse.data.walk import LeftOut, Walk
 from dse.errors import DseError
 
@@ -48,6 +51,9 @@ def source_of_tables(
         DseError: parts, columns or labels are not clear.
     """
     layout = Layout(left_out=list(left_out))
+    beside = sum(left.reason == BESIDE_TABLES for left in left_out)
+    if beside:
+        layout.notes.append(f"{beside:,} image files beside its Parquet are not used")
     by_part = _parts_of_tables(tables, named, layout, called)
     used = [table for found in by_part.values() for table in found]
     columns = columns_of(used, named, called)
@@ -107,21 +113,21 @@ def _parts_of_tables(
     chosen = named.folders
     others = []
     for table in tables:
-        part = next((p for p, name in chosen.items() if _is_within(table, name)), None)
-        if part is None:
-            part = _part_by_name(table)
-            part = None if part in chosen else part
+        part = _part_of(table.place, chosen)
         if part is None:
             others.append(table)
         else:
             by_part.setdefault(part, []).append(table)
     for part, name in chosen.items():
-        if part not in by_part:
+        if part not in by_part and name != WHOLE:
             raise DseError(
                 f"dataset {called}: --{part}-folder {name} names no Parquet file; "
                 f"expected the beginning of {listed((t.place for t in tables), 6)}"
             )
-    if not by_part or (set(by_part) == {"test"} and "test" in chosen):
+    takes_rest = not by_part or (set(by_part) == {"test"} and "test" in chosen)
+    if others and (takes_rest or chosen.get("train") == WHOLE):
+        if not chosen:
+            _refuse_two_names(others, called)
         by_part["train"] = others
         others = []
     if others and "train" not in by_part:
@@ -130,7 +136,19 @@ def _parts_of_tables(
             f"as no part, and of its parts, {' and '.join(by_part)}, none is train; "
             "rename it train.parquet, or give --train-folder"
         )
+    if others:
+        named_so = listed(as_text(table.place) for table in others)
+        layout.notes.append(f"{named_so} is called as no part, and not used")
     layout.left_out += [LeftOut(x.place, "called as no part") for x in others]
+    for left in layout.left_out:
+        part = _part_of(left.place, chosen) if left.reason == WITHOUT_IMAGES else None
+        if part in by_part:
+            raise DseError(
+                f"dataset {called}: {as_text(left.place)} is called as its {part} "
+                "part, but has no column of images; expected "
+                f"{' or '.join(by_part[part][0].image_columns)} of bytes in it, or "
+                "take it out of the folder"
+            )
     for part, found in by_part.items():
         folders = {_folder_of(table) for table in found}
         if len(folders) > 1:
@@ -142,17 +160,39 @@ def _parts_of_tables(
     return by_part
 
 
-def _is_within(table: Table, name: str) -> bool:
+def _refuse_two_names(tables: Sequence[Table], called: str) -> None:
+    """Files that are called as no part are one part only if they are called alike."""
+    words: dict[tuple[str, ...], str] = {}
+    for table in tables:
+        *_, last = table.place.split("/")
+        words.setdefault(tuple(re.findall(r"[^\W\d_]+", folded(last))), table.place)
+    if len(words) > 1:
+        raise DseError(
+            f"dataset {called}: {' and '.join(map(as_text, list(words.values())[:2]))} "
+            "are called as no part, and not alike; rename them train, validation or "
+            f"test, or give --train-folder {WHOLE} to train on all of them"
+        )
+
+
+def _part_of(place: str, chosen: Mapping[PartName, str]) -> PartName | None:
+    """The part that a file is named as, else the one that it is called as."""
+    for part, name in chosen.items():
+        if _is_within(place, name):
+            return part
+    part_found = _part_by_name(place)
+    return None if part_found in chosen else part_found
+
+
+def _is_within(place: str, name: str) -> bool:
     """Whether a file is meant by a folder's name, or by how its own name begins."""
-    place = table.place
     if place == name or place.startswith(f"{name}/"):
         return True
     rest = place.removeprefix(name)
     return rest != place and not rest[0].isalnum() and "/" not in rest
 
 
-def _part_by_name(table: Table) -> PartName | None:
-    *folders, last = table.place.split("/")
+def _part_by_name(place: str) -> PartName | None:
+    *folders, last = place.split("/")
     by_file = part_of_file(last.removesuffix(".parquet"))
     if by_file is not None:
         return by_file

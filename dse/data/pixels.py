@@ -6,7 +6,8 @@
 | 8-bit colour, palette, CMYK, YCbCr | RGB, as Pillow converts it |
 | 16-bit grey | value // 257: 0 to 65,535 becomes 0 to 255 |
 | 16-bit colour, or grey with transparency | the upper 8 bits, as Pillow reads them |
-| with transparency | laid on white |
+| with transparency, as its format has it | laid on white |
+| 32-bit BMP | its 4th byte is transparency where the header says so, else nothing |
 | turned or mirrored by an EXIF orientation | turned as the tag says |
 | several pictures (animation, pages) | the first |
 | 32-bit or floating-point grey, LAB, HSV, 12-bit | refused by name |
@@ -26,7 +27,7 @@ from typing import IO, cast
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from dse.data.foreign import refused
 from dse.data.names import as_text
@@ -218,7 +219,13 @@ def _opened(file: BufferedIOBase, place: str, extension: str) -> Iterator[Image.
     own = FORMAT_OF.get(extension, "")
     formats = (*BY_CONTENT, *((own,) if own in WITHOUT_MAGIC else ()))
     with _clear(place), _quiet():
-        image = Image.open(cast(IO[bytes], file), formats=formats)
+        try:
+            image = Image.open(cast(IO[bytes], file), formats=formats)
+        except UnidentifiedImageError as error:
+            raise DseError(
+                f"{place} cannot be decoded: it is damaged, or no image of a format "
+                "that is read; remove or replace it"
+            ) from error
     with image:
         yield image
 
@@ -248,6 +255,8 @@ def _told_by_header(image: Image.Image, place: str) -> Traits:
         stored = [str(tile.args) for tile in getattr(image, "tile", ())]
         bits = int(getattr(image, "tag_v2", {}).get(BITS_OF_TIFF, (8,))[0])
     mode, one_is_clear = image.mode, "transparency" in image.info
+    if (mode, image.format) == ("I", "PPM"):
+        mode = "I;16"  # Pillow brings its greys beyond 8 bits to 0 to 65,535
     if mode not in (*GREY, *COLOUR, *TRANSLUCENT, *SIXTEEN_BITS):
         raise _no_scale(place, mode)
     if 8 < bits < 16:
@@ -300,7 +309,7 @@ def _decoded(
         if _orientation(image) != UPRIGHT:
             upright = ImageOps.exif_transpose(image)
             traits = replace(traits, turned=True, size=upright.size)
-        if upright.mode in SIXTEEN_BITS:
+        if traits.mode in SIXTEEN_BITS:
             values = np.asarray(upright)
             reduced = Image.fromarray((values // REDUCED).astype(np.uint8))
             return reduced, replace(traits, largest=int(values.max()))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dse.data.classes import Label
+from dse.data.classes import Label, refuse_same_names
 from dse.data.foreign import refused
 from dse.data.layout import Named
 from dse.data.names import as_text, listed
@@ -30,6 +30,9 @@ LONGEST_LABEL = 1_000
 """Letters."""
 MOST_ROWS = 50_000_000
 MAGIC = b"PAR1"
+WITHOUT_IMAGES = "Parquet without images"
+BESIDE_TABLES = "an image beside Parquet files"
+"""Why files are left out."""
 
 
 class Columns(NamedTuple):
@@ -93,14 +96,31 @@ def open_table(path: Path, place: str) -> Table | None:
     """
     with _clear(place), _parquet(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
-        told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        features = told.get("info", {}).get("features", {})
-        features = {str(k): v for k, v in features.items() if isinstance(v, dict)}
         _refuse_bomb(file.metadata, place)
-    table = Table(path, place, rows, schema, features)
     if rows > MOST_ROWS:
-        raise DseError(f"{as_text(place)} has {rows:,} rows; expected {MOST_ROWS:,}")
+        raise DseError(
+            f"{as_text(place)} has {rows:,} rows; expected at most {MOST_ROWS:,}"
+        )
+    table = Table(path, place, rows, schema, _features(schema, place))
     return table if table.image_columns else None
+
+
+def _features(schema: pa.Schema, place: str) -> dict[str, Any]:
+    """What the Hugging Face library noted of the columns; nothing where it did not.
+
+    Raises:
+        DseError: the note is no JSON, so that what it said is lost.
+    """
+    with refused(
+        f"the note of the Hugging Face library in {as_text(place)} is no JSON",
+        "write the file anew, without its schema's metadata 'huggingface'",
+    ):
+        told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    for key in ("info", "features"):
+        told = told.get(key) if isinstance(told, dict) else None
+    if not isinstance(told, dict):
+        return {}
+    return {str(name): kind for name, kind in told.items() if isinstance(kind, dict)}
 
 
 def columns_of(tables: Sequence[Table], named: Named, called: str) -> Columns:
@@ -194,6 +214,7 @@ def labels_of(table: Table, column: str) -> list[Label]:
     with _clear(table.place), _parquet(table.path, words) as file:
         values = _shared(file.read([column]).column(column))
     names = table.class_list(column)
+    refuse_same_names(names, place)
     labels: list[Label] = []
     for row, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, str | int | None):
@@ -242,10 +263,13 @@ def images_of(table: Table, column: str) -> Iterator[bytes]:
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _holds_bytes(kind.value_type)
     if pa.types.is_struct(kind):
         index = kind.get_field_index("bytes")
         return index >= 0 and _holds_bytes(kind.field(index).type)
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    return any(is_kind(kind) for is_kind in binary)
 
 
 def _shared(column: pa.ChunkedArray) -> list[Any]:

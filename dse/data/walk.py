@@ -61,11 +61,14 @@ class Walk:
         files: in the order of their places.
         left_out: hidden files and folders, and links that lead in a circle.
         linked_folders: whether a folder was reached through a link.
+        linked_twice: where a folder was reached through a link, and another link to it,
+            which was left out.
     """
 
     files: tuple[Found, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     linked_folders: bool = False
+    linked_twice: tuple[tuple[str, str], ...] = ()
 
 
 def walk(folder: Path) -> Walk:
@@ -82,7 +85,9 @@ def walk(folder: Path) -> Walk:
     seen.enter("", folder, (_identity(folder.stat()),))
     files = sorted(seen.files, key=lambda file: file.place)
     left_out = sorted(seen.left_out, key=lambda left: left.place)
-    return Walk(tuple(files), tuple(left_out), seen.linked_folders)
+    return Walk(
+        tuple(files), tuple(left_out), bool(seen.linked), tuple(seen.linked_twice)
+    )
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
@@ -94,8 +99,8 @@ class _Walker:
         self.root = root
         self.files: list[Found] = []
         self.left_out: list[LeftOut] = []
-        self.linked_folders = False
-        self._linked: dict[tuple[int, int], str] = {}
+        self.linked: dict[tuple[int, int], str] = {}
+        self.linked_twice: list[tuple[str, str]] = []
 
     def enter(self, place: str, folder: Path, above: Sequence[tuple[int, int]]) -> None:
         """Take in what lies in a folder, which lies within those `above`."""
@@ -147,12 +152,12 @@ class _Walker:
             self.left_out.append(LeftOut(place, "a link in a circle"))
             return
         if linked:
-            if identity in self._linked:
-                first = as_text(self._linked[identity])
-                self.left_out.append(LeftOut(place, f"linked at {first} already"))
+            first = self.linked.setdefault(identity, place)
+            if first != place:
+                reason = f"linked at {as_text(first)} already"
+                self.left_out.append(LeftOut(place, reason))
+                self.linked_twice.append((first, place))
                 return
-            self._linked[identity] = place
-            self.linked_folders = True
         self.enter(place, Path(entry.path), (*above, identity))
 
     def _refuse(self, place: str, what: str) -> None:

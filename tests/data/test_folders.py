@@ -77,11 +77,47 @@ def test_parts_in_any_spelling(tmp_path, train, validation, test):
 
 
 def test_a_class_may_be_called_as_a_part(tmp_path):
-    for name in ("train", "bus", "test"):
+    for name in ("train", "bus"):
         save(tmp_path / name)
-    source = opened(tmp_path)
+    assert opened(tmp_path).class_names == ("bus", "train")
+    save(tmp_path / "test")
+    with pytest.raises(DseError, match="test, train are called as parts, but hold no"):
+        opened(tmp_path)
+    source = opened(tmp_path, train_folder=".")
     assert counts(source) == {"train": 3 * COUNT}
     assert source.class_names == ("bus", "test", "train")
+
+
+def test_a_folder_that_is_named_holds_classes(tmp_path):
+    for place in ("root/train/a", "root/train/b", "root/test/a", "root/test/b"):
+        save(tmp_path / place)
+    with pytest.raises(DseError, match=r"root was named as a part.*\(root/test, root/"):
+        opened(tmp_path, train_folder="root")
+    source = opened(tmp_path, train_folder="root/train", test_folder="root/test")
+    assert counts(source) == {"train": 2 * COUNT, "test": 2 * COUNT}
+    with pytest.raises(DseError, match="lie in one folder, root/test/a, so they have"):
+        opened(tmp_path, train_folder="root/train", test_folder="root/test/a")
+
+
+def test_folders_within_classes_count_to_the_class(tmp_path):
+    for place in ("cats/2023", "dogs/2023", "owls/2023/may"):
+        save(tmp_path / place)
+    source = opened(tmp_path)
+    assert counts(source) == {"train": 3 * COUNT}
+    assert source.class_names == ("cats", "dogs", "owls")
+    assert source.notes == (
+        "folders within the classes of train (cats/2023, dogs/2023, owls/2023) count "
+        "to the class",
+    )
+    save(tmp_path / "dogs/2024")
+    with pytest.raises(DseError, match=r"--train-folder \. where the top folders are"):
+        opened(tmp_path)
+    assert counts(opened(tmp_path, train_folder="./")) == {"train": 4 * COUNT}
+    save(tmp_path / "val/cats")
+    assert counts(opened(tmp_path, train_folder=".")) == {
+        "train": 4 * COUNT,
+        "validation": COUNT,
+    }
 
 
 @pytest.mark.parametrize(
@@ -89,6 +125,13 @@ def test_a_class_may_be_called_as_a_part(tmp_path):
     [
         (["Train set/a", "Train set/b", "Test set/a", "Test set/b"], "hold the same"),
         (["train/a", "train/b", "holdout/a", "holdout/b"], "hold the same classes"),
+        (["train/a", "train/b", "test data/b", "test data/c"], "the same classes"),
+        (["train_data/a", "train_data/b", "test_data/a"], r"same classes \(a\)"),
+        (["one/a", "one/b", "two/b"], r"folders one and two hold .* \(b\)"),
+        (["my_train/a", "my_train/b", "test1/b", "test1/c"], r"same classes \(b\)"),
+        (["cat/train", "cat/test", "dog/train"], "expected test/cat, parts first"),
+        (["cat/train", "dog/Test"], "cat/train, dog/Test are called as parts, but lie"),
+        (["train", "test", "unsorted"], "but hold no class folders"),
         (
             ["train/a", "train/b", "test/images"],
             r"a class that train lacks \('images'\)",
@@ -142,11 +185,15 @@ def test_a_person_names_the_parts(tmp_path):
 def test_links_are_followed_once(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     save(elsewhere)
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text("no image")
     folder = tmp_path / "set"
     save(folder / "cat")
     save(folder / "dog")
     (folder / "fox").symlink_to(elsewhere)
-    (folder / "wolf").symlink_to(elsewhere)
+    for name in ("more", "notes"):
+        (folder / name).symlink_to(notes)
     (folder / "dog" / "again").symlink_to(folder)
     (folder / "dog" / "gone.png").symlink_to(folder / "nothing.png")
     source = opened(folder)
@@ -155,8 +202,12 @@ def test_links_are_followed_once(tmp_path):
     assert {(left.place, left.reason) for left in source.left_out} == {
         ("dog/again", "a link in a circle"),
         ("dog/gone.png", "a link that leads nowhere"),
-        ("wolf", "linked at fox already"),
+        ("more/a.txt", "no image"),
+        ("notes", "linked at more already"),
     }
+    (folder / "wolf").symlink_to(elsewhere)
+    with pytest.raises(DseError, match="fox and wolf are links to one folder"):
+        opened(folder)
 
 
 def test_special_files_are_refused(tmp_path):
@@ -371,10 +422,95 @@ def test_rows_that_name_files_elsewhere_are_refused(tmp_path):
 def test_parquet_files_and_class_folders_together_are_refused(tmp_path):
     table(tmp_path / "train.parquet", [0, 1] * 12)
     save(tmp_path / "assets", 1)
-    assert len(load(str(tmp_path)).train) == 20  # a picture beside it is named
+    dataset = load(str(tmp_path))
+    assert len(dataset.train) == 20
+    told = "1 image files beside its Parquet are not used"
+    assert told in dataset.contents.warnings()
     save(tmp_path / "cat")
     with pytest.raises(DseError, match=r"holds Parquet files \(train\.parquet\) and"):
         load(str(tmp_path))
+
+
+def rewritten(file, **columns):
+    """The rows of a Parquet file with other columns, or other metadata."""
+    rows = pq.read_table(file)
+    note = columns.pop("note", rows.schema.metadata[b"huggingface"])
+    for name, values in columns.items():
+        rows = rows.drop_columns([name]).append_column(name, values)
+    pq.write_table(rows.replace_schema_metadata({"huggingface": note}), file)
+
+
+def test_parquet_files_of_a_part_are_read_or_refused(tmp_path):
+    table(tmp_path / "train-0.parquet", [0, 1] * 12)
+    rows = {"image": ["cat/1.png", "cat/2.png"], "label": [0, 1]}
+    pq.write_table(pa.table(rows), tmp_path / "notes.parquet")
+    assert len(load(str(tmp_path)).train) == 20  # of notes nobody expects images
+    (tmp_path / "notes.parquet").rename(tmp_path / "train-1.parquet")
+    complaint = r"train-1\.parquet is called as its train part, but has no column of"
+    with pytest.raises(DseError, match=complaint):
+        load(str(tmp_path))
+    (tmp_path / "train-1.parquet").unlink()
+    table(tmp_path / "unsupervised.parquet", [0, 1] * 12)
+    told = "unsupervised.parquet is called as no part, and not used"
+    assert told in load(str(tmp_path)).contents.warnings()
+    assert len(load(str(tmp_path), Named(train_folder="unsupervised")).train) == 20
+    (tmp_path / "train-0.parquet").rename(tmp_path / "probe.parquet")
+    with pytest.raises(DseError, match=r"probe\.parquet and unsupervised\.parquet are"):
+        load(str(tmp_path))
+    both = load(str(tmp_path), Named(train_folder="."))
+    assert len(both.train) + len(both.test) == 48
+    both = load(str(tmp_path), Named(test_folder="probe"))
+    assert (len(both.train), len(both.test)) == (24, 24)
+
+
+def test_a_part_without_rows_is_refused(tmp_path):
+    table(tmp_path / "train.parquet", [0, 1] * 12)
+    table(tmp_path / "test.parquet", [0])
+    pq.write_table(
+        pq.read_table(tmp_path / "test.parquet").slice(1), tmp_path / "test.parquet"
+    )
+    with pytest.raises(DseError, match="its test part has no images; put some in, or"):
+        load(str(tmp_path))
+
+
+def test_two_classes_of_one_name_in_a_list_are_refused(tmp_path):
+    table(tmp_path / "train.parquet", [0, 1, 2] * 6, ["crane", "heron", "crane"])
+    with pytest.raises(DseError, match="its class list has 'crane' as 0 and as 2"):
+        load(str(tmp_path))
+
+
+@pytest.mark.parametrize("note", ["null", "[]", "{}", '{"info": null}', '{"info": []}'])
+def test_a_note_that_notes_nothing_changes_nothing(tmp_path, note):
+    table(tmp_path / "train.parquet", [0, 1] * 12)
+    rewritten(tmp_path / "train.parquet", note=note)
+    assert load(str(tmp_path)).class_names == ("0", "1")
+
+
+def test_a_damaged_note_is_named(tmp_path):
+    table(tmp_path / "train.parquet", [0, 1] * 12, ["cat", "dog"])
+    rewritten(tmp_path / "train.parquet", note='{"info": {"feat')
+    with pytest.raises(DseError, match="the note of the Hugging Face library in train"):
+        load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.binary(),
+        pa.large_binary(),
+        pa.binary_view(),
+        pa.dictionary(pa.int32(), pa.binary()),
+    ],
+)
+def test_bytes_of_any_kind_are_images(tmp_path, kind):
+    file = tmp_path / "train.parquet"
+    table(file, [0, 1] * 12)
+    images = [x["bytes"] for x in pq.read_table(file).column("image").to_pylist()]
+    words = pa.array(["cat", "dog"] * 12, pa.string_view())
+    rewritten(file, note="{}", image=pa.array(images, kind), label=words)
+    dataset = load(str(tmp_path))
+    assert dataset.class_names == ("cat", "dog")
+    assert len(dataset.train) == 20
 
 
 def named_before(folder):

@@ -133,6 +133,25 @@ def test_transparency_is_laid_on_white():
     assert pixels_of(opaque)[0].tolist() == [[200, 0, 100]] * 3
 
 
+@pytest.mark.parametrize(("maximum", "factor"), [(65_535, 257), (1_000, 1000 / 255)])
+def test_a_pgm_beyond_8_bits_has_its_scale_in_its_header(maximum, factor):
+    values = np.round(np.arange(0, 256, 5) * factor).astype(np.uint16)
+    header = f"P5 {len(values)} 1 {maximum}\n".encode()
+    content = header + values.astype(">u2").tobytes()
+    decoded, traits = decode(content, "x", ".pgm")
+    exact = values / maximum * 255
+    assert np.abs(pixels_of(decoded)[0] - exact).max() < 1
+    assert traits.mode == look(BytesIO(content), "x", ".pgm").mode == "I;16"
+    assert traits.largest == 65_535
+
+
+def test_no_place_in_memory_is_told():
+    with pytest.raises(DseError) as refusal:
+        decode(b"no image", "x", ".png")
+    assert "0x" not in str(refusal.value)
+    assert "no image of a format that is read; remove or" in str(refusal.value)
+
+
 def test_16_bits_become_8():
     values = np.array([[0, 256, 257, 65_535, 32_896]], np.uint16)
     decoded, traits = decode(encoded(Image.fromarray(values)), "x")
