@@ -369,15 +369,16 @@ class Retry:
 
     study: Positional[str]
     cells: Positional[tuple[str, ...]] = ()
-    replicate: tuple[int, ...] = ()
+    replicate: Annotated[tuple[int, ...] | None, arg(metavar="INT [INT ...]")] = None
     storage: str = _storage()
 
     def __call__(self) -> None:
         """Take the failed runs out."""
         from dse.api import forget
 
+        replicates = _replicates(self.replicate)
         gone = forget(
-            self.study, self.cells, self.replicate, self.storage, failed_only=True
+            self.study, self.cells, replicates, self.storage, failed_only=True
         )
         _tell_what_stays(gone.stays)
         print(f"{gone.runs} failed runs are to be tried again by the next dse sweep")
@@ -400,7 +401,7 @@ class Forget:
 
     study: Positional[str]
     cells: Positional[Annotated[tuple[str, ...], arg(metavar="CELL [CELL ...]")]]
-    replicate: tuple[int, ...] = ()
+    replicate: Annotated[tuple[int, ...] | None, arg(metavar="INT [INT ...]")] = None
     storage: str = _storage()
 
     def __call__(self) -> None:
@@ -409,11 +410,23 @@ class Forget:
 
         if not self.cells:
             raise DseError("no cell is named; expected one or more, as pct_3x3=0.25")
-        gone = forget(self.study, self.cells, self.replicate, self.storage)
+        replicates = _replicates(self.replicate)
+        gone = forget(self.study, self.cells, replicates, self.storage)
         _tell_what_stays(gone.stays)
         others = [name for name in gone.studies if name != self.study]
         shared = f", also those of {', '.join(others)}" if others else ""
         say(f"{gone.runs} runs are forgotten{shared}; the next dse sweep trains them")
+
+
+def _replicates(named: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Those that were named; none of them means all.
+
+    Raises:
+        DseError: the option was given, but no number.
+    """
+    if named == ():
+        raise DseError("--replicate names none; give numbers, or leave it out for all")
+    return named or ()
 
 
 @dataclass(frozen=True)
@@ -434,6 +447,8 @@ class Predict:
 
     def __call__(self) -> None:
         """Print the likeliest class of each image."""
+        if not self.images:
+            raise DseError("no image file is named; expected one or more")
         from dse.api import predict
 
         refused = 0
@@ -489,6 +504,8 @@ class Import:
 
     def __call__(self) -> None:
         """Import."""
+        if not self.files:
+            raise DseError("no file is named; expected what dse export wrote")
         from dse.store.database import open_store
         from dse.store.transfer import import_file
 

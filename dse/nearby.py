@@ -10,9 +10,28 @@ import sys
 
 
 def runs_as_module(words: list[str]) -> bool:
-    """Whether a command line, as `sys.orig_argv`, is `python -m dse`."""
-    told = words[words.index("-m") + 1 :][:1] if "-m" in words else []
-    return told in (["dse"], ["dse.cli"])
+    """Whether a command line, as `sys.orig_argv`, is `python -m dse`.
+
+    In any of the spellings that Python knows: `-mdse`, `-um dse`.
+    """
+    rest = iter(words[1:])
+    for word in rest:
+        if not word.startswith("-") or word == "-":
+            return False
+        if word.startswith("--"):
+            if word == "--check-hash-based-pycs":
+                next(rest, "")
+            continue
+        for place, letter in enumerate(word[1:], 2):
+            if letter == "m":
+                return (word[place:] or next(rest, "")) in ("dse", "dse.cli")
+            if letter in "cWX":
+                if letter == "c":
+                    return False
+                if not word[place:]:
+                    next(rest, "")
+                break
+    return False
 
 
 def step_back(path: list[str], folder: str, *, by_module: bool) -> list[str]:
@@ -20,12 +39,13 @@ def step_back(path: list[str], folder: str, *, by_module: bool) -> list[str]:
 
     Args:
         path: `sys.path`.
-        folder: the working folder.
+        folder: the working folder, which other entries may lead to by links.
         by_module: whether `python -m` put that first: it is not looked into at all
             then, as the script `dse` does not.
     """
     rest = path[1:] if by_module and path[:1] == [folder] else path
-    near = [entry for entry in rest if entry in ("", ".", folder)]
+    real = os.path.realpath
+    near = [entry for entry in rest if not entry or real(entry) == real(folder)]
     return [entry for entry in rest if entry not in near] + near[:1]
 
 

@@ -108,6 +108,9 @@ def test_help_has_an_example(verb, workplace):
         (["query", "SELECT 1"], 1, "there is no database"),
         (["status", "--storage", "nonsense"], 1, "'nonsense' is no database URL"),
         (["import", "nothing.zip"], 1, "nothing.zip"),
+        (["import"], 1, "no file is named"),
+        (["predict", "1"], 1, "no image file is named"),
+        (["forget", "x", "y", "--replicate"], 1, "--replicate names none"),
     ],
 )
 def test_bad_input_is_one_line_and_a_status(words, status, complaint, workplace):

@@ -228,8 +228,17 @@ def test_the_working_folder_comes_last():
     assert step_back(["/lib"], "/here", by_module=True) == ["/lib"]
     assert runs_as_module(["python", "-m", "dse.cli", "status"])
     assert runs_as_module(["python", "-X", "dev", "-m", "dse"])
-    for other in (["python", "-m", "pytest", "dse"], ["python", "run.py"], ["-m"]):
-        assert not runs_as_module(other)
+    for spelling in ("-mdse", "-um dse", "-W error -Im dse", "-Xdev -m dse.cli"):
+        assert runs_as_module(["python", *spelling.split(), "status"])
+    for other in ("-m pytest dse", "run.py -m dse", "-m", "-c pass -m dse", "-mdsex"):
+        assert not runs_as_module(["python", *other.split()])
+
+
+def test_a_link_to_the_working_folder_comes_last(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    path = [str(tmp_path / "link"), "/lib"]
+    stepped = step_back(path, str(tmp_path), by_module=False)
+    assert stepped == ["/lib", str(tmp_path / "link")]
 
 
 @pytest.mark.parametrize("pythonpath", ["", ".", ":"])

@@ -81,6 +81,7 @@ class Contents:
         blank: images of a single value.
         examined: whether all pixels were looked at; of a streamed set only headers.
         notes: what else a person should know.
+        taken: of the train part, what a preset trains and validates on; None for all.
     """
 
     parts: Mapping[str, PartContents]
@@ -101,6 +102,7 @@ class Contents:
     blank: int = 0
     examined: bool = True
     notes: tuple[str, ...] = ()
+    taken: PartContents | None = None
 
     def lines(self) -> list[str]:
         """All of it, a line for each thing."""
@@ -120,8 +122,11 @@ class Contents:
     def short(self) -> str:
         """The parts in a line."""
         train, test = self.parts["train"], self.parts["test"]
+        trained = train.words()
+        if self.taken is not None:
+            trained = f"{self.taken.words()}, of {train.images:,} that are there"
         return (
-            f"{train.words()}; validation: {self.validation}; test: {self.tested}, "
+            f"{trained}; validation: {self.validation}; test: {self.tested}, "
             f"{test.images:,} images"
         )
 
@@ -198,25 +203,24 @@ class Contents:
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "Contents":
         """What `to_json` told, also after a passage through JSON."""
-        parts = {
-            name: PartContents(
-                part["images"],
-                part["classes"],
-                tuple(part["smallest"]),
-                tuple(part["largest"]),
-            )
-            for name, part in told["parts"].items()
-        }
+        parts = {name: _part(part) for name, part in told["parts"].items()}
+        taken = told.get("taken")
         left = tuple((reason, n, tuple(names)) for reason, n, names in told["left_out"])
         return cls(
             **{
                 **told,
                 "parts": parts,
+                "taken": None if taken is None else _part(taken),
                 "left_out": left,
                 "notes": tuple(told["notes"]),
                 "sixteen_bits": tuple(told["sixteen_bits"]),
             }
         )
+
+
+def _part(told: Mapping[str, Any]) -> PartContents:
+    smallest, largest = tuple(told["smallest"]), tuple(told["largest"])
+    return PartContents(told["images"], told["classes"], smallest, largest)
 
 
 def seen_in(traits: Iterable[Traits]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from dse.arch.graph import Shape
-from dse.data.contents import Contents
+from dse.data.contents import Contents, PartContents
 from dse.errors import DseError
 
 
@@ -159,6 +159,10 @@ def balanced_part(dataset: Dataset, images: int) -> Dataset:
         return dataset
     kept = rows[split_off(train.labels[rows], images / len(rows), (0,)).validation]
     count = len(kept)
+    contents = dataset.contents
+    if contents is not None:
+        taken = PartContents.of(train.labels[kept], dataset.class_names)
+        contents = replace(contents, taken=taken)
     if own is not None:
         kept = np.concatenate([kept, own])
     return replace(
@@ -168,6 +172,7 @@ def balanced_part(dataset: Dataset, images: int) -> Dataset:
         misread=dataset.misread and f"{dataset.misread}-{count}",
         train=Images(train.pixels[kept], train.labels[kept]),
         own_validation=None if own is None else count + np.arange(len(own)),
+        contents=contents,
     )
 
 

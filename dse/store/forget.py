@@ -79,7 +79,13 @@ def forget(
         sharing = connection.execute(select(study_cells.c.study).where(of).distinct())
         studies = tuple(sorted(sharing.scalars()))
         connection.execute(delete(runs).where(runs.c.id.in_(ids)))
-    stays = store.place.delete_weights(weights)
+        # A row that another run's weights are named in takes nothing from that run.
+        named = artifacts.c.path.in_(weights)
+        others = set(
+            connection.execute(select(artifacts.c.path).where(named)).scalars()
+        )
+    stays = [f"weights {name} stay: another run needs them" for name in sorted(others)]
+    stays += store.place.delete_weights(x for x in weights if x not in others)
     for row in found:
         stays += store.place.delete_log(row.cell_id, row.replicate)
         if not failed_only:

@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,11 +42,12 @@ def export_studies(store: Store, file: Path, study: str | None = None) -> int:
         The number of runs written.
 
     Raises:
-        DseError: there is no such study, or `file` cannot be written, or weights are
-            not what a sweep writes.
+        DseError: there is no such study, or `file` cannot be written or is something
+            else than an export, or weights are not what a sweep writes.
     """
     if study is not None:
         check_study(store, study)
+    _refuse_other_file(file)
     with tempfile.TemporaryDirectory() as scratch:
         copy = open_store(f"sqlite:///{scratch}/{TABLES}")
         count = merge(store, copy, study_names(store) if study is None else [study])
@@ -66,6 +68,18 @@ def export_studies(store: Store, file: Path, study: str | None = None) -> int:
             why = error.strerror or error
             raise DseError(f"cannot write {file}: {why}; name another file") from error
     return count
+
+
+def _refuse_other_file(file: Path) -> None:
+    """What an export replaces is an export: a database would be lost with its runs."""
+    if not file.is_file() or not file.stat().st_size:
+        return
+    with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(file) as archive:
+        if TABLES in archive.namelist():
+            return
+    raise DseError(
+        f"{file} is there, and is no export of dse; name another file, or remove it"
+    )
 
 
 def import_file(store: Store, file: Path) -> int:

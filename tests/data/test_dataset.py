@@ -1,8 +1,12 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dse.data.contents import Contents, PartContents
 from dse.data.dataset import (
     Dataset,
     Images,
@@ -82,7 +86,17 @@ def test_a_balanced_part_is_another_set():
         Images(pixels, labels),
         Images(pixels[:3], labels[[0, 40, 60]]),
     )
+    held = {"train": PartContents.of(labels, whole.class_names)}
+    held["test"] = PartContents.of(whole.test.labels, whole.class_names)
+    contents = Contents(held, "a tenth", "its own", {}, 1, {}, {})
+    whole = replace(whole, contents=contents)
     part = balanced_part(whole, 20)
+    assert part.contents.short().startswith(
+        "20 images of 3 classes (5 of b to 10 of a), of 80 that are there; validation"
+    )
+    assert Contents.from_json(json.loads(json.dumps(part.contents.to_json()))) == (
+        part.contents
+    )
     assert np.bincount(part.train.labels).tolist() == [10, 5, 5]
     assert len(np.unique(part.train.pixels)) == 20
     np.testing.assert_array_equal(labels[part.train.pixels.ravel()], part.train.labels)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from dse.api import forget
 from dse.arch.squeezenet import Metaparameters
@@ -23,6 +24,7 @@ from dse.store.append import (
 from dse.store.database import open_store
 from dse.store.place import Place
 from dse.store.query import load_network, view, weights_folder
+from dse.store.schema import artifacts
 from dse.store.transfer import export_studies, import_file
 from dse.study.plan import make_point, study_record
 from dse.train.events import Done, Failed, Started
@@ -222,6 +224,16 @@ def test_a_path_in_a_row_leads_nowhere_else(filled, outside, tmp_path, path):
     gone = forget(STUDY, ["pct_3x3=0.25"], storage=store.url)
     assert gone.runs == len(gone.stays) == 1
     assert {p for p in kept if "weights" in p.parts} <= set(files_of(store))
+
+
+def test_a_row_that_names_another_runs_weights_takes_nothing_from_it(filled):
+    store = filled("sqlite:///results/dse.db")
+    with store.reading() as connection:
+        names = list(connection.execute(select(artifacts.c.path)).scalars())
+    change("results/dse.db", "UPDATE dse_artifacts SET path = ?", names[1])
+    gone = forget(STUDY, ["pct_3x3=0.25"], storage=store.url)
+    assert gone.stays == (f"weights {names[1]} stay: another run needs them",)
+    assert all((store.place.weights / name).is_dir() for name in names)
 
 
 def rename_first_cell(file, cell_id):

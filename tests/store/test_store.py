@@ -1,6 +1,7 @@
 """The life of a run in the database, and what the database refuses."""
 
 import sqlite3
+import zipfile
 from contextlib import closing
 
 import numpy as np
@@ -200,6 +201,23 @@ def test_import_refuses_a_study_of_another_recipe(store, tiny, tmp_path):
     with pytest.raises(DseError, match="another recipe"):
         import_file(other, tmp_path / "study.zip")
     assert len(view(other, "runs")) == 2
+
+
+def test_an_export_replaces_an_export_alone(store, tiny, tmp_path):
+    fill(store, tiny)
+    before = tmp_path / "x.zip"
+    assert export_studies(store, before) == export_studies(store, before) == 2
+    (tmp_path / "empty").touch()
+    assert export_studies(store, tmp_path / "empty") == 2
+    notes = tmp_path / "notes.txt"
+    notes.write_text("precious")
+    with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
+        archive.write(notes)
+    for file in (store.place.database, notes, tmp_path / "own.zip"):
+        content = file.read_bytes()
+        with pytest.raises(DseError, match="is no export of dse; name another file"):
+            export_studies(store, file)
+        assert file.read_bytes() == content
 
 
 def test_what_is_no_export(store, tmp_path):
