@@ -450,6 +450,7 @@ def predict(
         DseError: there is no such network. A file that cannot be classified is an
             answer with a refusal.
     """
+    from dse.data.names import as_text
     from dse.data.pixels import pixels_of, read_image, square
 
     model = load_model(run, storage)
@@ -465,7 +466,9 @@ def predict(
             shape = *pixels.shape[:2], channels
             [probabilities] = model.probabilities(pixels.reshape(1, *shape))
         except DseError as error:
-            yield Answer(file, refusal=str(error))
+            told, called = str(error), as_text(file)
+            refusal = told if called in told else f"image {called}: {told}"
+            yield Answer(file, refusal=refusal)
             continue
         best = int(probabilities.argmax())
         yield Answer(file, model.class_names[best], float(probabilities[best]))

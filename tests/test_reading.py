@@ -161,7 +161,7 @@ def test_predict_answers_for_the_good_files(tmp_path, mine, monkeypatch, capsys)
     told = printed.err.splitlines()
     assert len(told) == 4
     assert "bad.png cannot be decoded" in told[0]
-    assert "images are 30x30x1 (height, width, channels)" in told[1]
+    assert "large.png: images are 30x30x1 (height, width, channels)" in told[1]
     assert "there is no image file none.png" in told[2]
     assert told[3] == "dse: 3 of 5 files were not classified"
     # A turned photo is seen upright, as in training.

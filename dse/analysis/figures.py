@@ -196,6 +196,14 @@ def _draw(
         names = [f"{mark.label}\n{mark.cost:.3g} {scale.unit}" for mark in marks]
         ax.set_xticks(along, names)
         ax.margins(x=0.25, y=0.15)
+    _tick_percents(ax)
+
+
+def _tick_percents(ax: Axes) -> None:
+    """Ticks from 0 to 100 alone: marks may need room beyond, where no accuracy is."""
+    low, high = ax.get_ylim()
+    ticks = ax.get_yticks()
+    ax.set_yticks([y for y in ticks if max(low, 0) <= y <= min(high, 100)])
 
 
 def _label(ax: Axes, marks: Sequence[Mark]) -> None:
@@ -305,6 +313,7 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
             zorder=2,
         )
     scale.name(ax)
+    _tick_percents(ax)
     ax.set_ylabel("test top-1 accuracy, %")
     legend = ax.legend(frameon=False, loc="lower right")
     for handle in legend.legend_handles:

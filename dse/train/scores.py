@@ -24,5 +24,6 @@ def untrained(accuracy: float, chance: float, seen: int) -> str:
         return ""
     return (
         f"train accuracy {accuracy:.4f} in the last epoch is no better than "
-        f"chance, {chance:.4f}"
+        f"chance, {chance:.4f}, which over {seen:,} images comes to "
+        f"{chance_level(chance, seen):.4f} now and then"
     )

@@ -253,6 +253,18 @@ def test_axes_keep_to_what_an_accuracy_can_be():
     assert ours.get_ylim()[0] > -15
 
 
+def test_no_tick_is_beyond_100_percent():
+    runs, cells = frames([[1.0, 1.0], [0.97, 1.0]])
+    summary = summarise(runs, cells)
+    summary["experiment"] = "a"
+    _, [ours, every] = new_figure(2, "Title", "caption")
+    draw_measured(ours, marks(summary, runs, ["x", "y"], SIZE), SIZE, joined=True)
+    draw_all_cells(every, summary, SIZE, "bytes_front_probability")
+    for ax in (ours, every):
+        assert ax.get_ylim()[1] > 100
+        assert max(ax.get_yticks()) == 100
+
+
 def test_captions_keep_to_the_figure():
     figure, _ = new_figure(1, "Title", "word " * 80)
     lines = figure.get_supxlabel().splitlines()
