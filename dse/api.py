@@ -224,12 +224,13 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
     loaded, preset_name, preset = load_together(experiments, chosen.preset)
     dataset = load_dataset(chosen, preset)
     store = open_storage(chosen.storage, create=False)
-    dataset = known_as(dataset, store)
     judged = []
     for name, experiment in loaded.items():
         if not experiment.claims:
             raise DseError(f"{name} makes no claims")
         [plan] = make_plans(name, experiment, preset_name, dataset)
+        known = known_as(dataset, [plan.study.name], store)
+        [plan] = make_plans(name, experiment, preset_name, known)
         study = plan.study
         refuse_other_reading(dataset, [study.name], store)
         refuse_other_study(store, study)
@@ -299,8 +300,9 @@ def search(
     dataset = load_dataset(chosen, preset)
     introduce(dataset)
     store = open_storage(chosen.storage)
-    dataset = known_as(dataset, store)
     recipe = preset.recipe_for(dataset)
+    study = study_record(wanted.name, preset_name, dataset, recipe, 1)
+    dataset = known_as(dataset, [study.name], store)
     study = study_record(wanted.name, preset_name, dataset, recipe, 1)
     refuse_other_reading(dataset, [study.name], store)
     progress = SweepProgress(recipe.epochs)

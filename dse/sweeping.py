@@ -121,10 +121,10 @@ class Sweep:
         introduce(dataset)
         self.plans = self._plans_on(dataset)
         self.store = open_storage(options.storage)
-        self.dataset = known_as(dataset, self.store)
+        studies = [plan.study.name for plan in self._all_plans]
+        self.dataset = known_as(dataset, studies, self.store)
         if self.dataset is not dataset:
             self.plans = self._plans_on(self.dataset)
-        studies = [plan.study.name for plan in self._all_plans]
         refuse_other_reading(dataset, studies, self.store)
         self._mine = cells_of_shard(self._all_plans, options.shard)
 
@@ -261,18 +261,31 @@ def load_dataset(options: Options, preset: "Preset") -> "ImageData":
         return preset.part_of(load(source, named, watch))
 
 
-def known_as(dataset: "ImageData", store: "Store") -> "ImageData":
-    """`dataset` under the identity by which a database knows the very same images.
+def known_as(
+    dataset: "ImageData", study_names: Sequence[str], store: "Store"
+) -> "ImageData":
+    """`dataset` under the identity by which studies know the very same images.
 
-    Earlier versions counted every file in a set's folder.
+    Earlier versions counted every file in a set's folder. Where none of the studies is
+    there yet, any other of the database decides, so that cells are shared.
+
+    Raises:
+        DseError: the studies know them by different ones.
     """
     from dse.store.query import fingerprints
 
-    known = set(fingerprints(store).values())
-    formerly = [name for name in dataset.formerly if name in known]
-    if not formerly or dataset.fingerprint in known:
+    names, known = (dataset.fingerprint, *dataset.formerly), fingerprints(store)
+    theirs = {known[x]: x for x in study_names if known.get(x) in names}
+    if len(theirs) > 1:
+        raise DseError(
+            f"studies {' and '.join(theirs.values())} know the images of "
+            f"{dataset.name} by different identities, since earlier versions counted "
+            "files beside them; go on with one at a time"
+        )
+    found = [*theirs, *(x for x in names if x in known.values()), dataset.fingerprint]
+    if found[0] == dataset.fingerprint:
         return dataset
-    renamed: ImageData = replace(cast(Any, dataset), fingerprint=formerly[0])
+    renamed: ImageData = replace(cast(Any, dataset), fingerprint=found[0])
     return renamed
 
 

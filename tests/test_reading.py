@@ -102,12 +102,19 @@ def test_a_study_of_before_goes_on_where_the_images_are_the_same(tmp_path):
     write_image_folder(tmp_path / "set" / "test", striped(12, 2, 1))
     store = open_store(f"sqlite:///{tmp_path}/dse.db")
     alone = load(str(tmp_path / "set"))
-    assert known_as(alone, store) is alone
+    assert known_as(alone, ["a/set-quick"], store) is alone
     (tmp_path / "set" / ".DS_Store").write_bytes(b"x")
     dataset = load(str(tmp_path / "set"))
     [former] = dataset.formerly
     register_study(store, study_of(former))
-    assert known_as(dataset, store).fingerprint == former
+    assert known_as(dataset, ["a/set-quick"], store).fingerprint == former
+    assert known_as(dataset, ["new/set-quick"], store).fingerprint == former
+    # Another study was begun without that file: each goes on by its own identity.
+    register_study(store, study_of(alone.fingerprint, "b/set-quick"))
+    assert known_as(dataset, ["b/set-quick"], store) is dataset
+    assert known_as(dataset, ["a/set-quick"], store).fingerprint == former
+    with pytest.raises(DseError, match="a/set-quick and b/set-quick know the images"):
+        known_as(dataset, ["a/set-quick", "b/set-quick"], store)
     # A part of it is known by the same.
     part = package_part(dataset)
     assert part.formerly == (f"{former}-20",)
@@ -120,9 +127,9 @@ def package_part(dataset):
     return balanced_part(dataset, 20)
 
 
-def study_of(fingerprint):
+def study_of(fingerprint, name="a/set-quick"):
     recipe = Recipe(epochs=1, peak_learning_rate=0.1)
-    return StudyRecord("a/set-quick", "a", "quick", "set", fingerprint, recipe, 1)
+    return StudyRecord(name, "a", "quick", "set", fingerprint, recipe, 1)
 
 
 def test_a_study_of_before_is_refused_where_they_were_read_otherwise(tmp_path):
@@ -131,7 +138,7 @@ def test_a_study_of_before_is_refused_where_they_were_read_otherwise(tmp_path):
     store = open_store(f"sqlite:///{tmp_path}/dse.db")
     dataset = load(str(tmp_path / "set"))
     register_study(store, study_of(dataset.misread))
-    assert known_as(dataset, store) is dataset
+    assert known_as(dataset, ["a/set-quick"], store) is dataset
     refuse_other_reading(dataset, ["another/set-quick"], store)
     with pytest.raises(DseError, match="an earlier version, which read set otherwise"):
         refuse_other_reading(dataset, ["a/set-quick"], store)

@@ -16,10 +16,12 @@ A set is grey where all of its images are, else RGB. Colour profiles are not app
 """
 
 import math
+import os
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
@@ -91,6 +93,10 @@ REDUCED = 257
 """65,535 over 255."""
 UPRIGHT, SIDEWAYS = 1, range(5, 9)
 """Orientations in EXIF."""
+HEADER_BYTES = 2**15
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+LATE_CHUNKS = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
+"""Of a PNG, that may tell its orientation."""
 BITS_OF_TIFF = 258
 """The tag of a TIFF's bits a sample."""
 
@@ -144,30 +150,43 @@ def decode(
         traits = _told_by_header(image, place)
         if side is not None:
             image.draft("RGB", (side, side))
-        _check_size(image, place)
-        if math.prod(image.size) > LARGE_PIXELS:
-            with _one_large_image:
-                return _decoded(image, traits, place)
         return _decoded(image, traits, place)
 
 
 def look(
     file: BufferedIOBase, place: str, extension: str = "", side: int | None = None
 ) -> Traits:
-    """What an image is, by its header alone; nothing is decoded.
+    """What an image is, by its header alone where that tells it.
 
-    What it refuses `decode` would refuse, of the same arguments. Whether an image is
-    translucent is told by its kind: an opaque RGBA image counts as such.
+    What it refuses `decode` would refuse, of the same arguments. An image that may be
+    translucent is decoded, and a PNG that says something after its pixels.
 
     Raises:
         DseError: as `decode`, as far as the header tells.
     """
+    file.read(HEADER_BYTES)  # from a slow disk while other threads go on
+    file.seek(0)
     with _opened(file, place, extension) as image:
         traits = _told_by_header(image, place)
+        if traits.translucent or (traits.kind == "PNG" and _tells_late(file)):
+            return _decoded(image, traits, place)[1]
         if side is not None:
             image.draft("RGB", (side, side))
         _check_size(image, place)
         return traits
+
+
+def _tells_late(file: BufferedIOBase) -> bool:
+    """Whether a PNG has more to say after its pixels than that it ends."""
+    before, pixels, late = file.tell(), False, False
+    file.seek(len(PNG_MAGIC))
+    while not late and len(head := file.read(8)) == 8:
+        size, kind = struct.unpack(">I4s", head)
+        pixels |= kind == b"IDAT"
+        late = pixels and kind in LATE_CHUNKS
+        file.seek(size + 4, os.SEEK_CUR)
+    file.seek(before)
+    return late
 
 
 def pixels_of(image: Image.Image) -> UInt8[np.ndarray, "h w *c"]:
@@ -302,7 +321,9 @@ def _check_size(image: Image.Image, place: str) -> None:
 def _decoded(
     image: Image.Image, traits: Traits, place: str
 ) -> tuple[Image.Image, Traits]:
-    with _clear(place):
+    _check_size(image, place)
+    large = math.prod(image.size) > LARGE_PIXELS
+    with _one_large_image if large else nullcontext(), _clear(place):
         image.load()
         upright = image
         # Pillow turns a TIFF when it loads it.

@@ -128,6 +128,7 @@ def test_transparency_is_laid_on_white():
     assert traits.translucent
     layers[..., 3] = 255
     opaque, traits = decode(encoded(Image.fromarray(layers)), "x")
+    assert look(BytesIO(encoded(Image.fromarray(layers))), "x") == traits
     assert not traits.translucent
     assert traits.as_before
     assert pixels_of(opaque)[0].tolist() == [[200, 0, 100]] * 3
@@ -150,6 +151,24 @@ def test_no_place_in_memory_is_told():
         decode(b"no image", "x", ".png")
     assert "0x" not in str(refusal.value)
     assert "no image of a format that is read; remove or" in str(refusal.value)
+
+
+def test_a_png_that_tells_its_orientation_after_its_pixels():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    early = encoded(Image.fromarray(grey()), exif=exif)
+    chunk = early.index(b"eXIf") - 4
+    length = int.from_bytes(early[chunk : chunk + 4], "big") + 12
+    end = early.index(b"IEND") - 4
+    told, rest = early[chunk : chunk + length], early[chunk + length : end]
+    late = early[:chunk] + rest + told + early[end:]
+    assert late != early
+    for content in (early, late):
+        decoded, traits = decode(content, "x")
+        np.testing.assert_array_equal(pixels_of(decoded), np.rot90(grey(), -1))
+        assert look(BytesIO(content), "x") == traits
+        assert traits.turned
+        assert traits.size == (HEIGHT, WIDTH)
 
 
 def test_16_bits_become_8():
