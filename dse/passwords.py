@@ -5,8 +5,17 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 _IN_URL = re.compile(r"([^\s/:'\"]*):(?!//)\S*@")
+NAMES = ("password", "passwd", "passphrase", "secret", "pass", "pwd")
+"""How names of parameters end whose value is hidden; the short ones are whole names."""
+_NAMED_SO = "|".join(
+    "(?<![a-z])" * (len(name) < 5)
+    + "".join(f"(?:{x}|%{ord(x):02x}|%{ord(x.upper()):02x})" for x in name)
+    for name in NAMES
+)
+"""In any letters, or as URLs may spell them."""
 _AS_PARAMETER = re.compile(
-    r"(passw(?:or)?d\s*=\s*)(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^&\s'\"]+)",
+    rf"((?:{_NAMED_SO})\s*=\s*)"
+    r"(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^&\s'\"]+)",
     re.IGNORECASE,
 )
 _CREDENTIALS = re.compile(r"^([\w+]*:?/{0,2}[^/:]*):(?!//).*@", re.DOTALL)

@@ -7,7 +7,7 @@ import pandas as pd
 from sqlalchemy import Connection, select, text
 
 from dse.arch.graph import Architecture
-from dse.bounds import MOST, brief
+from dse.bounds import MOST, brief, is_whole
 from dse.errors import DseError
 from dse.store.append import StudyRecord
 from dse.store.artifacts import Kept, Weights, read_weights
@@ -212,7 +212,7 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
         .where(runs.c.id == run_id)
     )
     row = None
-    if abs(run_id) <= MOST:
+    if is_whole(run_id, 0, MOST):
         with store.reading() as connection:
             row = connection.execute(query).one_or_none()
     if row is None:

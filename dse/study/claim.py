@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dse.bounds import check_number
+
 
 @dataclass(frozen=True)
 class Beats:
@@ -31,6 +33,9 @@ class GainsLittle:
         start: a value of what varies.
         end: another.
         margin: the gain that would still be none, a share of 1.
+
+    Raises:
+        DseError: the margin is no number from 0 to 1.
     """
 
     sentence: str
@@ -38,6 +43,9 @@ class GainsLittle:
     start: Any
     end: Any
     margin: float
+
+    def __post_init__(self) -> None:
+        check_number("the margin of a claim", self.margin, 0, 1)
 
 
 @dataclass(frozen=True)

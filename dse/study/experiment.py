@@ -151,6 +151,8 @@ class Experiment:
                     f"a claim of {type(claim).__name__} needs an experiment that "
                     "varies something, and for printed sizes a published source"
                 )
+            if isinstance(claim, SizesAsPrinted):
+                self._refuse_no_sizes(claim)
             for value in values_of(claim):
                 if value not in self.values:
                     raise DseError(
@@ -176,6 +178,16 @@ class Experiment:
                     f"{', '.join(ARM_MAY_CHANGE)}: arms train equally long"
                 )
         self.points(self.anchor.base_e)
+
+    def _refuse_no_sizes(self, claim: SizesAsPrinted) -> None:
+        """A claim of printed sizes is of one at least."""
+        printed = [point.value for point in PUBLISHED[self.published or ""]]
+        if not any(x in printed and x not in claim.slips for x in self.values):
+            raise DseError(
+                f"a claim of printed sizes is of none: {self.published} prints "
+                f"{self.varied} {', '.join(map(str, printed))}; vary some of those, or "
+                "leave the claim out"
+            )
 
     def recipes(self, preset: Preset, dataset: ImageData) -> dict[str, Recipe]:
         """The preset's recipe by the name ""; or those that are compared, by arm."""

@@ -162,6 +162,16 @@ def test_a_claim_of_no_value_is_refused_with_the_experiment():
         experiment(Beats("", "", better=0.7, worse=0.5))
 
 
+def test_a_claim_that_cannot_fail_is_refused():
+    sizes = {"published": "figure 3(b)", "claims": (SizesAsPrinted("", "5.3"),)}
+    anchor = Metaparameters(sr=0.5)
+    with pytest.raises(DseError, match="a claim of printed sizes is of none: figure 3"):
+        Experiment("", anchor, PRESETS, "pct_3x3", (0.3, 0.7), **sizes)
+    for margin in (float("nan"), -0.1, 2, True):
+        with pytest.raises(DseError, match="the margin of a claim is"):
+            GainsLittle("", "", 0.5, 1.0, margin)
+
+
 def test_the_table_has_a_row_a_claim():
     judged = judge(experiment(RISES, LEVEL), study(0.61, 0.63, 0.03))
     table = claims_table(judged)

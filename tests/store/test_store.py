@@ -171,6 +171,9 @@ def test_weights_come_back(store, tiny):
     assert stored.architecture.id == runs["arch_id"].iloc[0]
     with pytest.raises(DseError, match="there is no run 999"):
         load_network(store, 999)
+    for odd in ("2", None, True, 1.0, [1], 10**40):
+        with pytest.raises(DseError, match="there is no run"):
+            load_network(store, odd)
 
 
 def test_export_and_import_make_no_doubles(store, tiny, tmp_path):
