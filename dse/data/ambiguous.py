@@ -43,10 +43,13 @@ def refuse_parts_within(
     }
     if len(folders) > 1 and len(set(within.values())) > 1:
         top, inner = next(iter(within)).split("/")
+        around = {place.split("/")[0] for place in within}
+        way = f"expected {inner}/{top}, parts first and the classes in them"
+        if len(around) == 1:
+            way = f"name {called}/{top} itself, if it is the set"
         raise DseError(
             f"dataset {called}: {listed(within)} are called as parts, but lie within "
-            f"other folders; expected {inner}/{top}, parts first and the classes in "
-            f"them; or name the folder that holds the parts, or {ARE_CLASSES}"
+            f"other folders; {way}, or give {ARE_CLASSES}"
         )
 
 
@@ -57,10 +60,11 @@ def refuse_parts_in(folder: str, images: Iterable[Found], called: str) -> None:
     parts = {top: part for top in sorted(tops) if (part := part_called(top))}
     if len(set(parts.values())) > 1:
         within = [f"{as_text(folder)}/{as_text(top)}" for top in parts]
+        train = next((top for top in parts if parts[top] == "train"), "train")
         raise DseError(
             f"dataset {called}: {as_text(folder)} was named as a part, but holds what "
             f"is called as parts ({listed(within)}); name those, as --train-folder "
-            f"{within[0]}"
+            f"{as_text(folder)}/{as_text(train)}"
         )
 
 
@@ -99,16 +103,17 @@ def refuse_same_classes(
         for twin, count in shared.items():
             sizes = sorted((len(names), len(inner[twin])))
             are_parts = twin in known and folder in known
-            tells = part_told(twin) or part_told(folder)
+            tells = any(part_told(x) for x in (twin, folder) if x not in known)
             if not are_parts and (
                 count > 1 or tells or (count == sizes[0] and sizes[1] > 1)
             ):
                 same = listed(sorted(map(as_text, inner[twin] & names)))
-                ways = RENAME if known else f"{RENAME}, or {ARE_CLASSES}"
+                other = as_text(folder if twin in known else twin)
+                ways = f"take {other} out" if known else ARE_CLASSES
                 raise DseError(
                     f"dataset {called}: the folders {as_text(twin)} and "
                     f"{as_text(folder)} hold the same classes ({same}) and are not "
-                    f"both called as parts; {ways}"
+                    f"both called as parts; {RENAME}, or {ways}"
                 )
 
 

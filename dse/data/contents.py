@@ -107,6 +107,8 @@ class Contents:
     def lines(self) -> list[str]:
         """All of it, a line for each thing."""
         parts = [f"{part}: {held.words()}" for part, held in self.parts.items()]
+        if self.taken is not None:
+            parts.insert(1, f"of train the preset takes {self.taken.words()}")
         sizes = listed((f"{n:,} of {size}" for size, n in self.sizes.items()), 4)
         colour = "grey" if self.channels == 1 else "RGB"
         kinds = _counted(self.modes)

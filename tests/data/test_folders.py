@@ -130,6 +130,8 @@ def test_folders_within_classes_count_to_the_class(tmp_path):
         (["one/a", "one/b", "two/b"], r"folders one and two hold .* \(b\)"),
         (["my_train/a", "my_train/b", "test1/b", "test1/c"], r"same classes \(b\)"),
         (["cat/train", "cat/test", "dog/train"], "expected test/cat, parts first"),
+        (["x/train/a", "x/test/a", "docs"], "name .*/x itself, if it is the set"),
+        (["train/a", "train/b", "extra/a"], "or take extra out"),
         (["cat/train", "dog/Test"], "cat/train, dog/Test are called as parts, but lie"),
         (["train", "test", "unsorted"], "but hold no class folders"),
         (
