@@ -126,8 +126,11 @@ def _parts_of_tables(
             )
     takes_rest = not by_part or (set(by_part) == {"test"} and "test" in chosen)
     if others and (takes_rest or chosen.get("train") == WHOLE):
-        if not chosen:
+        if chosen.get("train") != WHOLE:
             _refuse_two_names(others, called)
+        if chosen:
+            named_so = listed(as_text(table.place) for table in others)
+            layout.notes.append(f"{named_so} is trained on, as what no option names")
         by_part["train"] = others
         others = []
     if others and "train" not in by_part:

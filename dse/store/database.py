@@ -261,6 +261,16 @@ def _parsed(url: str) -> URL:
             f"storage {shown(url)!r} is no database URL; expected one like "
             f"{DEFAULT_STORAGE} or {EXAMPLE}"
         ) from None
+    if parsed.get_backend_name() == "sqlite" and (
+        host
+        or parsed.username
+        or parsed.database in (None, "", ":memory:")
+        or {"uri", "mode"} & set(parsed.query)
+    ):
+        raise DseError(
+            f"storage {shown(url)!r} names no file, and results are kept in one; "
+            f"expected three slashes and its path, as {DEFAULT_STORAGE}"
+        )
     if "@" in host:
         raise DseError(
             f"storage {shown(url)!r} has an @ too many; write one of a password as %40"
@@ -271,9 +281,7 @@ def _parsed(url: str) -> URL:
 
 
 def _sqlite_file(url: URL) -> Path | None:
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
-        return None
-    return Path(url.database or "")
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def _engine(url: URL, file: Path | None) -> Engine:

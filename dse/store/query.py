@@ -201,6 +201,7 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
             cells.c.recipe,
             artifacts.c.path,
             artifacts.c.hash,
+            runs.c.status,
         )
         .select_from(architectures)
         .join(cells, cells.c.arch_id == architectures.c.id)
@@ -220,6 +221,8 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
             f"there is no run {brief(run_id)}; dse query 'SELECT run_id, study FROM "
             "runs' lists them"
         )
+    if row.status != "complete":
+        raise DseError(f"run {run_id} is {row.status}; only a complete run has weights")
     if row.path is None:
         raise DseError(f"the weights of run {run_id} were not kept")
     weights = read_weights(store.place, Kept(row.path, row.hash))

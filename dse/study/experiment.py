@@ -123,6 +123,8 @@ class Experiment:
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.presets:
+            raise DseError("an experiment has no presets; expected one or more")
         check_names("a preset", self.presets)
         check_names("an arm", self.arms)
         names = [field.name for field in fields(Metaparameters)]
@@ -130,6 +132,11 @@ class Experiment:
             raise DseError(
                 f"an experiment varies {self.varied!r}; expected one of "
                 f"{', '.join(names)}"
+            )
+        if not isinstance(self.values, list | tuple):
+            raise DseError(
+                f"the values of an experiment are a {type(self.values).__name__}; "
+                "expected a list or a tuple"
             )
         if len(self.values) > MOST_VALUES:
             raise DseError(
@@ -263,7 +270,7 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
         spec.loader.exec_module(module)
     except DseError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         kind = type(error).__name__
         raise DseError(f"experiment {file} cannot be run: {kind}: {error}") from error
     experiment = getattr(module, "EXPERIMENT", None)

@@ -138,7 +138,7 @@ def check_shard(shard: str | None) -> tuple[int, int]:
     Raises:
         DseError: it is not written as I/N, with I from 1 to N.
     """
-    part, _, parts = (shard or "1/1").partition("/")
+    part, _, parts = ("1/1" if shard is None else shard).partition("/")
     are_numbers = all(x.isdecimal() and len(x) <= LONGEST for x in (part, parts))
     if not (are_numbers and 1 <= int(part) <= int(parts)):
         raise DseError(

@@ -463,6 +463,8 @@ def test_parquet_files_of_a_part_are_read_or_refused(tmp_path):
     assert len(both.train) + len(both.test) == 48
     both = load(str(tmp_path), Named(test_folder="probe"))
     assert (len(both.train), len(both.test)) == (24, 24)
+    told = "unsupervised.parquet is trained on, as what no option names"
+    assert told in both.contents.warnings()
 
 
 def test_a_part_without_rows_is_refused(tmp_path):

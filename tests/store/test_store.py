@@ -152,6 +152,9 @@ def test_a_try_is_what_ended_in_a_failure(store, tiny):
     assert fail_run(store, failed) == 1  # the same, written twice
     begin_run(store, started)
     assert fail_run(store, failed) == 2
+    run = int(view(store, "runs").query("cell_id == @cell_id")["run_id"].iloc[0])
+    with pytest.raises(DseError, match=f"run {run} is failed; only a complete run has"):
+        load_network(store, run)
 
 
 def test_a_study_refuses_a_second_recipe(store, tiny):
@@ -295,6 +298,16 @@ def test_a_file_that_is_no_database(workplace):
 def test_a_url_that_is_none_and_a_driver_that_is_missing():
     with pytest.raises(DseError, match="'results' is no database URL"):
         open_store("results")
+    for url in (
+        "sqlite://me:secret@host/x.db",
+        "sqlite://x.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:x?mode=memory&uri=true",
+    ):
+        with pytest.raises(DseError, match="names no file, and results are") as refusal:
+            open_store(url)
+        assert "secret" not in str(refusal.value)
     with pytest.raises(DseError, match="needs a driver"):
         open_store("firebird+fdb://u@h/d")
 

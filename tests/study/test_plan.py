@@ -73,7 +73,7 @@ def test_shards_are_a_plan_s_cells_once_each(tiny):
     assert dear[0].id in shards[0]
     assert dear[1].id in shards[1]
     assert cells_of_shard([plan], "9/9") == set()
-    for wrong in ("0/2", "3/2", "2", "a/b", "1/2/3", "-1/2"):
+    for wrong in ("0/2", "3/2", "2", "a/b", "1/2/3", "-1/2", ""):
         with pytest.raises(DseError, match="expected I/N with I from 1 to N"):
             cells_of_shard([plan], wrong)
 
@@ -157,6 +157,7 @@ def test_unknown_names(tiny, workplace):
         ),
         ("EXPERIMENT = (", "cannot be run: SyntaxError"),
         ("{}[1]", "cannot be run: KeyError"),
+        ("exit(3)", "cannot be run: SystemExit: 3"),
     ],
 )
 def test_files_that_are_no_experiment(workplace, text, complaint):
@@ -173,6 +174,11 @@ def test_an_experiment_is_checked_when_it_is_made():
         Experiment("x", Metaparameters(), presets, varied="sr")
     with pytest.raises(DseError, match="sr is 2"):
         Experiment("x", Metaparameters(), presets, varied="sr", values=(2,))
+    with pytest.raises(DseError, match="has no presets; expected one or more"):
+        Experiment("x", Metaparameters(), {})
+    for values in (np.array([0.25, 0.5]), {0.25, 0.5}, "abc"):
+        with pytest.raises(DseError, match="expected a list or a tuple"):
+            Experiment("x", Metaparameters(), presets, varied="sr", values=values)
     with pytest.raises(DseError, match="nothing is published as 'table 9'"):
         Experiment("x", Metaparameters(), presets, published="table 9")
 
