@@ -506,6 +506,9 @@ class Import:
         """Import."""
         if not self.files:
             raise DseError("no file is named; expected what dse export wrote")
+        for file in self.files:
+            if not file.exists():  # before a database is made for it
+                raise DseError(f"there is no file {file}; expected a dse export")
         from dse.store.database import open_store
         from dse.store.transfer import import_file
 

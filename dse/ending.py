@@ -97,7 +97,8 @@ def _kept(error: Exception, words: Sequence[str]) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
-        for old in sorted(file.parent.glob("*.log"))[:-KEPT_LOGS]:
+        ours = file.parent.glob("????????-??????-??????-*.log")
+        for old in sorted(ours)[:-KEPT_LOGS]:
             old.unlink(missing_ok=True)
     except OSError as refusal:
         print(text, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import io
 import json
 import math
 import sys
@@ -44,12 +45,14 @@ def _text(value: Any) -> str:
 
 
 def print_csv(frame: pd.DataFrame) -> None:
-    """Rows below their names; a missing value is empty.
+    """Rows below their names, in UTF-8 whatever the terminal's is; none is empty.
 
     Raises:
         DseError: a value is of bytes.
     """
     _check(frame, "csv", _no_text)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(frame.columns)
     for row in _rows(frame):

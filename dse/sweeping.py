@@ -162,6 +162,9 @@ class Sweep:
         if not missing:
             project(self._all_plans, store, self._tries)
             return
+        for cell_id, replicates in missing.items():
+            for replicate in replicates:
+                store.place.adopt_checkpoints(cell_id, replicate)
         folder = store.place.own.resolve()
         progress = self._progress(missing)
         with closing(make_executor(self._execution, self.dataset, folder)) as executor:
@@ -338,6 +341,10 @@ def tries_of(options: Options) -> "Tries":
 
     if options.retry is None:
         return Tries(options.tries)
+    if not options.retry:
+        raise DseError(
+            "--retry names no failure; leave it out, or --tries 1 tries none again"
+        )
     return Tries(options.tries, options.retry)
 
 

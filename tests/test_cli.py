@@ -109,6 +109,7 @@ def test_help_has_an_example(verb, workplace):
         (["status", "--storage", "nonsense"], 1, "'nonsense' is no database URL"),
         (["import", "nothing.zip"], 1, "nothing.zip"),
         (["import"], 1, "no file is named"),
+        (["sweep", "fig3b", "--retry"], 1, "--retry names no failure"),
         (["predict", "1"], 1, "no image file is named"),
         (["forget", "x", "y", "--replicate"], 1, "--replicate names none"),
     ],

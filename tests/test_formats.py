@@ -80,6 +80,19 @@ def test_large_whole_numbers_keep_every_digit(answer, number):
     assert pd.read_parquet(io.BytesIO(answer(sql, "parquet")))["n"][0] == number
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_csv_is_data_whatever_the_terminal_takes(workplace, encoding):
+    open_store("sqlite:///results/dse.db")
+    sql = "SELECT 'a…b≥c é' AS x"
+    done = subprocess.run(
+        [sys.executable, "-m", "dse", "query", sql, "--format", "csv"],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode() == "x\na…b≥c é\n"
+
+
 def test_a_float_keeps_every_digit_in_json(answer):
     """It had ten of them."""
     assert json.loads(answer("SELECT 0.12345678901234567 AS x", "json")) == [

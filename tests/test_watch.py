@@ -305,7 +305,8 @@ def test_a_search_that_has_ended_says_so(workplace, tiny):
     search.finish(search.first, 0)
     assert printed(search).splitlines()[-1] == (
         "1 of 2 runs complete; the search has ended; networks that were not begun: 1 "
-        "(the same command with more time trains them)"
+        "(the same command trains them, with more time or trials where it had used up "
+        "its own)"
     )
     # The live view does not wait for it.
     assert "the search has ended" in watched(search)

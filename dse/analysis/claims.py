@@ -111,12 +111,16 @@ def _judge_measured(
             "in common, so no interval exists; repeat the sweep with more --seeds"
         ) from error
     low, high = difference.interval(error_rate)
+    if cell_of[first] == cell_of[second]:
+        low = high = 0.0  # rounding made one network of them
     above, below = low > bound, high <= bound
     holds, fails = (above, below) if isinstance(claim, Beats) else (below, above)
     verdict: Verdict = "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
     interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
-    if (low, high) == (-1, 1):
+    if math.isnan(low):
         interval = f"{difference.pairs} replicates leave any difference open"
+        if difference.are_equal:
+            interval = f"the same in all {difference.pairs} replicates, so no interval"
     points = f"{100 * difference.estimate:+.1f} points"
     finding = f"{first} to {second}: {points} ({interval})"
     if isinstance(claim, GainsLittle):

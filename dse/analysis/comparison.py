@@ -49,11 +49,21 @@ class Difference:
     def interval(self, error: float) -> tuple[float, float]:
         """The paired t-test's interval, each of whose ends errs in a share `error`.
 
-        d̄ ± t(1 - error; n - 1) · s / √n, cut at ±1, which no difference exceeds.
+        d̄ ± t(1 - error; n - 1) · s / √n, cut at ±1, which no difference exceeds. NaN
+        where it tells nothing: both ends are cut, or all differences are equal, as on
+        few test images they may be by chance.
         """
         quantile = float(stdtrit(self.pairs - 1, 1 - error))
         half = quantile * self.deviation / math.sqrt(self.pairs)
-        return max(self.estimate - half, -1.0), min(self.estimate + half, 1.0)
+        low, high = self.estimate - half, self.estimate + half
+        if self.are_equal or (low <= -1 and high >= 1):
+            return math.nan, math.nan
+        return max(low, -1.0), min(high, 1.0)
+
+    @property
+    def are_equal(self) -> bool:
+        """Whether all differences are the same, but for rounding."""
+        return bool(self.deviation < 1e-9)
 
 
 @dataclass(frozen=True)

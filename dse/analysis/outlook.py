@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from dse.store import SEARCHES
 from dse.store.schema import METAPARAMETERS
-from dse.study.names import SEARCHES
 
 ONLY_POINT = "the only point"
 ONE_BY_ONE = "cpu"

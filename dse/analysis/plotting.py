@@ -39,7 +39,8 @@ def _import_unsettled() -> None:
         if file.is_file():
             matplotlib.rc_file(file)
     with contextlib.suppress(ValueError):
-        matplotlib.rcParams["backend"] = backend or matplotlib.rcParams["backend"]
+        if backend:
+            matplotlib.rcParams["backend"] = backend
     log.setLevel(level)
 
 
@@ -86,6 +87,7 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "lines.linewidth": 1.4,
     "svg.hashsalt": "dse",
+    "text.parse_math": False,  # a dollar in a folder's name is one
 }
 """One sheet for all figures."""
 

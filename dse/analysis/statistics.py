@@ -128,14 +128,13 @@ def mean_interval(shares: Float[np.ndarray, " n"]) -> tuple[float, float]:
     them accuracies are skewed, and x̄ ± t · s / √n misses their mean in up to 9 % of
     cases where this one does in 6 % (experiments/benchmarks/intervals.py).
 
-    NaN for fewer than `LEAST_REPLICATES` values.
+    NaN for fewer than `LEAST_REPLICATES` values, and for values that are all equal, as
+    on few test images they may be by chance.
     """
-    if len(shares) < LEAST_REPLICATES:
+    if len(shares) < LEAST_REPLICATES or np.ptp(shares) == 0:
         return math.nan, math.nan
     mean, deviation = float(shares.mean()), float(shares.std(ddof=1))
     spread = mean * (1 - mean)
-    if not spread:  # all 0, or all 1
-        return mean, mean
     quantile = float(stdtrit(len(shares) - 1, 0.5 + CONFIDENCE / 2))
     half = quantile * deviation / math.sqrt(len(shares)) / spread
     center = logit(mean)

@@ -1,5 +1,6 @@
 """Names as they lie on a disk, as text that can be kept and shown; names of parts."""
 
+import hashlib
 import os
 import re
 import unicodedata
@@ -26,6 +27,8 @@ SPELLINGS: dict[str, PartName] = {
 """What a folder or Parquet file of a part is called, in any capitals."""
 
 
+MOST_BYTES = 150
+"""Of a set's name, in which its reports' folders are called."""
 WHOLE = "."
 """As the folder to train on: the dataset's own, but for what is another part."""
 BEGINNINGS = ("train", "val", "dev", "test", "eval")
@@ -62,7 +65,11 @@ def as_text(name: str | Path) -> str:
 def short_name(path: Path) -> str:
     """What a set in a folder is called: its name, fit for the name of a folder."""
     text = as_text(path.resolve().name)
-    return "".join(x if x.isprintable() else "_" for x in text) or "root"
+    plain = "".join(x if x.isprintable() else "_" for x in text) or "root"
+    if len(plain.encode()) <= MOST_BYTES:
+        return plain
+    digest = hashlib.sha256(plain.encode()).hexdigest()[:8]
+    return f"{plain.encode()[: MOST_BYTES - 9].decode(errors='ignore')}-{digest}"
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:

@@ -17,6 +17,8 @@ from dse.store.files import write_whole
 
 SOMETIMES = {"claims", "curves", "table1"}
 """What not every report has: one of an earlier report is deleted."""
+WRITTEN = ("csv", "png", "svg")
+"""Kinds of files that a report has of a table or figure."""
 PACKAGES = ("dse", "jax", "jaxlib", "flax", "optax", "optuna", "numpy")
 
 
@@ -47,8 +49,8 @@ def write_report(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stale in SOMETIMES - {*tables, *figures}:
-            for file in folder.glob(f"{stale}.*"):
-                file.unlink()
+            for kind in WRITTEN:
+                (folder / f"{stale}.{kind}").unlink(missing_ok=True)
         for name, table in tables.items():
             as_csv = partial(table.to_csv, index=False, mode="wb")
             write_whole(folder / f"{name}.csv", as_csv)

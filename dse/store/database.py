@@ -255,6 +255,8 @@ def _parsed(url: str) -> URL:
         parsed = make_url(url)
         host = parsed.host or ""
         host.encode("idna")
+        if parsed.get_backend_name() != "sqlite":
+            url.encode()
     except (ArgumentError, ValueError):
         # Without the cause, which may quote a part of the password.
         raise DseError(

@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import re
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterable
@@ -17,6 +18,9 @@ from dse.store import DEFAULT_STORAGE
 from dse.train.places import checkpoints_of, log_of, within
 
 WEIGHTS = "weights"
+USUAL_PORT = "5432"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Spellings of one host."""
 SQLITE_HEADER = b"SQLite format 3\0"
 MOST_BYTES = 100
 """Of a folder's name, which must leave room for what a file system adds."""
@@ -53,12 +57,20 @@ class Place:
         """That of a server's database, on this machine."""
         beside = Path(DEFAULT_STORAGE.removeprefix("sqlite:///")).parent
         asked = url.query
-        host, port = url.host or asked.get("host"), url.port or asked.get("port")
-        named = (url.database or "memory", host, port)
-        told = "-".join(str(word) for word in named if word)
-        plain = re.sub(r"[^\w.-]", "_", told)
-        name = bounded(plain if plain == told else f"{plain}-{_digest(told)}")
-        return cls(None, beside / f"{name}.files", beside)
+        host = str(url.host or asked.get("host") or "")
+        port = str(url.port or asked.get("port") or USUAL_PORT)
+        words = [
+            url.database or "",
+            "localhost" if host in LOOPBACK else host.lower(),
+            port if port != USUAL_PORT else "",
+        ]
+        plain = [re.sub(r"[^\w.-]", "_", word) for word in words]
+        name = "@".join(plain).rstrip(
+            "@"
+        )  # no word has one, so no other gives the same
+        if plain != words:
+            name = f"{name}-{_digest('@'.join(words))}"
+        return cls(None, beside / f"{bounded(name)}.files", beside)
 
     @property
     def weights(self) -> Path:
@@ -150,6 +162,28 @@ class Place:
         except OSError as error:
             return [f"{error.filename} stays: {error.strerror}"]
         return []
+
+    def adopt_checkpoints(self, cell_id: str, replicate: int) -> None:
+        """Copy a run's checkpoints from where older versions kept those of all.
+
+        Raises:
+            DseError: see `within`; or they cannot be copied.
+        """
+        own = checkpoints_of(self.own, cell_id, replicate)
+        older = checkpoints_of(self.beside, cell_id, replicate)
+        if self.own == self.beside or own.exists() or not older.is_dir():
+            return
+        copy = own.with_name(f".{own.name}.{secrets.token_hex(8)}")
+        try:
+            shutil.copytree(older, copy)
+            copy.replace(own)
+        except OSError as error:
+            raise DseError(
+                f"the checkpoints {older} cannot be copied to {own}: "
+                f"{error.strerror or error}; copy them, or take them away to begin anew"
+            ) from error
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
 
     def delete_checkpoints(self, cell_id: str, replicate: int) -> list[str]:
         """Delete a run's checkpoints; what stays, a line each."""

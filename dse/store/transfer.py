@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,11 +15,13 @@ from typing import Any, BinaryIO
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select
 
 from dse.errors import DseError
+from dse.store import SEARCHES
 from dse.store.database import Store, open_store
 from dse.store.files import write_whole
 from dse.store.place import WEIGHTS
 from dse.store.query import check_study, study_called, study_names
 from dse.store.schema import (
+    METAPARAMETERS,
     architectures,
     artifacts,
     cells,
@@ -136,8 +138,8 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
         The number of runs copied.
 
     Raises:
-        DseError: a study has another recipe there, or a run or its weights are called
-            as no sweep calls them.
+        DseError: a study has another recipe or experiment there, or a run or its
+            weights are called as no sweep calls them.
     """
     with source.reading() as reading:
         wanted = list(names)
@@ -171,6 +173,7 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
     try:
         with target.writing() as writing:
             _refuse_other_studies(writing, tables[studies])
+            _refuse_other_points(writing, tables[studies], tables[study_cells])
             for table in (architectures, cells, studies, study_cells):
                 _insert_missing(writing, table, tables[table])
             new = [row for row in finished if _is_new(writing, row)]
@@ -179,7 +182,7 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
                 path = weights and _copy_weights(source, target, row, weights.path)
                 copied += [path] if path else []
                 _insert_run(writing, row, run_metrics[row.id], weights, path)
-    except Exception:
+    except BaseException:
         target.place.delete_weights(copied)
         raise
     return len(new)
@@ -210,6 +213,28 @@ def _refuse_other_studies(connection: Connection, coming: Iterable[Any]) -> None
                 f"{json.dumps(getattr(row, different[0]))} there); import it into "
                 "another --storage"
             )
+
+
+def _refuse_other_points(
+    connection: Connection, coming: Iterable[Any], points: Sequence[Any]
+) -> None:
+    """A study varies one metaparameter, here and there the same, or is a search."""
+    for study in coming:
+        here = _rows(connection, study_cells, study_cells.c.study == study.name)
+        there = [point for point in points if point.study == study.name]
+        most = max(1, len(_varied(here)), len(_varied(there)))
+        different = _varied([*here, *there])
+        if len(different) > most and not study.experiment.startswith(SEARCHES):
+            raise DseError(
+                f"study {study.name} is here of another experiment: together they "
+                f"would vary {', '.join(different)}; import it into another --storage"
+            )
+
+
+def _varied(points: Iterable[Any]) -> list[str]:
+    """The metaparameters that not all points have alike."""
+    every = list(points)
+    return [x for x in METAPARAMETERS if len({getattr(p, x) for p in every}) > 1]
 
 
 def _insert_missing(connection: Connection, table: Table, rows: list[Any]) -> None:
@@ -249,7 +274,7 @@ def _copy_weights(source: Store, target: Store, run: Any, name: object) -> str |
     copy.parent.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copytree(found, copy)
-    except Exception:
+    except BaseException:
         shutil.rmtree(copy, ignore_errors=True)
         raise
     return copy.name

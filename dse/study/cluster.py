@@ -21,7 +21,7 @@ from dse.store.append import code_version
 from dse.study.executors import Execution
 from dse.study.imports import difference, origins
 from dse.study.jobs import Assignment, Job, JobQueue, Setting
-from dse.study.resources import GPU_MEMORY_SHARE
+from dse.study.resources import GPU_MEMORY_SHARE, check_device
 from dse.train.cell import NUMERICS_VERSION
 from dse.train.device import worker_environment
 from dse.train.events import Event, Reason
@@ -60,6 +60,7 @@ class ClusterWorker:
         shared = setting.folder is not None and setting.folder.is_dir()
         folder = setting.folder if shared else None
         self._trainer = trainer_for(setting.dataset, folder)
+        check_device()
         self._logs = RunLogs(folder)
 
     def versions(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dse.errors import DseError
 from dse.study.guard import train_guarded
 from dse.study.jobs import Assignment, JobQueue
 from dse.study.resources import (
+    check_device,
     check_platforms,
     default_workers,
     has_accelerator,
@@ -120,6 +121,7 @@ class SerialExecutor:
         from dse.train.trainers import trainer_for
 
         self._trainer = trainer_for(dataset, folder)
+        check_device()
         self._logs = RunLogs(folder)
 
     def start(self, jobs: int) -> None:
@@ -174,6 +176,11 @@ def make_executor(
     if execution.gpus is not None:
         gpus = gpus[: execution.gpus]
     if execution.kind == "serial":
+        if execution.gpus == 0 and visible_gpus():
+            raise DseError(
+                "gpus is 0, and the serial executor takes what JAX takes; set "
+                "JAX_PLATFORMS=cpu, or leave --executor out"
+            )
         return SerialExecutor(dataset, folder, deterministic=execution.deterministic)
     from dse.study.processes import Limits, ProcessExecutor
 

@@ -133,7 +133,7 @@ class Experiment:
                 f"an experiment varies {self.varied!r}; expected one of "
                 f"{', '.join(names)}"
             )
-        if not isinstance(self.values, list | tuple):
+        if not isinstance(self.values, list | tuple | range):
             raise DseError(
                 f"the values of an experiment are a {type(self.values).__name__}; "
                 "expected a list or a tuple"

@@ -45,6 +45,11 @@ def joined(address: str | None, workers: int | None) -> Iterator[None]:
     Raises:
         DseError: none answers there, or one begun here would be open to others.
     """
+    if ray.is_initialized():
+        raise DseError(
+            "this process is part of a Ray cluster already; leave it (ray.shutdown()), "
+            "or take --executor process"
+        )
     if address is not None:
         _check(address)
     variables = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -128,7 +133,8 @@ def _check(address: str) -> None:
     if not colon or re.fullmatch("[0-9]{1,5}", port) is None or "/" in host:
         raise DseError(f"address {address!r} is none of a Ray cluster; {expected}")
     try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        place = host.strip("[]"), int(port)  # of IPv6
+        socket.create_connection(place, CONNECT_SECONDS).close()
     except (OSError, OverflowError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise DseError(

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dse.errors import DseError
+from dse.store import SEARCHES
 
-SEARCHES = "search-"
-"""How the names of searches begin."""
 TAKEN = ("front", "weights", "checkpoints", "logs")
 """Folders beside a database."""
 MOST_LETTERS = 60

@@ -38,6 +38,7 @@ from dse.study.resources import (
 )
 from dse.train.device import worker_environment
 from dse.train.events import Event, Reason
+from dse.train.places import append_to
 from dse.train.runlog import end_of, end_of_run
 
 WORKER = (sys.executable, "-P", start.__file__)
@@ -315,8 +316,7 @@ class _Worker:
 
 def _open_log(folder: Path | None) -> IO[bytes]:
     """Where a worker prints to, which its driver can read."""
-    if folder is None:
-        return tempfile.TemporaryFile()
-    log = folder / WORKERS_LOG
-    log.parent.mkdir(parents=True, exist_ok=True)
-    return log.open("a+b")
+    if folder is not None:
+        with contextlib.suppress(OSError):  # a link, or the like
+            return append_to(folder / WORKERS_LOG)
+    return tempfile.TemporaryFile()

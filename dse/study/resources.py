@@ -105,6 +105,22 @@ def check_platforms() -> None:
         )
 
 
+def check_device() -> None:
+    """See that JAX computes on the GPU where one is; it would go on without a word.
+
+    Raises:
+        DseError: it computes on the processor.
+    """
+    import jax
+
+    if has_accelerator() and jax.devices()[0].platform == "cpu":
+        raise DseError(
+            "there is a GPU here, but JAX computes on the processor (its driver may be "
+            "broken, or this process has asked for it); mend that, or set "
+            "JAX_PLATFORMS=cpu to train on the processor"
+        )
+
+
 def has_accelerator() -> bool:
     """Whether JAX has a plugin for a GPU that is here; asking JAX would claim it."""
     if os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":

@@ -11,13 +11,13 @@ from dse.arch.squeezenet import Metaparameters
 from dse.bounds import check_number, check_whole
 from dse.data.dataset import ImageData
 from dse.errors import DseError
+from dse.store import SEARCHES
 from dse.store.append import Point, StudyRecord, register_points, register_study
 from dse.store.database import Store
 from dse.store.states import run_states
 from dse.study.driver import Listener, execute, mean_val_accuracy
 from dse.study.executors import Executor
 from dse.study.jobs import JobQueue
-from dse.study.names import SEARCHES
 from dse.study.plan import jobs_for, make_point
 from dse.study.projection import (
     SamplerName,

@@ -43,6 +43,7 @@ def serve(driver: Connection) -> None:
             package is missing, there is no such device.
     """
     from dse.study.guard import train_guarded
+    from dse.study.resources import check_device
     from dse.train.events import EpochEnded
     from dse.train.runlog import RunLogs
     from dse.train.trainers import trainer_for
@@ -50,6 +51,7 @@ def serve(driver: Connection) -> None:
     # Before JAX is imported: the driver waits for it.
     setting: Setting = driver.recv()
     trainer = trainer_for(setting.dataset, setting.folder)
+    check_device()
     logs = RunLogs(setting.folder, redirect=True)
     driver.send(Ready(origins()))
     while True:

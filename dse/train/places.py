@@ -1,7 +1,11 @@
 """Where the files of a run lie; known without JAX."""
 
+import errno
+import os
 import re
+import stat
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from dse.errors import DseError
 
@@ -26,6 +30,33 @@ def within(folder: Path, name: object) -> Path:
     if place.is_symlink():
         raise DseError(f"{place} is a link; links are not followed: remove it")
     return place
+
+
+def append_to(file: Path) -> BinaryIO:
+    """A log to add to and to read; made, where it is missing. It never waits.
+
+    Raises:
+        OSError: it cannot be written; or a link, a pipe or the like is called so.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return _regular(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, "a+b")
+
+
+def read_from(file: Path) -> BinaryIO:
+    """A log to read. It never waits.
+
+    Raises:
+        OSError: it cannot be read; or a link, a pipe or the like is called so.
+    """
+    return _regular(file, os.O_RDONLY, "rb")
+
+
+def _regular(file: Path, flags: int, mode: str) -> BinaryIO:
+    number = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "it is no regular file", str(file))
+    return cast(BinaryIO, os.fdopen(number, mode))
 
 
 def checkpoints_of(folder: Path, cell_id: str, replicate: int) -> Path:

@@ -13,7 +13,7 @@ from typing import IO
 from dse.errors import DseError, printable
 from dse.passwords import without_passwords
 from dse.train.events import Checkpointed, Done, EpochEnded, Event, Failed, Started
-from dse.train.places import log_of
+from dse.train.places import append_to, log_of, read_from
 
 END_BYTES, END_LINES, END_LETTERS = 4096, 3, 240
 """Of a log, at most, that is quoted."""
@@ -41,7 +41,7 @@ def end_of(log: IO[bytes], begin: int = 0) -> str:
 def end_of_run(folder: Path, cell_id: str, replicate: int) -> str:
     """The same of a run's log; nothing where it cannot be read."""
     try:
-        with log_of(folder, cell_id, replicate).open("rb") as log:
+        with read_from(log_of(folder, cell_id, replicate)) as log:
             return end_of(log)
     except OSError:
         return ""
@@ -81,17 +81,15 @@ class RunLogs:
         # A full disk, or a link in the log's place, must not cost the run.
         with contextlib.suppress(OSError, DseError):
             file = log_of(self._folder, event.cell_id, event.replicate)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("a", encoding="utf-8") as log:
-                log.write(f"{now} {text}")
+            with append_to(file) as log:
+                log.write(f"{now} {text}".encode(errors="backslashreplace"))
 
     def _take_output(self, event: Event) -> None:
         if self._folder is None:
             return
         with contextlib.suppress(OSError, DseError):
             file = log_of(self._folder, event.cell_id, event.replicate)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("ab") as log:
+            with append_to(file) as log:
                 for output in (1, 2):
                     os.dup2(log.fileno(), output)
 

@@ -59,8 +59,8 @@ def pace_line(state: Outlook) -> str:
         several = sum(counts.missing > 0 for counts in state.studies.values()) > 1
         return (
             f"the search{'es have' if several else ' has'} ended; networks that were "
-            f"not begun: {state.total.missing} (the same command with more time trains "
-            "them)"
+            f"not begun: {state.total.missing} (the same command trains them, with "
+            "more time or trials where it had used up its own)"
         )
     if not count and state.not_begun:
         return (

@@ -30,6 +30,7 @@ from dse.train.cell import Cell
 from dse.train.device import settle_process
 from dse.train.events import Done, Failed
 from dse.train.run import Trainer
+from dse.train.settings import check_jax
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def main() -> None:
     """Train, compare and write."""
     wanted = tyro.cli(Agreement, description=__doc__)
     settle_process(on_gpu=has_accelerator())
+    check_jax()
     _, experiment = load_experiment("fig3b")
     preset = experiment.preset(wanted.preset)
     dataset = load(wanted.dataset or preset.dataset)
@@ -111,11 +113,13 @@ def compare(accuracies: dict[str, dict[int, float]], margin: float) -> dict[str,
         return {"accuracies": accuracies, "verdict": "too few replicates to compare"}
     mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
     low, high = Difference(mean, deviation, len(both)).interval(0.025)
+    if not differences.any():
+        low = high = 0.0  # the same in each replicate
     verdict = (
         "the forms agree"
         if -margin < low and high < margin
         else "the forms DIFFER"
-        if not low <= 0 <= high
+        if low > 0 or high < 0
         else "undecided"
     )
     alone = len(reference.keys() ^ fast.keys())

@@ -183,6 +183,13 @@ def test_an_interval_that_tells_nothing_is_not_printed():
     # Differences of 0.4 and -0.4: t(0.95; 1) · 0.57 / √2 = 2.5, beyond any accuracy.
     runs = frame({0.125: [0.5, 0.9], 0.5: [0.9, 0.5]})
     [judgement] = judge(experiment(RISES), runs)
-    assert (judgement.low, judgement.high) == (-1.0, 1.0)
+    assert np.isnan([judgement.low, judgement.high]).all()
     assert "(2 replicates leave any difference open)" in judgement.finding
     assert judgement.verdict == "INCONCLUSIVE"
+
+
+def test_equal_differences_decide_nothing():
+    runs = frame({0.125: [0.5, 0.6], 0.5: [0.6, 0.7]})
+    [judgement] = judge(experiment(RISES), runs)
+    assert judgement.verdict == "INCONCLUSIVE"
+    assert "+10.0 points (the same in all 2 replicates, so no" in judgement.finding

@@ -108,7 +108,16 @@ def test_the_interval_covers_as_often_as_it_says(better):
 def test_no_difference_is_beyond_a_hundred_points():
     # 0.9 ± 12.7 x 0.1 would reach to 2.17.
     assert Difference(0.9, 0.1 * math.sqrt(2), 2).interval(0.025)[1] == 1
-    assert Difference(-0.2, 0.5, 2).interval(0.025)[0] == -1
+    assert Difference(-0.8, 0.1 * math.sqrt(2), 2).interval(0.025)[0] == -1
+
+
+def test_an_interval_that_tells_nothing_is_none():
+    assert np.isnan(Difference(-0.2, 0.5, 2).interval(0.025)).all()
+    # 0.7 - 0.6 and 0.8 - 0.7 are equal but for rounding.
+    differences = np.array([0.7 - 0.6, 0.8 - 0.7])
+    assert differences.std(ddof=1) > 0
+    equal = Difference(differences.mean(), differences.std(ddof=1), 2)
+    assert np.isnan(equal.interval(0.05)).all()
 
 
 def test_what_is_told_together_is_right_together():

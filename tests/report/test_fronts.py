@@ -20,7 +20,7 @@ def own(url):
 def test_odd_names_of_databases_keep_apart_within_results():
     server = "postgresql+psycopg://me:secret@host/"
     odd = [own(f"{server}{name}") for name in ("a_b", "a%2Fb", "..%2F..", "a%20b")]
-    assert odd[0] == "results/a_b-host.files"
+    assert odd[0] == "results/a_b@host.files"
     assert len(set(odd)) == 4
     assert {str(Path(folder).parent) for folder in odd} == {"results"}
     assert all(".." not in Path(folder).parts for folder in odd)

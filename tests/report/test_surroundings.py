@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+from io import BytesIO
 
 import pytest
+
+from dse.analysis.figures import new_figure
+from dse.analysis.plotting import drawing
 
 DRAW = """
 import hashlib, pathlib, sys
@@ -123,3 +127,12 @@ def test_who_plots_on_in_the_same_process_has_their_own_settings(workplace):
         text=True,
     )
     assert done.stdout.splitlines() == ["23.0 svg", "9.0", "23.0"]
+
+
+def test_a_dollar_is_no_formula():
+    with drawing():
+        figure, _ = new_figure(1, "cost_$5_$10", "a$b$c")
+        figure.savefig(BytesIO(), format="svg")  # no error of mathematics
+        [*_, caption] = figure.texts
+    assert caption.get_text() == "a$b$c"
+    assert not caption.get_parse_math()

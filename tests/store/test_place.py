@@ -326,12 +326,40 @@ def test_a_servers_place_is_called_after_it(workplace):
     def own(url):
         return str(Place.of_server(make_url(url)).own)
 
-    assert own("postgresql://me:pw@host:5432/runs") == "results/runs-host-5432.files"
+    alike = ("host/runs", "host:5432/runs", "HOST/runs", "/runs?host=host")
+    assert {own(f"postgresql://me:pw@{x}") for x in alike[:3]} == {
+        "results/runs@host.files"
+    }
+    assert own(f"postgresql://{alike[3]}") == "results/runs@host.files"
+    assert own("postgresql://host:1234/runs") == "results/runs@host@1234.files"
+    here = ("localhost/runs", "127.0.0.1:5432/runs", "[::1]/runs")
+    assert {own(f"postgresql://{x}") for x in here} == {"results/runs@localhost.files"}
+    different = ("/a-b", "b/a", "/a@b", "b:1/a", "/a", "1/a", ":1/a")
+    assert len({own(f"postgresql://{x}") for x in different}) == len(different)
     # What is written otherwise says by a digest which it was.
     assert re.fullmatch(r"results/\.\._x-\w{8}\.files", own("postgresql:///../x"))
     socket = own("postgresql:///runs?host=/tmp/a")
-    assert re.fullmatch(r"results/runs-_tmp_a-\w{8}\.files", socket)
+    assert re.fullmatch(r"results/runs@_tmp_a-\w{8}\.files", socket)
     assert socket != own("postgresql:///runs?host=/tmp_a")
+
+
+def test_checkpoints_of_older_versions_are_gone_on_from(filled):
+    store = filled("sqlite:///results/team.db")
+    older = checkpoints_of(store.place.beside, "abc", 1)
+    (older / "7").mkdir(parents=True)
+    (older / "7" / "state").write_text("as it was")
+    store.place.adopt_checkpoints("abc", 0)
+    assert not checkpoints_of(store.place.own, "abc", 0).exists()
+    own = checkpoints_of(store.place.own, "abc", 1)
+    own.parent.mkdir(exist_ok=True)
+    store.place.adopt_checkpoints("abc", 1)
+    assert (own / "7" / "state").read_text() == "as it was"
+    (own / "7" / "state").write_text("further")
+    store.place.adopt_checkpoints("abc", 1)
+    assert (own / "7" / "state").read_text() == "further"
+    store.place.delete_checkpoints("abc", 1)
+    assert (older / "7" / "state").read_text() == "as it was"
+    assert not list(own.parent.glob(".*"))
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,20 @@ def test_import_refuses_a_study_of_another_recipe(store, tiny, tmp_path):
     assert len(view(other, "runs")) == 2
 
 
+def test_import_refuses_the_points_of_another_experiment(store, tiny, tmp_path):
+    fill(store, tiny)
+    export_studies(store, tmp_path / "study.zip")
+    other = open_store(f"sqlite:///{tmp_path}/other.db")
+    record = study_record("fig", "quick", tiny, RECIPE, 2)
+    register_study(other, record)
+    wider = Metaparameters(16, 4, pct_3x3=0.5)
+    register_points(other, record.name, [make_point(wider, record.recipe, tiny)])
+    with pytest.raises(DseError, match="together they would vary base_e, pct_3x3"):
+        import_file(other, tmp_path / "study.zip")
+    assert len(view(other, "runs")) == 0
+    assert len(view(other, "cells")) == 1
+
+
 def test_an_export_replaces_an_export_alone(store, tiny, tmp_path):
     fill(store, tiny)
     before = tmp_path / "x.zip"

@@ -119,6 +119,17 @@ def test_an_address_where_no_cluster_is(tiny):
             make_executor(Execution("ray", address=address), tiny)
 
 
+def test_a_session_that_is_another_s_is_left_alone(tiny, monkeypatch):
+    import ray
+
+    closed = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(ray, "shutdown", lambda: closed.append(1))
+    with pytest.raises(DseError, match="is part of a Ray cluster already; leave it"):
+        make_executor(Execution("ray", 1), tiny)
+    assert not closed
+
+
 BEGIN_AND_TELL = """
 import json, os, pathlib, subprocess, sys
 from dse.study.joining import joined

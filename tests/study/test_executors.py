@@ -5,6 +5,7 @@ import pytest
 
 from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
+from dse.study import executors
 from dse.study.executors import Execution, SerialExecutor, make_executor
 from dse.study.jobs import Job, JobQueue
 from dse.study.plan import make_point
@@ -123,3 +124,9 @@ def test_what_makes_no_sense_is_refused(asked, said):
 def test_more_gpus_than_there_are(tiny):
     with pytest.raises(DseError, match="gpus is 3; this machine has 0 that JAX can"):
         make_executor(Execution("process", gpus=3), tiny)
+
+
+def test_a_serial_executor_cannot_do_without_a_gpu_that_is_here(tiny, monkeypatch):
+    monkeypatch.setattr(executors, "visible_gpus", lambda: ("0",))
+    with pytest.raises(DseError, match="gpus is 0, and the serial executor takes what"):
+        make_executor(Execution("serial", gpus=0), tiny)

@@ -85,3 +85,13 @@ def test_the_device_that_is_asked_for(monkeypatch, asked, said):
     monkeypatch.setattr(resources, "has_accelerator", lambda: True)
     if asked.startswith("cuda"):
         resources.check_platforms()
+
+
+def test_a_gpu_that_jax_does_not_use_is_said(monkeypatch):
+    """As where its driver is broken: JAX goes on with the processor."""
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setattr(resources, "has_accelerator", lambda: False)
+    resources.check_device()
+    monkeypatch.setattr(resources, "has_accelerator", lambda: True)
+    with pytest.raises(DseError, match="there is a GPU here, but JAX computes on the"):
+        resources.check_device()
