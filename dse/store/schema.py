@@ -101,6 +101,7 @@ runs = Table(
     Column("code_version", String, nullable=False),
     Column("created_at", DateTime, nullable=False),
     UniqueConstraint("cell_id", "replicate"),
+    sqlite_autoincrement=True,  # a number that was a run's is never another's
 )
 
 metrics = Table(

@@ -7,6 +7,7 @@ from contextlib import closing
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import text
 
 from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
@@ -197,6 +198,15 @@ def test_export_and_import_make_no_doubles(store, tiny, tmp_path):
     export_studies(store, file)
     assert import_file(elsewhere, file) == 1
     assert len(view(elsewhere, "runs")) == 3
+
+
+def test_a_number_that_was_a_runs_is_never_anothers(store, tiny):
+    _, points = fill(store, tiny, replicates=1)
+    [gone] = view(store, "runs")["run_id"]
+    with store.writing() as connection:
+        connection.execute(text("DELETE FROM dse_runs"))
+    finish(store, points[1].cell.id, 0)
+    assert view(store, "runs")["run_id"].tolist() == [gone + 1]
 
 
 def test_import_refuses_a_study_of_another_recipe(store, tiny, tmp_path):
