@@ -21,7 +21,6 @@ from dse.sweeping import (
     known_as,
     load_dataset,
     open_storage,
-    refuse_other_reading,
     sum_of_holes,
     tries_of,
 )
@@ -232,7 +231,6 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
         known = known_as(dataset, [plan.study.name], store)
         [plan] = make_plans(name, experiment, preset_name, known)
         study = plan.study
-        refuse_other_reading(dataset, [study.name], store)
         refuse_other_study(store, study)
         refuse_other_experiment(plan, points_of(store, study.name))
         claims = check_claims(study, experiment, view(store, "runs", study.name))
@@ -303,8 +301,7 @@ def search(
     recipe = preset.recipe_for(dataset)
     study = study_record(wanted.name, preset_name, dataset, recipe, 1)
     dataset = known_as(dataset, [study.name], store)
-    study = study_record(wanted.name, preset_name, dataset, recipe, 1)
-    refuse_other_reading(dataset, [study.name], store)
+    study = replace(study, dataset_fingerprint=dataset.fingerprint)
     progress = SweepProgress(recipe.epochs)
     with (
         store.sweeping([study.trains]) as held,

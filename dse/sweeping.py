@@ -125,7 +125,6 @@ class Sweep:
         self.dataset = known_as(dataset, studies, self.store)
         if self.dataset is not dataset:
             self.plans = self._plans_on(self.dataset)
-        refuse_other_reading(dataset, studies, self.store)
         self._mine = cells_of_shard(self._all_plans, options.shard)
 
     def _plans_on(self, dataset: "ImageData") -> "dict[str, list[Plan]]":
@@ -273,11 +272,20 @@ def known_as(
     there yet, any other of the database decides, so that cells are shared.
 
     Raises:
-        DseError: the studies know them by different ones.
+        DseError: the studies know them by different ones, or one was begun by an
+            earlier version that read the set otherwise.
     """
     from dse.store.query import fingerprints
 
     names, known = (dataset.fingerprint, *dataset.formerly), fingerprints(store)
+    for name in study_names:
+        if dataset.misread and known.get(name) == dataset.misread:
+            raise DseError(
+                f"study {name} was begun by an earlier version, which read "
+                f"{dataset.name} otherwise, or may have: other images, parts, labels "
+                "or pixels (dse data says what is read now). It counts as another set: "
+                "take another --storage, and the study is trained anew"
+            )
     theirs = {known[x]: x for x in study_names if known.get(x) in names}
     if len(theirs) > 1:
         raise DseError(
@@ -290,27 +298,6 @@ def known_as(
         return dataset
     renamed: ImageData = replace(cast(Any, dataset), fingerprint=found[0])
     return renamed
-
-
-def refuse_other_reading(
-    dataset: "ImageData", study_names: Sequence[str], store: "Store"
-) -> None:
-    """Refuse to go on with a study whose images were read otherwise when it began.
-
-    Raises:
-        DseError: an earlier version left out or changed some of them.
-    """
-    from dse.store.query import fingerprints
-
-    known = fingerprints(store)
-    for name in study_names:
-        if dataset.misread and known.get(name) == dataset.misread:
-            raise DseError(
-                f"study {name} was begun by an earlier version, which read "
-                f"{dataset.name} otherwise, or may have: other images, parts, labels "
-                "or pixels (dse data says what is read now). It counts as another set: "
-                "take another --storage, and the study is trained anew"
-            )
 
 
 def open_storage(url: str, *, create: bool = True) -> "Store":

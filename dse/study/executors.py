@@ -25,6 +25,8 @@ from dse.train.runlog import RunLogs
 
 KINDS = ("serial", "process", "ray")
 MOST_WORKERS = 4096
+LEAST_GIB, LEAST_MINUTES = 0.25, 0.01
+"""Of limits: JAX alone takes as much, so with less every run would be lost."""
 MOST_LIMIT = 1e6
 """Minutes, two years of them; and GiB, a million."""
 
@@ -90,9 +92,12 @@ class Execution:
         for name, least in (("workers", 1), ("gpus", 0)):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name), least, MOST_WORKERS)
-        for name in ("time_limit", "memory_limit"):
+        for name, lowest in (
+            ("time_limit", LEAST_MINUTES),
+            ("memory_limit", LEAST_GIB),
+        ):
             if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), 0, MOST_LIMIT, above=True)
+                check_number(name, getattr(self, name), lowest, MOST_LIMIT)
         if self.kind == "serial" and (self.workers or 1) > 1:
             raise DseError(f"workers is {self.workers}; the serial executor has one")
         if self.address is not None and self.kind != "ray":

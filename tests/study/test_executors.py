@@ -111,8 +111,9 @@ def test_what_was_to_follow_an_error_is_done_all_the_same(tiny, jobs, tmp_path):
         ({"workers": 0}, "workers is 0; expected 1 or more"),
         ({"kind": "serial", "workers": 2}, "the serial executor has one"),
         ({"gpus": -1}, "gpus is -1"),
-        ({"time_limit": 0}, "time_limit is 0; expected more than 0"),
+        ({"time_limit": 0}, "time_limit is 0; expected 0.01 or more"),
         ({"memory_limit": -1}, "memory_limit is -1"),
+        ({"memory_limit": 0.01}, "memory_limit is 0.01; expected 0.25 or more"),
         ({"address": "here:1"}, "goes with --executor ray"),
     ],
 )
