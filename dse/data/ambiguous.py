@@ -93,6 +93,7 @@ def refuse_same_classes(
     """
     known = set(parts)
     inner = {x: set(map(folded, holds[x])) for x in (*parts, *others) if holds[x]}
+    tell = {folder for folder in inner if folder not in known and part_told(folder)}
     by_class: dict[str, list[str]] = {}
     for folder, names in inner.items():
         shared: Counter[str] = Counter()
@@ -103,10 +104,9 @@ def refuse_same_classes(
         for twin, count in shared.items():
             sizes = sorted((len(names), len(inner[twin])))
             are_parts = twin in known and folder in known
-            tells = any(part_told(x) for x in (twin, folder) if x not in known)
-            if not are_parts and (
-                count > 1 or tells or (count == sizes[0] and sizes[1] > 1)
-            ):
+            tells = twin in tell or folder in tell
+            all_of_one = count == sizes[0] and sizes[1] > 1
+            if not are_parts and (count > 1 or tells or all_of_one):
                 same = listed(sorted(map(as_text, inner[twin] & names)))
                 other = as_text(folder if twin in known else twin)
                 ways = f"take {other} out" if known else ARE_CLASSES

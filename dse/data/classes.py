@@ -1,5 +1,6 @@
 """From what labels say to whole numbers: the classes are those of the train part."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -76,7 +77,8 @@ def refuse_same_names(names: Sequence[str], called: str) -> None:
         DseError: there is such a name.
     """
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(names)
+        twice = next(name for name in names if counts[name] > 1)
         numbers = [number for number, name in enumerate(names) if name == twice]
         raise DseError(
             f"{called}: its class list has {twice!r} as {numbers[0]} and as "

@@ -100,8 +100,12 @@ def _refuse_linked_twice(
     walked: Walk, used: Iterable[Found | Table], called: str
 ) -> None:
     """A folder counts once; which of two links to it is meant nobody can tell."""
+    if not walked.linked_twice:
+        return
+    steps = (file.place.split("/") for file in used)
+    holding = {"/".join(x[:depth]) for x in steps for depth in range(1, len(x))}
     for first, again in walked.linked_twice:
-        if any(file.place.startswith(f"{first}/") for file in used):
+        if first in holding:
             raise DseError(
                 f"dataset folder {called}: {as_text(first)} and {as_text(again)} are "
                 "links to one folder; its images count once: take one of the links "
