@@ -141,3 +141,11 @@ def test_intervals_of_means_by_hand():
     least, most = needed_range(np.array([1.0, -1.0, 0.5]), generator)
     assert least < 10
     assert most > 100
+
+
+def test_claims_that_equal_differences_would_decide():
+    from intervals import called_false
+
+    # Equal at -0.1; open; surely below 0; surely above.
+    differences = [[-0.1, -0.1], [-0.1, 0.1], [-0.5, -0.501], [0.5, 0.501]]
+    assert called_false(np.array(differences), 0.05) == (0.5, 0.25)
