@@ -27,7 +27,7 @@ from dse.train.engine import (
 Form = Literal["stepped", "stacked"]
 """One replicate with a dispatch for every step; or several, with one for an epoch."""
 
-EvaluationRows = Int[np.ndarray, "rows batch"]
+EvaluationRows = Int[np.ndarray, "_ batch"]
 """Positions of images, in batches, -1 for none."""
 
 

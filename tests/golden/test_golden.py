@@ -1,0 +1,128 @@
+"""What stored results know stays: identities, costs, and a database of schema 3."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from make_golden import cells, rows
+
+import dse
+from dse.arch.cost import cost
+from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.store.database import open_store
+from dse.store.query import view
+from dse.store.schema import METAPARAMETERS
+from dse.store.transfer import export_studies, import_file
+from dse.train.cell import Cell
+from dse.train.recipe import Recipe
+
+HERE = Path(__file__).parent
+REFERENCE = HERE.parents[1] / "results" / "reference"
+SHAPES = {
+    "cifar10": (32, 32, 3),
+    "fashion_mnist": (28, 28, 1),
+    "fashion_mnist_small": (28, 28, 1),
+}
+
+
+def golden(name):
+    return json.loads((HERE / f"{name}.json").read_text())
+
+
+def test_networks_keep_their_identities_and_costs():
+    told = golden("networks")
+    assert len(told) == 200
+    assert len({network["id"] for network in told}) > 190
+    for network in told:
+        point = Metaparameters(**network["metaparameters"])
+        made = squeezenet(point, tuple(network["input"]), network["classes"])
+        costs = cost(made)
+        assert network == {
+            **network,
+            "id": made.id,
+            "params": costs.params,
+            "macs": costs.macs,
+            "activations": costs.activations,
+            "peak_activations": costs.peak_activations,
+        }
+
+
+def test_shipped_experiments_keep_their_cells():
+    assert cells() == golden("cells")
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(REFERENCE.glob("*/*/")), ids=lambda x: "/".join(x.parts[-2:])
+)
+def test_cells_of_the_reference_results_are_made_again(folder):
+    config = json.loads((folder / "config.json").read_text())
+    runs = pd.read_parquet(folder / "runs.parquet").drop_duplicates(
+        ["study", "cell_id", *METAPARAMETERS]
+    )
+    studies = config["studies"]
+    assert len(runs) > 0
+    for run in runs.to_dict("records"):
+        point = Metaparameters.from_mapping(
+            {name: run[name] for name in METAPARAMETERS}
+        )
+        network = squeezenet(point, SHAPES[config["dataset"]], 10)
+        recipe = Recipe.from_json(studies[run["study"]]["recipe"])
+        fingerprint = config["dataset_fingerprint"]
+        cell = Cell(network, recipe, config["dataset"], fingerprint, ())
+        assert (network.id, cell.id) == (run["arch_id"], run["cell_id"])
+
+
+@pytest.fixture
+def kept(workplace):
+    """The database of schema 3 with all that is beside it, in the working folder."""
+    with zipfile.ZipFile(HERE / "schema3.zip") as archive:
+        archive.extractall(workplace)
+    return open_store("sqlite:///results/dse.db")
+
+
+def test_a_database_of_schema_3_says_what_it_said(kept):
+    before, now = golden("rows"), rows(kept)
+    for name in ("runs", "cells", "epochs", "weights"):
+        assert len(before[name]) == len(now[name])
+        for then, row in zip(before[name], now[name], strict=True):
+            assert then == {key: row[key] for key in then}
+    statuses = [run["status"] for run in before["runs"]]
+    assert (statuses.count("complete"), statuses.count("failed")) == (5, 3)
+    reasons = {run["reason"] for run in before["runs"]}
+    assert reasons == {None, "untrained", "diverged"}
+
+
+def test_a_database_of_schema_3_answers_and_is_exported(kept, tmp_path):
+    images = np.zeros((2, 28, 28, 1), np.uint8)
+    for run in golden("rows")["weights"][:2]:
+        answered = dse.load_model(run["run_id"]).probabilities(images)
+        np.testing.assert_allclose(answered.sum(axis=1), 1, rtol=1e-5)
+    assert export_studies(kept, tmp_path / "all.zip") == 8
+    elsewhere = open_store(f"sqlite:///{tmp_path}/elsewhere.db")
+    assert import_file(elsewhere, tmp_path / "all.zip") == 8
+
+
+def test_a_search_of_schema_3_knows_its_trials(kept):
+    names = optuna.study.get_all_study_names(kept.url)
+    [search] = [name for name in names if name.startswith("search-")]
+    trials = optuna.load_study(study_name=search, storage=kept.url).trials
+    found = {tuple(t.values) for t in trials if t.state.name == "COMPLETE"}
+    told = [run for run in golden("rows")["runs"] if run["study"] == search]
+    assert found >= {(run["val_accuracy"], run["bytes_fp32"]) for run in told}
+    budget = dse.Budget(max_bytes=60_000)
+    dse.search(dse.Options(), budget=budget, trials=2, batch=2)
+    assert len(view(kept, "runs")) == len(golden("rows")["runs"])
+
+
+@pytest.mark.slow
+def test_a_sweep_of_schema_3_goes_on_from_its_checkpoint(kept):
+    [checkpoints] = Path("results/checkpoints").iterdir()
+    [again] = dse.sweep("small.py", dse.Options(seeds=3, executor="serial"))
+    assert again.trained == 2
+    log = Path("results/logs", f"{checkpoints.name}.log").read_text()
+    assert log.count(", before") == 1
+    assert log.count("epoch 2: ") == 1
