@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dse.progress import SweepProgress
     from dse.report import Report
     from dse.store.database import Store
-    from dse.study.executors import Execution
+    from dse.study.execution import Execution
     from dse.study.experiment import Experiment, Preset
     from dse.study.plan import Plan
     from dse.study.tries import Tries
@@ -309,7 +309,7 @@ def open_storage(url: str, *, create: bool = True) -> "Store":
 
 def execution_of(options: Options) -> "Execution":
     """How and where `options` have runs executed."""
-    from dse.study.executors import Execution
+    from dse.study.execution import Execution
 
     return Execution(
         kind=options.executor,

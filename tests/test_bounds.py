@@ -17,7 +17,7 @@ from dse.bounds import MOST, brief, check_number, check_whole
 from dse.cli import main
 from dse.errors import DseError
 from dse.study.estimate import speed_from_benchmark
-from dse.study.executors import Execution
+from dse.study.execution import Execution
 from dse.study.experiment import MOST_RUNS, Experiment, Preset, check_runs
 from dse.study.plan import check_shard
 from dse.study.search import Search

@@ -18,7 +18,7 @@ from typing import Any
 from dse.data.dataset import ImageData
 from dse.errors import DseError, printable
 from dse.store.append import code_version
-from dse.study.executors import Execution
+from dse.study.execution import Execution
 from dse.study.imports import difference, origins
 from dse.study.jobs import Assignment, Job, JobQueue, Setting
 from dse.study.resources import GPU_MEMORY_SHARE, check_device

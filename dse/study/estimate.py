@@ -22,7 +22,8 @@ from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.bounds import check_number, check_whole
 from dse.data.dataset import Dataset, ImageData, Images
 from dse.errors import DseError, first_line
-from dse.study.executors import MOST_WORKERS, Execution, Executor, make_executor
+from dse.study.execution import MOST_WORKERS, Execution
+from dse.study.executors import Executor, make_executor
 from dse.study.jobs import Job, JobQueue
 from dse.study.resources import has_accelerator
 from dse.train.cell import Cell

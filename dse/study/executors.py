@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dse.bounds import check_number, check_whole
 from dse.data.dataset import ImageData
 from dse.errors import DseError
+from dse.study.execution import Execution
 from dse.study.guard import train_guarded
 from dse.study.jobs import Assignment, JobQueue
+from dse.study.processes import Limits, ProcessExecutor
 from dse.study.resources import (
     check_device,
     check_platforms,
@@ -22,13 +22,6 @@ from dse.study.resources import (
 from dse.train.device import say_what_is_ignored, settle_process
 from dse.train.events import EpochEnded, Event
 from dse.train.runlog import RunLogs
-
-KINDS = ("serial", "process", "ray")
-MOST_WORKERS = 4096
-LEAST_GIB, LEAST_MINUTES = 0.25, 0.01
-"""Of limits: JAX alone takes as much, so with less every run would be lost."""
-MOST_LIMIT = 1e6
-"""Minutes, two years of them; and GiB, a million."""
 
 
 class Executor(Protocol):
@@ -57,53 +50,6 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Stop what is under way."""
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How and where runs are executed; what is None is chosen.
-
-    Attributes:
-        kind: serial, process or ray; by default process.
-        workers: jobs at a time; on CPUs one a core, else one a GPU.
-        gpus: GPUs to use; fewer than workers means that they share.
-        address: of a Ray cluster; None for one on this machine.
-        time_limit: minutes without a word of a run after which it counts as hung.
-        memory_limit: GiB that a worker may hold; None for what is free at the start.
-        deterministic: whether a GPU must give the same bits each time, at some cost.
-
-    Raises:
-        DseError: a value is out of range, or goes with another kind.
-    """
-
-    kind: str | None = None
-    workers: int | None = None
-    gpus: int | None = None
-    address: str | None = None
-    time_limit: float = 360.0
-    memory_limit: float | None = None
-    deterministic: bool = False
-
-    def __post_init__(self) -> None:
-        if self.kind is not None and self.kind not in KINDS:
-            raise DseError(
-                f"no executor is called {self.kind!r}; expected {', '.join(KINDS)}"
-            )
-        for name, least in (("workers", 1), ("gpus", 0)):
-            if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name), least, MOST_WORKERS)
-        for name, lowest in (
-            ("time_limit", LEAST_MINUTES),
-            ("memory_limit", LEAST_GIB),
-        ):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), lowest, MOST_LIMIT)
-        if self.kind == "serial" and (self.workers or 1) > 1:
-            raise DseError(f"workers is {self.workers}; the serial executor has one")
-        if self.address is not None and self.kind != "ray":
-            raise DseError(
-                f"an address of a cluster ({self.address}) goes with --executor ray"
-            )
 
 
 class SerialExecutor:
@@ -187,8 +133,6 @@ def make_executor(
                 "JAX_PLATFORMS=cpu, or leave --executor out"
             )
         return SerialExecutor(dataset, folder, deterministic=execution.deterministic)
-    from dse.study.processes import Limits, ProcessExecutor
-
     return ProcessExecutor(
         dataset,
         execution.workers or len(gpus) or default_workers(),

@@ -17,7 +17,7 @@ from typing import IO
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.study import start
-from dse.study.executors import Execution
+from dse.study.execution import Execution
 from dse.study.imports import difference, import_variables
 from dse.study.jobs import (
     Assignment,

@@ -51,6 +51,10 @@ class Replicate(NamedTuple):
     train: Int[Array, " t"]
 
 
+EvaluationRows = Int[np.ndarray, "_ batch"]
+"""Positions of images, in batches, -1 for none."""
+
+
 class Totals(NamedTuple):
     """Sums over images, on the device until an epoch ends."""
 

@@ -7,8 +7,6 @@ from typing import Literal, Protocol
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Int
 
 from dse.models.network import Weights
 from dse.ops import operations_for
@@ -17,18 +15,18 @@ from dse.train.cell import Cell
 from dse.train.engine import (
     Batches,
     Engine,
+    EvaluationRows,
     Keys,
     Normaliser,
     Replicate,
     Totals,
     TrainState,
 )
+from dse.train.stacked import compile_stacked
+from dse.train.stepped import compile_stepped
 
 Form = Literal["stepped", "stacked"]
 """One replicate with a dispatch for every step; or several, with one for an epoch."""
-
-EvaluationRows = Int[np.ndarray, "_ batch"]
-"""Positions of images, in batches, -1 for none."""
 
 
 class Training(Protocol):
@@ -96,9 +94,6 @@ def compile_program(
         form: how they train; None for what suits the device.
         operations: the numerics; None for what suits the device.
     """
-    from dse.train.stacked import compile_stacked
-    from dse.train.stepped import compile_stepped
-
     started = time.perf_counter()
     platform = jax.default_backend()
     form = form or form_for(platform)

@@ -19,13 +19,14 @@ from dse.train.checkpoint import Checkpoints, Progress, checkpoints_in, restore
 from dse.train.device import keep_compiled_programs
 from dse.train.engine import (
     Batches,
+    EvaluationRows,
     Normaliser,
     Replicate,
     evaluation_batches,
     replicate_keys,
 )
 from dse.train.events import Checkpointed, Done, EpochEnded, Event, Failed, Started
-from dse.train.program import EvaluationRows, Program, compile_program, stack_size
+from dse.train.program import Program, compile_program, stack_size
 from dse.train.scores import means, untrained
 
 LARGEST_EVALUATION_BATCH = 250

@@ -19,13 +19,13 @@ from dse.models.network import Weights
 from dse.train.engine import (
     Batches,
     Engine,
+    EvaluationRows,
     Replicate,
     Totals,
     TrainState,
     epoch_order,
     no_totals,
 )
-from dse.train.program import EvaluationRows
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from dse.models.network import Weights
 from dse.train.engine import (
     Batches,
     Engine,
+    EvaluationRows,
     Replicate,
     Sums,
     Totals,
@@ -29,7 +30,6 @@ from dse.train.engine import (
     epoch_order,
     no_totals,
 )
-from dse.train.program import EvaluationRows
 
 PART_BYTES = 16 * 2**20
 """Bytes of activations that a part of a batch may have."""

@@ -6,7 +6,8 @@ import pytest
 from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
 from dse.study import executors
-from dse.study.executors import Execution, SerialExecutor, make_executor
+from dse.study.execution import Execution
+from dse.study.executors import SerialExecutor, make_executor
 from dse.study.jobs import Job, JobQueue
 from dse.study.plan import make_point
 from dse.study.processes import ProcessExecutor
