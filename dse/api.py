@@ -229,7 +229,8 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
             raise DseError(f"{name} makes no claims")
         [plan] = make_plans(name, experiment, preset_name, dataset)
         known = known_as(dataset, [plan.study.name], store)
-        [plan] = make_plans(name, experiment, preset_name, known)
+        if known is not dataset:
+            [plan] = make_plans(name, experiment, preset_name, known)
         study = plan.study
         refuse_other_study(store, study)
         refuse_other_experiment(plan, points_of(store, study.name))

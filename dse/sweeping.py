@@ -161,9 +161,6 @@ class Sweep:
         if not missing:
             project(self._all_plans, store, self._tries)
             return
-        for cell_id, replicates in missing.items():
-            for replicate in replicates:
-                store.place.adopt_checkpoints(cell_id, replicate)
         folder = store.place.own.resolve()
         progress = self._progress(missing)
         with closing(make_executor(self._execution, self.dataset, folder)) as executor:

@@ -152,7 +152,7 @@ def _of_images(
         short_name(folder),
         called,
         "images",
-        parted(parts, whole, layout, called),
+        parted(parts, whole, layout),
         classes.names,
         folder,
         as_train(layout.parts, whole),

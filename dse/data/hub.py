@@ -115,7 +115,7 @@ def hub_source(name: str, named: Named) -> tuple[Source, HubNames]:
         name.replace("/", "--"),
         name,
         "hub",
-        parted(parts, whole, layout, name),
+        parted(parts, whole, layout),
         classes.names,
         columns=tuple(columns),
         left_out=tuple(layout.left_out),

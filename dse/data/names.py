@@ -27,8 +27,9 @@ SPELLINGS: dict[str, PartName] = {
 """What a folder or Parquet file of a part is called, in any capitals."""
 
 
-MOST_BYTES = 150
-"""Of a set's name, in which its reports' folders are called."""
+MOST_BYTES, MOST_BYTES_OF_SET = 100, 150
+"""Of a folder's name, which must leave room for what a file system adds; and of a
+set's, which its reports' folders begin with."""
 WHOLE = "."
 """As the folder to train on: the dataset's own, but for what is another part."""
 BEGINNINGS = ("train", "val", "dev", "test", "eval")
@@ -66,10 +67,21 @@ def short_name(path: Path) -> str:
     """What a set in a folder is called: its name, fit for the name of a folder."""
     text = as_text(path.resolve().name)
     plain = "".join(x if x.isprintable() else "_" for x in text) or "root"
-    if len(plain.encode()) <= MOST_BYTES:
-        return plain
-    digest = hashlib.sha256(plain.encode()).hexdigest()[:8]
-    return f"{plain.encode()[: MOST_BYTES - 9].decode(errors='ignore')}-{digest}"
+    return bounded(plain, MOST_BYTES_OF_SET)
+
+
+def bounded(name: str, most: int = MOST_BYTES) -> str:
+    """A name of so many bytes at most: a longer one ends in what tells it apart."""
+    if len(name.encode()) <= most:
+        return name
+    digest = short_digest(name)
+    start = name.encode()[: most - len(digest) - 1]
+    return f"{start.decode(errors='ignore')}-{digest}"
+
+
+def short_digest(text: str) -> str:
+    """Eight digits that tell texts apart."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:

@@ -94,7 +94,7 @@ def source_of_tables(
         short_name(folder),
         called,
         "parquet",
-        parted(parts, whole, layout, called),
+        parted(parts, whole, layout),
         classes.names,
         folder,
         as_train(files, whole),
@@ -129,29 +129,21 @@ def _parts_of_tables(
         if chosen.get("train") != WHOLE:
             _refuse_two_names(others, called)
         if chosen:
-            named_so = listed(as_text(table.place) for table in others)
-            layout.notes.append(f"{named_so} is trained on, as what no option names")
+            layout.notes.append(
+                f"{_places(others)} is trained on, as what no option names"
+            )
         by_part["train"] = others
         others = []
     if others and "train" not in by_part:
         raise DseError(
-            f"dataset {called}: {listed(as_text(x.place) for x in others)} is called "
+            f"dataset {called}: {_places(others)} is called "
             f"as no part, and of its parts, {' and '.join(by_part)}, none is train; "
             "rename it train.parquet, or give --train-folder"
         )
     if others:
-        named_so = listed(as_text(table.place) for table in others)
-        layout.notes.append(f"{named_so} is called as no part, and not used")
+        layout.notes.append(f"{_places(others)} is called as no part, and not used")
     layout.left_out += [LeftOut(x.place, "called as no part") for x in others]
-    for left in layout.left_out:
-        part = _part_of(left.place, chosen) if left.reason == WITHOUT_IMAGES else None
-        if part in by_part:
-            raise DseError(
-                f"dataset {called}: {as_text(left.place)} is called as its {part} "
-                "part, but has no column of images; expected "
-                f"{' or '.join(by_part[part][0].image_columns)} of bytes in it, or "
-                "take it out of the folder"
-            )
+    _refuse_without_images(layout.left_out, by_part, chosen, called)
     for part, found in by_part.items():
         folders = {_folder_of(table) for table in found}
         if len(folders) > 1:
@@ -161,6 +153,28 @@ def _parts_of_tables(
                 "meant"
             )
     return by_part
+
+
+def _places(tables: Sequence[Table]) -> str:
+    return listed(as_text(table.place) for table in tables)
+
+
+def _refuse_without_images(
+    left_out: Sequence[LeftOut],
+    by_part: Mapping[PartName, Sequence[Table]],
+    chosen: Mapping[PartName, str],
+    called: str,
+) -> None:
+    """A file that is called as one of the parts, but has no images, is a mistake."""
+    for left in left_out:
+        part = _part_of(left.place, chosen) if left.reason == WITHOUT_IMAGES else None
+        if part is not None and part in by_part:
+            raise DseError(
+                f"dataset {called}: {as_text(left.place)} is called as its {part} "
+                "part, but has no column of images; expected "
+                f"{' or '.join(by_part[part][0].image_columns)} of bytes in it, or "
+                "take it out of the folder"
+            )
 
 
 def _refuse_two_names(tables: Sequence[Table], called: str) -> None:

@@ -16,7 +16,6 @@ A set is grey where all of its images are, else RGB. Colour profiles are not app
 """
 
 import math
-import os
 import struct
 import threading
 import warnings
@@ -95,8 +94,9 @@ UPRIGHT, SIDEWAYS = 1, range(5, 9)
 """Orientations in EXIF."""
 HEADER_BYTES = 2**15
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-LATE_CHUNKS = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
-"""Of a PNG, that may tell its orientation."""
+TOLD_IN_TEXT = ("XML:com.adobe.xmp", "Raw profile type exif")
+"""Names of a PNG's texts that may tell its orientation."""
+TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 BITS_OF_TIFF = 258
 """The tag of a TIFF's bits a sample."""
 
@@ -159,7 +159,7 @@ def look(
     """What an image is, by its header alone where that tells it.
 
     What it refuses `decode` would refuse, of the same arguments. An image that may be
-    translucent is decoded, and a PNG that says something after its pixels.
+    translucent is decoded, and a PNG that may tell its orientation after its pixels.
 
     Raises:
         DseError: as `decode`, as far as the header tells.
@@ -177,14 +177,18 @@ def look(
 
 
 def _tells_late(file: BufferedIOBase) -> bool:
-    """Whether a PNG has more to say after its pixels than that it ends."""
+    """Whether a PNG may tell its orientation after its pixels."""
+    names = tuple(f"{name}\0".encode() for name in TOLD_IN_TEXT)
     before, pixels, late = file.tell(), False, False
-    file.seek(len(PNG_MAGIC))
+    end = file.seek(len(PNG_MAGIC))
     while not late and len(head := file.read(8)) == 8:
         size, kind = struct.unpack(">I4s", head)
+        end += len(head) + size + 4
         pixels |= kind == b"IDAT"
-        late = pixels and kind in LATE_CHUNKS
-        file.seek(size + 4, os.SEEK_CUR)
+        if pixels and kind in TEXT_CHUNKS:
+            late = file.read(max(map(len, names))).startswith(names)
+        late |= pixels and kind == b"eXIf"
+        file.seek(end)
     file.seek(before)
     return late
 
@@ -267,7 +271,7 @@ def _clear(place: str) -> AbstractContextManager[None]:
 def _told_by_header(image: Image.Image, place: str) -> Traits:
     with _clear(place), _quiet():
         # A PNG may tell it after its pixels, so Pillow would decode it for that.
-        told = {"exif", "XML:com.adobe.xmp", "Raw profile type exif"}
+        told = {"exif", *TOLD_IN_TEXT}
         early = image.format != "PNG" or bool(told & set(image.info))
         orientation = _orientation(image) if early else UPRIGHT
         several = bool(getattr(image, "is_animated", False))

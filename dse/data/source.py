@@ -163,22 +163,15 @@ def same_files(source: Source) -> tuple[dict[str, int], int]:
 
 
 def parted(
-    parts: Mapping[PartName, Part], whole: PartName, layout: Layout, called: str
+    parts: Mapping[PartName, Part], whole: PartName, layout: Layout
 ) -> dict[PartName, Part]:
-    """The parts in their order; the only one of a set is trained on.
-
-    Raises:
-        DseError: a part has no images.
-    """
+    """The parts in their order; the only one of a set is trained on."""
     if whole != "train":
         layout.notes.append(
             f"its only part is called {whole}; it is trained on, and a part of it held "
             "out"
         )
     trained = as_train(parts, whole)
-    for part, own in trained.items():
-        if not len(own.records):
-            raise DseError(f"dataset {called}: its {part} part has no images")
     return {part: trained[part] for part in PARTS if part in trained}
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from dse.data.names import bounded
 from dse.store.append import StudyRecord
-from dse.store.place import bounded
 
 FRONT = "front"
 """The folder of fronts; an experiment may not be called so."""

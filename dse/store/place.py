@@ -1,7 +1,6 @@
 """What of a folder belongs to a database: weights, logs, checkpoints and a lock."""
 
 import datetime
-import hashlib
 import re
 import secrets
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from dse.data.names import bounded, short_digest
 from dse.errors import DseError
 from dse.store import DEFAULT_STORAGE
 from dse.train.places import checkpoints_of, log_of, within
@@ -22,8 +22,6 @@ USUAL_PORT = "5432"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Spellings of one host."""
 SQLITE_HEADER = b"SQLite format 3\0"
-MOST_BYTES = 100
-"""Of a folder's name, which must leave room for what a file system adds."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,10 @@ class Place:
             port if port != USUAL_PORT else "",
         ]
         plain = [re.sub(r"[^\w.-]", "_", word) for word in words]
-        name = "@".join(plain).rstrip(
-            "@"
-        )  # no word has one, so no other gives the same
+        # Plain words have no @, so that no others give the same.
+        name = "@".join(plain).rstrip("@")
         if plain != words:
-            name = f"{name}-{_digest('@'.join(words))}"
+            name = f"{name}-{short_digest('@'.join(words))}"
         return cls(None, beside / f"{bounded(name)}.files", beside)
 
     @property
@@ -228,16 +225,3 @@ def _artifact_names(file: Path) -> set[object]:
             return set()
         rows = connection.execute("SELECT path FROM dse_artifacts").fetchall()
     return {path for (path,) in rows}
-
-
-def bounded(name: str) -> str:
-    """A name of 100 bytes at most: a longer one ends in what tells it from others."""
-    if len(name.encode()) <= MOST_BYTES:
-        return name
-    digest = _digest(name)
-    start = name.encode()[: MOST_BYTES - len(digest) - 1]
-    return f"{start.decode(errors='ignore')}-{digest}"
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -141,6 +141,8 @@ def execute(
     A run that failed in a way that is worth another try comes next again.
     """
     cells = queue.cells
+    for cell_id, replicate in queue.runs:
+        store.place.adopt_checkpoints(cell_id, replicate)
     for event in executor.run(queue):
         match event:
             case Started():

@@ -76,6 +76,11 @@ class JobQueue:
         self._closed = closed
         self.cells = {job.cell.id: job.cell for job in self._waiting}
 
+    @property
+    def runs(self) -> list[tuple[str, int]]:
+        """The cell and the replicate of each run that waits."""
+        return [(job.cell.id, n) for job in self._waiting for n in job.replicates]
+
     def take(self) -> Job | None:
         """The next job; None where there is none now."""
         return None if self.following() is None else self._waiting.popleft()

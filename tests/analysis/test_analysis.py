@@ -240,14 +240,20 @@ def test_all_cells_have_a_marker_for_their_study_and_a_shade():
     assert sure.sum() < not_at_all.sum()  # dark where the front is near
 
 
-def test_axes_keep_to_what_an_accuracy_can_be():
-    """Student's interval of these would go from -10 % to 76 %."""
-    runs, cells = frames([[0.12, 0.5, 0.37], [0.8, 0.9, 0.85]])
+def drawn(scores, *, joined):
+    """Two cells as a study's figure has them, and as that of a front."""
+    runs, cells = frames(scores)
     summary = summarise(runs, cells)
     summary["experiment"] = "a"
     _, [ours, every] = new_figure(2, "Title", "caption")
-    draw_measured(ours, marks(summary, runs, ["x", "y"], SIZE), SIZE, joined=False)
+    draw_measured(ours, marks(summary, runs, ["x", "y"], SIZE), SIZE, joined=joined)
     draw_all_cells(every, summary, SIZE, "bytes_front_probability")
+    return ours, every
+
+
+def test_axes_keep_to_what_an_accuracy_can_be():
+    """Student's interval of these would go from -10 % to 76 %."""
+    ours, every = drawn([[0.12, 0.5, 0.37], [0.8, 0.9, 0.85]], joined=False)
     for ax in (ours, every):
         for bars in ax.collections[:1]:
             ends = np.concatenate([path.vertices[:, 1] for path in bars.get_paths()])
@@ -257,13 +263,7 @@ def test_axes_keep_to_what_an_accuracy_can_be():
 
 
 def test_no_tick_is_beyond_100_percent():
-    runs, cells = frames([[1.0, 1.0], [0.97, 1.0]])
-    summary = summarise(runs, cells)
-    summary["experiment"] = "a"
-    _, [ours, every] = new_figure(2, "Title", "caption")
-    draw_measured(ours, marks(summary, runs, ["x", "y"], SIZE), SIZE, joined=True)
-    draw_all_cells(every, summary, SIZE, "bytes_front_probability")
-    for ax in (ours, every):
+    for ax in drawn([[1.0, 1.0], [0.97, 1.0]], joined=True):
         assert ax.get_ylim()[1] > 100
         assert max(ax.get_yticks()) == 100
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dse.data import pixels as module
 from dse.data.pixels import decode, look, pixels_of, read_image, square
 from dse.errors import DseError
 
@@ -169,6 +170,19 @@ def test_a_png_that_tells_its_orientation_after_its_pixels():
         assert look(BytesIO(content), "x") == traits
         assert traits.turned
         assert traits.size == (HEIGHT, WIDTH)
+
+
+def test_what_else_a_png_says_after_its_pixels_costs_no_decoding(monkeypatch):
+    """As the dates that ImageMagick writes there."""
+    plain = encoded(Image.fromarray(grey()))
+    text = b"date:create\x002026-11-25"
+    chunk = len(text).to_bytes(4, "big") + b"tEXt" + text
+    chunk += crc32(chunk[4:]).to_bytes(4, "big")
+    end = plain.index(b"IEND") - 4
+    content = plain[:end] + chunk + plain[end:]
+    _, traits = decode(content, "x")
+    monkeypatch.setattr(module, "_decoded", None)
+    assert look(BytesIO(content), "x") == traits
 
 
 def test_16_bits_become_8():

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,7 +27,10 @@ from dse.store.place import Place
 from dse.store.query import load_network, view, weights_folder
 from dse.store.schema import artifacts
 from dse.store.transfer import export_studies, import_file
+from dse.study.driver import execute
+from dse.study.jobs import Job, JobQueue
 from dse.study.plan import make_point, study_record
+from dse.study.tries import Tries
 from dse.train.events import Done, Failed, Started
 from dse.train.places import checkpoints_of, log_of, within
 from dse.train.recipe import Recipe
@@ -360,6 +364,19 @@ def test_checkpoints_of_older_versions_are_gone_on_from(filled):
     store.place.delete_checkpoints("abc", 1)
     assert (older / "7" / "state").read_text() == "as it was"
     assert not list(own.parent.glob(".*"))
+
+
+def test_whatever_trains_goes_on_from_checkpoints_of_older_versions(filled, tiny):
+    """A sweep's runs or a search's: all go through the driver."""
+    store = filled("sqlite:///results/team.db")
+    cell = make_point(Metaparameters(4, 4), Recipe(1, 0.1), tiny).cell
+    older = checkpoints_of(store.place.beside, cell.id, 1)
+    (older / "7").mkdir(parents=True)
+    idle = SimpleNamespace(run=lambda queue: iter(()))
+    jobs = JobQueue([Job(cell, (0, 1))])
+    execute(jobs, store, idle, lambda event: None, Tries(), keep_weights=True)
+    assert (checkpoints_of(store.place.own, cell.id, 1) / "7").is_dir()
+    assert not checkpoints_of(store.place.own, cell.id, 0).exists()
 
 
 @pytest.mark.parametrize(
