@@ -27,9 +27,9 @@ if TYPE_CHECKING:
         sweep,
         sweep_all,
     )
-    from dse.arch.space import Budget
     from dse.errors import DseError
-    from dse.sweeping import Options
+    from dse.session import Options
+    from dse.spaces.space import Budget
 
 __all__ = [
     "Budget",
@@ -48,9 +48,9 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "Budget": "dse.arch.space",
+    "Budget": "dse.spaces.space",
     "DseError": "dse.errors",
-    "Options": "dse.sweeping",
+    "Options": "dse.session",
 }
 
 

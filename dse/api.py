@@ -7,37 +7,36 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dse.arch.cost import cost
-from dse.arch.describe import as_json
 from dse.arch.graph import Shape
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.errors import DseError
-from dse.store import DEFAULT_STORAGE
-from dse.sweeping import (
+from dse.families.describe import as_json
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.session import (
     Options,
     Sweep,
-    SweepOutcome,
     dataset_name,
     execution_of,
     known_as,
     load_dataset,
     open_storage,
-    sum_of_holes,
     tries_of,
 )
+from dse.store import DEFAULT_STORAGE
+from dse.study.outcome import SweepOutcome, sum_of_holes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
-    from dse.arch.space import Budget
     from dse.data.dataset import ImageData
     from dse.models.trained import TrainedModel
     from dse.report import Claims, Report
-    from dse.store.append import Point
+    from dse.runs.records import Point
+    from dse.spaces.space import Budget
     from dse.store.forget import Forgotten
     from dse.study.estimate import Estimate
-    from dse.study.projection import SamplerName
+    from dse.study.optuna_study import SamplerName
 
 
 def describe(
@@ -48,7 +47,7 @@ def describe(
     Args:
         input_shape: height, width, channels of one image.
         classes: class scores.
-        metaparameters: any of `dse.arch.squeezenet.Metaparameters`.
+        metaparameters: any of `dse.families.squeezenet.Metaparameters`.
     """
     point = Metaparameters.from_mapping(metaparameters)
     architecture = squeezenet(point, input_shape, classes)
@@ -76,7 +75,7 @@ def plan(
     """
     from pathlib import Path
 
-    from dse.reading import introduce
+    from dse.console.dataset import introduce
     from dse.study.estimate import (
         IMAGENET,
         ImageSet,
@@ -192,7 +191,7 @@ def reproduce_all(
         experiment = work.experiments[name]
         write = partial(report_experiment, work.store, name, experiment, studies)
         report = work.store.patiently(partial(write, work.dataset))
-        reports.append(replace(report, holes=sum_of_holes(outcomes)))
+        reports.append(replace(report, holes=sum_of_holes(x.holes for x in outcomes)))
         together += [] if experiment.arms else studies
     if len(together) > 1:
         names = [study.experiment for study in together]
@@ -215,7 +214,7 @@ def check(experiments: Sequence[str], options: Options | None = None) -> "list[C
     from dse.report import check_claims
     from dse.store.append import refuse_other_study
     from dse.store.query import view
-    from dse.store.states import points_of
+    from dse.store.run_states import points_of
     from dse.study.experiment import load_together
     from dse.study.plan import make_plans, refuse_other_experiment
 
@@ -266,13 +265,13 @@ def search(
     Raises:
         DseError: with one clear line, for whatever cannot be done as asked.
     """
-    from dse.arch.space import Budget
-    from dse.progress import SweepProgress
-    from dse.reading import introduce
+    from dse.console.dataset import introduce
+    from dse.console.progress import SweepProgress
+    from dse.execute.executors import make_executor
     from dse.report import folder_of, report_search
+    from dse.spaces.space import Budget
     from dse.store.query import view
-    from dse.store.states import run_states
-    from dse.study.executors import make_executor
+    from dse.store.run_states import run_states
     from dse.study.experiment import named_preset
     from dse.study.plan import study_record
     from dse.study.presets import PRESETS
@@ -366,7 +365,7 @@ def forget(
     """
     from dse.store.forget import forget
     from dse.store.query import study_called
-    from dse.study.projection import forget_study
+    from dse.study.optuna_study import forget_study
     from dse.study.search import is_search
 
     store = open_storage(storage, create=False)
@@ -406,10 +405,10 @@ def load_model(run: int, storage: str = DEFAULT_STORAGE) -> "TrainedModel":
         run: its `run_id` in the view `runs`.
         storage: database URL.
     """
+    from dse.machine import check_platforms
     from dse.models.trained import TrainedModel
     from dse.store.database import open_store
     from dse.store.query import load_network
-    from dse.study.resources import check_platforms
 
     check_platforms()
     stored = load_network(open_store(storage, create=False), run)

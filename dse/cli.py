@@ -17,14 +17,14 @@ from unittest.mock import patch
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
+from dse.console.terminal import say
 from dse.data.layout import Named
 from dse.ending import again, end, line_of
 from dse.errors import DseError, printable
 from dse.passwords import hide
+from dse.session import Options
 from dse.store import DEFAULT_STORAGE
 from dse.streams import BROKEN_PIPE, abandon, is_written, prepare_streams
-from dse.sweeping import Options
-from dse.terminal import say
 
 AGAIN_SECONDS = 0.5
 LONGEST_WORD = 60
@@ -81,8 +81,8 @@ class Describe:
     def __call__(self) -> None:
         """Describe the point."""
         from dse.arch.cost import cost
-        from dse.arch.describe import as_json
-        from dse.arch.squeezenet import Metaparameters, squeezenet
+        from dse.families.describe import as_json
+        from dse.families.squeezenet import Metaparameters, squeezenet
 
         point = Metaparameters(
             self.base_e,
@@ -99,7 +99,7 @@ class Describe:
         if self.json:
             print(json.dumps(as_json(architecture, cost(architecture)), indent=2))
         else:
-            from dse.tables import print_description
+            from dse.console.tables import print_description
 
             print_description(point, architecture)
 
@@ -123,7 +123,7 @@ class Data:
     def __call__(self) -> None:
         """Print what was read."""
         from dse.api import open_dataset
-        from dse.reading import introduce
+        from dse.console.dataset import introduce
 
         options = Options(preset=self.preset, **asdict(self.named))
         introduce(open_dataset(self.folder, options), whole=True)
@@ -157,7 +157,7 @@ class Plan:
     def __call__(self) -> None:
         """Print the plan."""
         from dse.api import plan
-        from dse.tables import print_estimate
+        from dse.console.tables import print_estimate
 
         options = Options(
             self.dataset,
@@ -183,15 +183,15 @@ class Sweep:
     def __call__(self) -> None:
         """Run the sweep."""
         from dse.api import sweep_all
-        from dse.sweeping import sum_of_holes
-        from dse.tables import print_outcome
+        from dse.console.tables import print_outcome
+        from dse.study.outcome import sum_of_holes
 
         swept = sweep_all(self.experiments, self.options)
         for name, outcomes in swept.items():
             for outcome in outcomes:
                 print_outcome(name, outcome)
         every = [outcome for outcomes in swept.values() for outcome in outcomes]
-        _refuse_holes(sum_of_holes(every), RETRY)
+        _refuse_holes(sum_of_holes(x.holes for x in every), RETRY)
 
 
 @dataclass(frozen=True)
@@ -207,13 +207,13 @@ class Reproduce:
     def __call__(self) -> None:
         """Run and report."""
         from dse.api import reproduce_all
-        from dse.sweeping import sum_of_holes
-        from dse.tables import print_report
+        from dse.console.tables import print_report
+        from dse.study.outcome import sum_of_holes
 
         reports = reproduce_all(self.experiments, self.options)
         for report in reports:
             print_report(report)
-        _refuse_holes(sum_of_holes(reports), RETRY)
+        _refuse_holes(sum_of_holes(x.holes for x in reports), RETRY)
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ class Check:
     def __call__(self) -> None:
         """Print the verdicts."""
         from dse.api import check
-        from dse.tables import print_claims
+        from dse.console.tables import print_claims
 
         named = asdict(self.named)
         options = Options(self.dataset, self.preset, storage=self.storage, **named)
@@ -278,8 +278,8 @@ class Search:
     def __call__(self) -> None:
         """Search and report."""
         from dse.api import search
-        from dse.arch.space import Budget
-        from dse.tables import print_report
+        from dse.console.tables import print_report
+        from dse.spaces.space import Budget
 
         report = search(
             self.options,
@@ -312,9 +312,9 @@ class Query:
 
     def __call__(self) -> None:
         """Print the rows."""
+        from dse.console.tables import print_frame
         from dse.store.database import open_store
         from dse.store.query import sql
-        from dse.tables import print_frame
 
         print_frame(sql(open_store(self.storage, create=False), self.sql), self.format)
 
@@ -345,11 +345,11 @@ class Status:
             raise DseError("--json prints once, --live goes on; leave one of them out")
         store = open_store(self.storage, create=False)
         if self.live:
-            from dse.watch.live import watch
+            from dse.console.live import watch
 
             watch(store, self.study)
             return
-        from dse.watch.once import print_json, print_status
+        from dse.console.status import print_json, print_status
 
         (print_json if self.json else print_status)(store, self.study)
 
@@ -587,7 +587,7 @@ def _settle(command: Callable[[], None]) -> None:
 
     What is imported before the training ends may read it as well.
     """
-    from dse.train.device import leave_out_ignored, say_what_is_ignored
+    from dse.execute.environment import leave_out_ignored, say_what_is_ignored
 
     if isinstance(command, Plan | Sweep | Reproduce | Search):
         say_what_is_ignored(os.environ, threads=False)

@@ -7,9 +7,9 @@ the same images equally long; differences are paired over networks and replicate
 recipes are chosen on validation accuracy alone.
 """
 
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
+from dse.runs.recipe import Recipe
 from dse.study.experiment import Experiment, Preset
-from dse.train.recipe import Recipe
 
 FIRST = Recipe(
     epochs=8,

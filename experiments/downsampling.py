@@ -9,7 +9,7 @@ work of an image does not: the figure is of accuracy against multiply-accumulate
 `1,4,8` is version 1.0 and `1,3,5` version 1.1; both are SqueezeNet's own.
 """
 
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
 from dse.study.claim import Beats, GainsLittle
 from dse.study.experiment import Experiment
 from dse.study.presets import PRESETS

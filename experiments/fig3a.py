@@ -8,7 +8,7 @@ minute on two cores; `narrow` trains longer, on another set (results/README.md);
 Expect accuracy to rise with SR and to level off at 0.75.
 """
 
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
 from dse.study.claim import Beats, GainsLittle, SizesAsPrinted
 from dse.study.experiment import Experiment
 from dse.study.presets import PRESETS

@@ -8,7 +8,7 @@ few minutes on two cores; `narrow` trains longer, on another set (results/README
 Expect the paper's shape: a steep rise at first, and little gain past 50 %.
 """
 
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
 from dse.study.claim import Beats, GainsLittle, SizesAsPrinted
 from dse.study.experiment import Experiment
 from dse.study.presets import PRESETS

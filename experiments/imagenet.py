@@ -18,7 +18,7 @@ section 5.2 by the same protocol, and so on.
 Not measured: it has not been run to its end here.
 """
 
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
 from dse.study.experiment import Experiment
 from dse.study.presets import PRESETS
 

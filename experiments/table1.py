@@ -8,7 +8,7 @@ at its own width, the cell that Figure 3(a) and Table 3 begin with; `quick` take
 a minute on two cores.
 """
 
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
 from dse.study.experiment import Experiment
 from dse.study.presets import PRESETS
 

@@ -8,7 +8,7 @@ for a GPU. The paper finds simple better than complex better than none. Its 7.7 
 complex bypass cannot be reached: the four 1x1 convolutions make 6.06 MiB.
 """
 
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
 from dse.study.claim import Beats, SizesAsPrinted
 from dse.study.experiment import Experiment
 from dse.study.presets import PRESETS

@@ -14,7 +14,7 @@ from samples import SMALL_EXPERIMENT, striped, write_image_folder
 
 from dse.cli import main
 from dse.data.dataset import Dataset
-from dse.study import processes
+from dse.execute import processes
 
 
 @pytest.fixture(autouse=True, scope="session")

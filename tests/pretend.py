@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from dse.errors import DseError
-from dse.train.events import Done, EpochEnded, Started
+from dse.runs.events import Done, EpochEnded, Started
 
 MISCHIEF = ("die", "hang", "abort", "raise", "refuse", "allocate", "nan", "stop")
 EPOCHS = 2
@@ -125,7 +125,7 @@ class PretendTrainer:
 
 def be_a_worker(file_number, driver_number):
     import dse.train.trainers
-    from dse.study import worker
+    from dse.execute import worker
 
     dse.train.trainers.trainer_for = lambda dataset, folder: PretendTrainer()
     worker.main(file_number, driver_number)
@@ -133,7 +133,7 @@ def be_a_worker(file_number, driver_number):
 
 def be_dse(words):
     from dse.cli import command
-    from dse.study import processes
+    from dse.execute import processes
 
     processes.WORKER = (sys.executable, __file__, "--worker")
     command(words)

@@ -8,10 +8,10 @@ from PIL import Image
 from dse.data.dataset import Images
 
 SMALL_EXPERIMENT = '''"""Two narrow cells, seconds each."""
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
 from dse.study.claim import Beats
 from dse.study.experiment import Experiment, Preset
-from dse.train.recipe import Recipe
+from dse.runs.recipe import Recipe
 
 EXPERIMENT = Experiment(
     title="Small",

@@ -11,18 +11,18 @@ import pytest
 
 import dse
 from dse.arch.cost import cost
-from dse.arch.space import Budget
-from dse.arch.squeezenet import WIDEST, Metaparameters, squeezenet
 from dse.bounds import MOST, brief, check_number, check_whole
 from dse.cli import main
 from dse.errors import DseError
+from dse.execute.execution import Execution
+from dse.families.squeezenet import WIDEST, Metaparameters, squeezenet
+from dse.runs.recipe import Recipe
+from dse.spaces.space import Budget
 from dse.study.estimate import speed_from_benchmark
-from dse.study.execution import Execution
 from dse.study.experiment import MOST_RUNS, Experiment, Preset, check_runs
 from dse.study.plan import check_shard
 from dse.study.search import Search
 from dse.study.tries import Tries
-from dse.train.recipe import Recipe
 
 HUGE = 10**40
 BEYOND_TEXT = 10**5000

@@ -11,8 +11,10 @@ from samples import write_image_folder
 from sqlalchemy import select, update
 
 import dse
+from dse.console.tables import print_claims
 from dse.data.load import load
 from dse.errors import DseError
+from dse.runs.events import Done, Failed, Started
 from dse.store.append import (
     begin_run,
     complete_run,
@@ -24,8 +26,6 @@ from dse.store.database import open_store
 from dse.store.schema import studies
 from dse.study.experiment import load_experiment
 from dse.study.plan import make_plans
-from dse.tables import print_claims
-from dse.train.events import Done, Failed, Started
 
 NARROW = Console(force_terminal=True, width=80, color_system=None)
 ACCURACIES = {0.125: 0.70, 0.25: 0.74, 0.5: 0.78, 0.75: 0.80, 1.0: 0.804}
@@ -100,7 +100,7 @@ def test_what_is_missing_is_named(storage):
 
 
 def test_verdicts_are_whole_on_a_narrow_terminal(storage, monkeypatch):
-    monkeypatch.setattr("dse.tables.open_console", lambda: NARROW)
+    monkeypatch.setattr("dse.console.tables.open_console", lambda: NARROW)
     [claims] = dse.check(["fig3a"], dse.Options(dataset="mine", storage=storage))
     with NARROW.capture() as captured:
         print_claims(claims)

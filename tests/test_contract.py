@@ -13,7 +13,7 @@ from pretend import Mischief, begun
 
 from dse.store.database import open_store
 from dse.store.query import status, view
-from dse.study.projection import open_study
+from dse.study.optuna_study import open_study
 
 STUDY = "small/stripes-quick"
 

@@ -15,7 +15,7 @@ from samples import READ, write_image_folder
 import dse
 from dse.store.database import open_store
 from dse.store.query import view
-from dse.study.projection import open_study
+from dse.study.optuna_study import open_study
 
 DSE = [sys.executable, "-m", "dse.cli"]
 TIMES = ["train_seconds", "step_seconds", "compile_seconds", "created_at", "tries"]

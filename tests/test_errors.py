@@ -8,11 +8,11 @@ from rich.console import Console
 
 import dse
 from dse.cli import main
+from dse.console.progress import SweepProgress
 from dse.errors import DseError, printable
 from dse.passwords import secrets_in, shown, without_passwords
-from dse.progress import SweepProgress
+from dse.runs.events import Failed, Started
 from dse.store.database import Store, open_store
-from dse.train.events import Failed, Started
 
 LONG = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJ"
 PASSWORDS = [

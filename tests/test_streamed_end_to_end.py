@@ -15,7 +15,7 @@ import dse
 EXPERIMENT = '''"""One narrow network, streamed as ImageNet is."""
 from dataclasses import replace
 
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
 from dse.study.experiment import Experiment, Preset
 from dse.study.presets import PRESETS
 

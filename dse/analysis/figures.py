@@ -20,8 +20,8 @@ from dse.analysis.plotting import (
     withStroke,
 )
 from dse.arch.cost import MEBIBYTE
-from dse.arch.paper import Published
-from dse.arch.squeezenet import (
+from dse.families.paper import Published
+from dse.families.squeezenet import (
     Metaparameters,
     resolved_pct_3x3,
     rounding_moves_pct_3x3,

@@ -9,8 +9,8 @@ from scipy.special import expit, logit, stdtrit
 from scipy.stats import bootstrap
 
 from dse.analysis.comparison import compare, front_probability
-from dse.arch.squeezenet import Metaparameters, resolved_pct_3x3
 from dse.errors import DseError
+from dse.families.squeezenet import Metaparameters, resolved_pct_3x3
 from dse.store.schema import METAPARAMETERS
 
 CONFIDENCE = 0.95

@@ -10,7 +10,7 @@ from dse.report.recipes import report_recipes
 from dse.report.result import Report
 from dse.report.search import report_search
 from dse.report.study import report_study
-from dse.store.append import StudyRecord
+from dse.runs.records import StudyRecord
 from dse.store.database import Store
 from dse.study.experiment import Experiment
 

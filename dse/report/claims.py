@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dse.analysis.claims import claims_table, judge
-from dse.arch.paper import SLIPS
+from dse.analysis.verdicts import claims_table, judge
 from dse.errors import DseError
-from dse.report.words import shared_widths
-from dse.store.append import StudyRecord
+from dse.families.paper import SLIPS
+from dse.report.captions import shared_widths
+from dse.runs.records import StudyRecord
 from dse.study.experiment import Experiment
 
 
@@ -19,8 +19,8 @@ class Claims:
 
     Attributes:
         study: the study that they were held against.
-        table: one row a claim (`dse.analysis.claims`); None where the runs do not allow
-            for judgements.
+        table: one row a claim (`dse.analysis.verdicts`); None where the runs do not
+            allow for judgements.
         refusal: why not, then.
         caveat: what was measured, beside the paper.
         slips: where the paper contradicts itself.

@@ -12,7 +12,7 @@ import pandas as pd
 from dse.analysis.plotting import Figure, drawing
 from dse.data.dataset import ImageData
 from dse.errors import DseError
-from dse.store.append import StudyRecord
+from dse.runs.records import StudyRecord
 from dse.store.files import write_whole
 
 SOMETIMES = {"claims", "curves", "table1"}

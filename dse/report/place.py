@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dse.data.names import bounded
-from dse.store.append import StudyRecord
+from dse.runs.records import StudyRecord
 
 FRONT = "front"
 """The folder of fronts; an experiment may not be called so."""

@@ -8,10 +8,10 @@ from dse.analysis.plotting import drawing
 from dse.analysis.statistics import summarise
 from dse.data.dataset import ImageData
 from dse.errors import DseError
+from dse.report.captions import data_line, recipe_line
 from dse.report.folder import write_report
 from dse.report.result import Report
-from dse.report.words import data_line, recipe_line
-from dse.store.append import StudyRecord
+from dse.runs.records import StudyRecord
 from dse.store.database import Store
 from dse.store.query import view, weights_folder
 

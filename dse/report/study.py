@@ -20,22 +20,22 @@ from dse.analysis.figures import (
 )
 from dse.analysis.plotting import Figure, drawing
 from dse.analysis.statistics import LEAST_REPLICATES, points, summarise
-from dse.arch.describe import table_1
-from dse.arch.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
-from dse.arch.squeezenet import Metaparameters, rounding_moves_pct_3x3, squeezenet
 from dse.data.dataset import ImageData
 from dse.errors import DseError
-from dse.report.claims import check_claims
-from dse.report.folder import write_report
-from dse.report.result import Report
-from dse.report.words import (
+from dse.families.describe import table_1
+from dse.families.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
+from dse.families.squeezenet import Metaparameters, rounding_moves_pct_3x3, squeezenet
+from dse.report.captions import (
     data_line,
     recipe_line,
     replicates_line,
     shared_widths,
     untrained_line,
 )
-from dse.store.append import StudyRecord
+from dse.report.claims import check_claims
+from dse.report.folder import write_report
+from dse.report.result import Report
+from dse.runs.records import StudyRecord
 from dse.store.database import Store
 from dse.store.query import view
 from dse.study.experiment import Experiment

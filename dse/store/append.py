@@ -5,12 +5,8 @@ answer.
 """
 
 import datetime
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import (
@@ -25,8 +21,11 @@ from sqlalchemy import (
 )
 
 from dse.arch.cost import cost
-from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
+from dse.runs.cell import NUMERICS_VERSION
+from dse.runs.events import Done, EpochEnded, Event, Failed, Metrics, Started
+from dse.runs.recipe import Recipe
+from dse.runs.records import Point, StudyRecord
 from dse.store.artifacts import save_weights
 from dse.store.database import Store
 from dse.store.schema import (
@@ -38,41 +37,7 @@ from dse.store.schema import (
     studies,
     study_cells,
 )
-from dse.train.cell import NUMERICS_VERSION, Cell
-from dse.train.events import Done, EpochEnded, Event, Failed, Metrics, Started
-from dse.train.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class StudyRecord:
-    """A study as the database knows it."""
-
-    name: str
-    experiment: str
-    preset: str
-    dataset: str
-    dataset_fingerprint: str
-    recipe: Recipe
-    replicates: int
-
-    @property
-    def trains(self) -> str:
-        """What its cells have in common: studies in which it differs share none."""
-        recipe = json.dumps(self.recipe.to_json(), sort_keys=True)
-        return f"{self.dataset_fingerprint} {NUMERICS_VERSION} {recipe}"
-
-
-@dataclass(frozen=True)
-class Point:
-    """A cell under the metaparameters by which a study reaches it."""
-
-    metaparameters: Metaparameters
-    cell: Cell
-
-    @cached_property
-    def key(self) -> str:
-        """The metaparameters as text, to tell points of a study apart."""
-        return json.dumps(asdict(self.metaparameters), sort_keys=True)
+from dse.version import code_version
 
 
 def register_study(store: Store, study: StudyRecord) -> None:
@@ -333,25 +298,3 @@ def _set_metrics(
         delete(metrics).where(of_epoch & metrics.c.split.in_(list(values)))
     )
     connection.execute(insert(metrics), rows)
-
-
-@lru_cache
-def code_version() -> str:
-    """The package version, with the commit where the code is a clone's."""
-    try:
-        number = version("dse")
-    except PackageNotFoundError:
-        number = "unknown"
-    commit = _commit(Path(__file__).parents[2] / ".git")
-    return f"{number}+{commit[:12]}" if commit else number
-
-
-def _commit(git: Path) -> str | None:
-    """The commit that HEAD names, read from the repository's own files."""
-    try:
-        head = (git / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return head
-        return (git / head.removeprefix("ref: ")).read_text().strip()
-    except OSError:
-        return None

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from dse.errors import DseError, first_line
+from dse.runs.events import Done
 from dse.store.place import Place
-from dse.train.events import Done
 
 Weights = Mapping[str, Mapping[str, Any]]
 

@@ -28,9 +28,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from dse.errors import DseError, printable
 from dse.passwords import shown
 from dse.store import DEFAULT_STORAGE
-from dse.store.faults import Unreachable, clear_faults, may_pass
 from dse.store.files import on_network
 from dse.store.lock import FileSweepLock, ServerSweepLock, SweepLock
+from dse.store.messages import Unreachable, clear_faults, may_pass
 from dse.store.place import Place
 from dse.store.schema import SCHEMA_VERSION, UPGRADABLE, VIEWS, metadata, schema
 

@@ -14,8 +14,8 @@ from sqlalchemy import URL
 
 from dse.data.names import bounded, short_digest
 from dse.errors import DseError
+from dse.runs.paths import checkpoints_of, log_of, within
 from dse.store import DEFAULT_STORAGE
-from dse.train.places import checkpoints_of, log_of, within
 
 WEIGHTS = "weights"
 USUAL_PORT = "5432"

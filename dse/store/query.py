@@ -9,7 +9,8 @@ from sqlalchemy import Connection, select, text
 from dse.arch.graph import Architecture
 from dse.bounds import MOST, brief, is_whole
 from dse.errors import DseError
-from dse.store.append import StudyRecord
+from dse.runs.recipe import Recipe
+from dse.runs.records import StudyRecord
 from dse.store.artifacts import Kept, Weights, read_weights
 from dse.store.database import Store
 from dse.store.schema import (
@@ -21,7 +22,6 @@ from dse.store.schema import (
     studies,
 )
 from dse.store.statement import only_reading, readable, settled
-from dse.train.recipe import Recipe
 
 
 def _columns(kind: str, names: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select
 
 from dse.errors import DseError
+from dse.runs.paths import within
 from dse.store import SEARCHES
 from dse.store.database import Store, open_store
 from dse.store.files import write_whole
@@ -30,7 +31,6 @@ from dse.store.schema import (
     studies,
     study_cells,
 )
-from dse.train.places import within
 
 TABLES = "tables.db"
 FINISHED = ("complete", "failed")

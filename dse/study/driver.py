@@ -7,6 +7,9 @@ from functools import partial
 from statistics import fmean
 
 from dse.arch.cost import cost
+from dse.execute.executors import Executor
+from dse.execute.jobs import Job, JobQueue
+from dse.runs.events import OUTCOMES, Done, EpochEnded, Event, Failed, Started
 from dse.store.append import (
     add_epoch,
     begin_run,
@@ -16,12 +19,9 @@ from dse.store.append import (
     register_study,
 )
 from dse.store.database import Store
-from dse.store.states import RunState, points_of, run_states
-from dse.study.executors import Executor
-from dse.study.jobs import Job, JobQueue
+from dse.store.run_states import RunState, points_of, run_states
 from dse.study.plan import Plan, jobs_for, refuse_other_experiment
 from dse.study.tries import Tries
-from dse.train.events import OUTCOMES, Done, EpochEnded, Event, Failed, Started
 
 Listener = Callable[[Event], None]
 
@@ -98,7 +98,7 @@ class _Trials:
     """A plan's cells as Optuna's trials."""
 
     def __init__(self, store: Store, plan: Plan, tries: Tries) -> None:
-        from dse.study.projection import PlanProjection
+        from dse.study.optuna_study import PlanProjection
 
         self._store, self._plan, self._tries = store, plan, tries
         self._projection = PlanProjection(store, plan.study.name)

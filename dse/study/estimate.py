@@ -18,17 +18,17 @@ import numpy as np
 
 from dse.arch.cost import cost
 from dse.arch.graph import Architecture, Shape
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.bounds import check_number, check_whole
 from dse.data.dataset import Dataset, ImageData, Images
 from dse.errors import DseError, first_line
-from dse.study.execution import MOST_WORKERS, Execution
-from dse.study.executors import Executor, make_executor
-from dse.study.jobs import Job, JobQueue
-from dse.study.resources import has_accelerator
-from dse.train.cell import Cell
-from dse.train.events import EpochEnded, Failed, Started
-from dse.train.recipe import Recipe
+from dse.execute.execution import MOST_WORKERS, Execution
+from dse.execute.executors import Executor, make_executor
+from dse.execute.jobs import Job, JobQueue
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.machine import has_accelerator
+from dse.runs.cell import Cell
+from dse.runs.events import EpochEnded, Failed, Started
+from dse.runs.recipe import Recipe
 
 TRAINING_PASSES = 3
 """A training step costs about three forward passes."""

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dse.arch.paper import PUBLISHED
-from dse.arch.squeezenet import WIDEST, Metaparameters
 from dse.bounds import check_whole
 from dse.data.dataset import Dataset, ImageData, balanced_part, validation_split
 from dse.data.load import EMBEDDED
 from dse.errors import DseError
+from dse.families.paper import PUBLISHED
+from dse.families.squeezenet import WIDEST, Metaparameters
+from dse.runs.recipe import Recipe
 from dse.study.claim import Claim, SizesAsPrinted, values_of
 from dse.study.names import check_names, name_of_file
-from dse.train.recipe import Recipe
 
 MOST_REPLICATES = 10_000
 MOST_VALUES = 10_000
@@ -101,7 +101,7 @@ class Experiment:
         varied: the metaparameter that changes, alone: where base_e varies, incr_e is
             what the anchor states, or the preset's. None for the anchor alone.
         values: its values, in the order of the figure.
-        published: the paper's own points (`dse.arch.paper.PUBLISHED`), if it has any.
+        published: the paper's own points (`dse.families.paper`), if it has any.
         shows: what the report draws.
         claims: what the source says of them, and what would count as true.
         arms: recipes to compare, each a study of its own: a name, and what it changes

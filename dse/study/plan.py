@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dse.arch.cost import cost
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.bounds import LONGEST, brief
 from dse.data.dataset import ImageData
 from dse.errors import DseError
-from dse.store.append import Point, StudyRecord
+from dse.execute.jobs import Job
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.runs.cell import Cell
+from dse.runs.recipe import Recipe
+from dse.runs.records import Point, StudyRecord
+from dse.store.run_states import RunState
 from dse.store.schema import METAPARAMETERS
-from dse.store.states import RunState
 from dse.study.experiment import Experiment
-from dse.study.jobs import Job
 from dse.study.tries import Tries
-from dse.train.cell import Cell
-from dse.train.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ The experiments share them, so a cell that two figures have in common is trained
 
 from collections.abc import Mapping
 
+from dse.runs.recipe import Recipe
 from dse.study.experiment import Preset
-from dse.train.recipe import Recipe
 
 PRESETS: Mapping[str, Preset] = {
     # Three epochs are too few for augmentation to pay, and a shorter warm-up leaves

@@ -6,28 +6,29 @@ from dataclasses import dataclass
 from functools import partial
 
 from dse.arch.cost import cost
-from dse.arch.space import Budget, Space, named_space, narrowed
-from dse.arch.squeezenet import Metaparameters
 from dse.bounds import check_number, check_whole
 from dse.data.dataset import ImageData
 from dse.errors import DseError
+from dse.execute.executors import Executor
+from dse.execute.jobs import JobQueue
+from dse.families.squeezenet import Metaparameters
+from dse.runs.cell import Cell
+from dse.runs.events import Done, Event, Started
+from dse.runs.records import Point, StudyRecord
+from dse.spaces.space import Budget, Space, named_space, narrowed
 from dse.store import SEARCHES
-from dse.store.append import Point, StudyRecord, register_points, register_study
+from dse.store.append import register_points, register_study
 from dse.store.database import Store
-from dse.store.states import run_states
+from dse.store.run_states import run_states
 from dse.study.driver import Listener, execute, mean_val_accuracy
-from dse.study.executors import Executor
-from dse.study.jobs import JobQueue
-from dse.study.plan import jobs_for, make_point
-from dse.study.projection import (
+from dse.study.optuna_study import (
     SamplerName,
     SearchProjection,
     make_sampler,
     storage_faults,
 )
+from dse.study.plan import jobs_for, make_point
 from dse.study.tries import Tries
-from dse.train.cell import Cell
-from dse.train.events import Done, Event, Started
 
 BATCH = 4
 """Points proposed at a time. It does not depend on the number of workers, and so

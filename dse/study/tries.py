@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from dse.bounds import check_whole
 from dse.errors import DseError
-from dse.store.states import RunState
-from dse.train.events import FAILURES, OUTCOMES
+from dse.runs.events import FAILURES, OUTCOMES
+from dse.store.run_states import RunState
 
 MOST_TRIES = 10_000
 

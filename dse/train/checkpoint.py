@@ -16,9 +16,9 @@ import jax
 import numpy as np
 
 from dse.errors import DseError, first_line
+from dse.runs.events import EpochEnded
+from dse.runs.paths import checkpoints_of
 from dse.train.engine import TrainState
-from dse.train.events import EpochEnded
-from dse.train.places import checkpoints_of
 
 KEPT = 2
 """One that turns out to be torn leaves the one before."""

@@ -11,10 +11,10 @@ from jax import Array
 from jaxtyping import Float, Int, Key, UInt8
 
 from dse.arch.graph import Architecture
-from dse.data.augment import augment, centre, normalise
 from dse.models.network import Network, Weights, initial_weights
 from dse.ops.interface import Operations
-from dse.train.recipe import Recipe
+from dse.runs.recipe import Recipe
+from dse.train.augment import augment, centre, normalise
 
 
 class Keys(NamedTuple):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from dse.models.network import Weights
 from dse.ops import operations_for
 from dse.ops.interface import Operations
-from dse.train.cell import Cell
+from dse.runs.cell import Cell
 from dse.train.engine import (
     Batches,
     Engine,

@@ -14,9 +14,9 @@ import numpy as np
 
 from dse.data.dataset import Dataset, channel_statistics, validation_split
 from dse.ops.interface import Operations
-from dse.train.cell import Cell
+from dse.runs.cell import Cell
+from dse.runs.events import Checkpointed, Done, EpochEnded, Event, Failed, Started
 from dse.train.checkpoint import Checkpoints, Progress, checkpoints_in, restore
-from dse.train.device import keep_compiled_programs
 from dse.train.engine import (
     Batches,
     EvaluationRows,
@@ -25,7 +25,7 @@ from dse.train.engine import (
     evaluation_batches,
     replicate_keys,
 )
-from dse.train.events import Checkpointed, Done, EpochEnded, Event, Failed, Started
+from dse.train.process import keep_compiled_programs
 from dse.train.program import Program, compile_program, stack_size
 from dse.train.scores import means, untrained
 
@@ -40,7 +40,7 @@ class Trainer:
 
     Args:
         dataset: the dataset.
-        folder: under which checkpoints go (`dse.train.places`); None for none. They
+        folder: under which checkpoints go (`dse.runs.paths`); None for none. They
             stay when a run has ended: who stores its result deletes them.
         operations: the numerics; None for what suits the device.
         checkpoint_seconds: from one checkpoint to the next, at least.

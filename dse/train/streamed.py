@@ -25,9 +25,17 @@ from dse.data.dataset import Split, validation_split
 from dse.data.stream import StreamedDataset, StreamedPart
 from dse.models.network import Weights
 from dse.ops import operations_for
-from dse.train.cell import Cell
+from dse.runs.cell import Cell
+from dse.runs.events import (
+    Checkpointed,
+    Done,
+    EpochEnded,
+    Event,
+    Failed,
+    Metrics,
+    Started,
+)
 from dse.train.checkpoint import Checkpoints, Progress, checkpoints_in, restore
-from dse.train.device import keep_compiled_programs
 from dse.train.engine import (
     Batches,
     Engine,
@@ -42,15 +50,7 @@ from dse.train.engine import (
     no_totals,
     replicate_keys,
 )
-from dse.train.events import (
-    Checkpointed,
-    Done,
-    EpochEnded,
-    Event,
-    Failed,
-    Metrics,
-    Started,
-)
+from dse.train.process import keep_compiled_programs
 from dse.train.scores import means, untrained
 from dse.train.stepped import compiler_options, part_size, sums_to_overwrite
 
@@ -75,7 +75,7 @@ class StreamedTrainer:
 
     Args:
         dataset: the dataset.
-        folder: under which checkpoints go (`dse.train.places`); None for none. They
+        folder: under which checkpoints go (`dse.runs.paths`); None for none. They
             stay when a run has ended, for the sake of its result.
         checkpoint_steps: steps from one checkpoint to the next.
     """

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from dse.data.dataset import Dataset, ImageData
-from dse.train.cell import Cell
-from dse.train.events import Event
-from dse.train.settings import check_jax
+from dse.data.stream import StreamedDataset
+from dse.runs.cell import Cell
+from dse.runs.events import Event
 
 
 @runtime_checkable
@@ -28,16 +28,16 @@ def trainer_for(dataset: ImageData, folder: Path | None) -> CellTrainer:
     """What trains on `dataset`; checkpoints of long trainings go into `folder`.
 
     Raises:
-        DseError: JAX is set up otherwise here than where others train.
+        DseError: JAX is set up otherwise here than where others train, or computes on
+            the processor though there is a GPU.
         RuntimeError: it finds no device.
     """
-    check_jax()
+    # JAX is imported here, and above nowhere: a driver does without.
+    from dse.train import process, run, streamed
+
+    process.check_jax()
+    process.check_device()
     if isinstance(dataset, Dataset):
-        from dse.train.run import Trainer
-
-        return Trainer(dataset, folder)
-    from dse.data.stream import StreamedDataset
-    from dse.train.streamed import StreamedTrainer
-
+        return run.Trainer(dataset, folder)
     assert isinstance(dataset, StreamedDataset)
-    return StreamedTrainer(dataset, folder)
+    return streamed.StreamedTrainer(dataset, folder)

@@ -18,19 +18,19 @@ import tyro
 from machine import RESULTS, write_result
 
 from dse.analysis.comparison import Difference
-from dse.arch.squeezenet import Metaparameters
 from dse.data.dataset import Dataset
 from dse.data.load import load
+from dse.execute.environment import settle_process
+from dse.families.squeezenet import Metaparameters
+from dse.machine import has_accelerator
 from dse.ops import REFERENCE
 from dse.ops.interface import Operations
+from dse.runs.cell import Cell
+from dse.runs.events import Done, Failed
 from dse.study.experiment import load_experiment
 from dse.study.plan import make_point
-from dse.study.resources import has_accelerator
-from dse.train.cell import Cell
-from dse.train.device import settle_process
-from dse.train.events import Done, Failed
+from dse.train.process import check_jax
 from dse.train.run import Trainer
-from dse.train.settings import check_jax
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ def _answer(**values: float) -> None:
 
 
 def _cell(wanted: dict[str, Any]) -> tuple[Any, Any]:
-    from dse.arch.squeezenet import Metaparameters, squeezenet
-    from dse.train.recipe import Recipe
+    from dse.families.squeezenet import Metaparameters, squeezenet
+    from dse.runs.recipe import Recipe
 
     point = Metaparameters.from_mapping(wanted["metaparameters"])
     architecture = squeezenet(point, tuple(wanted["input_shape"]), 10)
@@ -71,7 +71,7 @@ def dse_epochs(wanted: dict[str, Any]) -> Callable[[], int]:
     import jax.numpy as jnp
     import numpy as np
 
-    from dse.train.cell import Cell
+    from dse.runs.cell import Cell
     from dse.train.engine import Batches, Normaliser, Replicate, replicate_keys
     from dse.train.program import compile_program, stack_size
 

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from dse.arch.closed_form import squeezenet_cost
+from dse.families.closed_form import squeezenet_cost
 
 POINTS = 2_000_000
 ROUNDS = 7

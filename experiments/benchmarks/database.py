@@ -29,12 +29,12 @@ from made_up import LARGE, SHARED_BY, Sizes, fill, name_of
 from rich.console import Console
 from tyro.conf import OmitArgPrefixes
 
+from dse.console.look import look, reading_store
+from dse.console.status import print_status
 from dse.store.database import Store, open_store
 from dse.store.files import write_whole
 from dse.store.query import view
-from dse.store.states import run_states
-from dse.watch.once import print_status
-from dse.watch.reading import look, reading_store
+from dse.store.run_states import run_states
 
 
 @dataclass(frozen=True)

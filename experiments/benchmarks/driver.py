@@ -16,20 +16,20 @@ from statistics import median
 
 from machine import RESULTS, write_result
 
-from dse.arch.squeezenet import Metaparameters
 from dse.data.load import load
+from dse.execute.jobs import Job, JobQueue
+from dse.execute.processes import ProcessExecutor
+from dse.families.squeezenet import Metaparameters
+from dse.runs.events import Done, Event
+from dse.runs.recipe import Recipe
 from dse.store.database import open_store
-from dse.store.states import run_states
+from dse.store.run_states import run_states
 from dse.study import processes
 from dse.study.driver import complete, register
 from dse.study.experiment import Experiment, Preset
-from dse.study.jobs import Job, JobQueue
 from dse.study.plan import make_plans, make_point
 from dse.study.presets import PRESETS
-from dse.study.processes import ProcessExecutor
 from dse.study.tries import Tries
-from dse.train.events import Done, Event
-from dse.train.recipe import Recipe
 
 TRIVIAL_WORKER = Path(__file__).parent / "trivial_worker.py"
 CELLS, REPLICATES, WORKERS = 500, 2, 2

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert
 
 from dse.arch.cost import cost
-from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.runs.recipe import Recipe
 from dse.store import schema
 from dse.store.database import Store
-from dse.train.recipe import Recipe
 
 SHARED_BY = 10
 """Studies, each of its own recipe, that train the same architectures."""

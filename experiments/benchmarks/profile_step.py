@@ -18,9 +18,9 @@ from pathlib import Path
 
 import tyro
 
-from dse.arch.squeezenet import Metaparameters
+from dse.execute.environment import settle_process
+from dse.families.squeezenet import Metaparameters
 from dse.study.presets import PRESETS
-from dse.train.device import settle_process
 
 KINDS = {
     r"ynn_fusion|dot|convolution|conv_general|custom-call": "products, convolutions",

@@ -34,13 +34,13 @@ from roofline import Peak
 
 from dse.arch.cost import cost
 from dse.arch.graph import Architecture
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.cache import cache_folder
+from dse.execute.environment import ALLOCATOR, ONE_THREAD
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.machine import available_cores, has_accelerator
+from dse.runs.recipe import Recipe
 from dse.study.experiment import load_experiment
 from dse.study.presets import PRESETS
-from dse.study.resources import available_cores, has_accelerator
-from dse.train.device import ALLOCATOR, ONE_THREAD
-from dse.train.recipe import Recipe
 
 HERE = Path(__file__).parent
 INPUT_SHAPES = {"quick": (28, 28, 1), "full": (32, 32, 3)}

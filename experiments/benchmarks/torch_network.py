@@ -15,7 +15,7 @@ from dse.arch.graph import (
     MaxPool,
     Relu,
 )
-from dse.train.recipe import Recipe
+from dse.runs.recipe import Recipe
 
 
 class TorchNetwork(nn.Module):

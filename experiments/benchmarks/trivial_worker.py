@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 import dse.train.trainers
+from dse.runs.cell import Cell
+from dse.runs.events import Done, EpochEnded, Event, Started
 from dse.study import worker
-from dse.train.cell import Cell
-from dse.train.events import Done, EpochEnded, Event, Started
 
 SCORES = {"loss": 0.5, "accuracy": 0.75}
 METRICS = {"train": SCORES, "validation": SCORES}

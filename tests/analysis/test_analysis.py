@@ -20,8 +20,8 @@ from dse.analysis.figures import (
 )
 from dse.analysis.pareto import on_front
 from dse.analysis.statistics import mean_interval, summarise
-from dse.arch.paper import FIGURE_3B
-from dse.arch.squeezenet import Metaparameters
+from dse.families.paper import FIGURE_3B
+from dse.families.squeezenet import Metaparameters
 
 
 def odds_interval(mean, half):

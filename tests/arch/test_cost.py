@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from dse.arch.closed_form import squeezenet_cost
 from dse.arch.cost import cost
-from dse.arch.describe import table_1
 from dse.arch.graph import Architecture, Concat, Convolution, Relu
-from dse.arch.paper import (
+from dse.families.closed_form import squeezenet_cost
+from dse.families.describe import table_1
+from dse.families.paper import (
     FIGURE_3A,
     FIGURE_3B,
     TABLE_1_PARAMS,
     TABLE_1_TOTAL,
     TABLE_3,
 )
-from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import Metaparameters, squeezenet
 from dse.models.network import Network, weight_shapes
 from dse.ops import REFERENCE
 

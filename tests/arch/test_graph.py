@@ -9,8 +9,8 @@ from dse.arch.graph import (
     MaxPool,
     Relu,
 )
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.errors import DseError
+from dse.families.squeezenet import Metaparameters, squeezenet
 
 
 def convolution(name, source, filters, **options):

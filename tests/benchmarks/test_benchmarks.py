@@ -10,8 +10,8 @@ import pytest
 
 import dse
 from dse.analysis.statistics import mean_interval
-from dse.arch.squeezenet import Metaparameters, squeezenet
-from dse.train.recipe import Recipe
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.runs.recipe import Recipe
 
 FOLDER = Path(dse.__file__).parents[1] / "experiments" / "benchmarks"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="not a checkout")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import dse
+from dse.console.look import look
 from dse.store.database import open_store
 from dse.store.query import view
-from dse.watch.reading import look
 
 FOLDER = Path(dse.__file__).parents[1] / "experiments" / "benchmarks"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="not a checkout")

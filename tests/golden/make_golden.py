@@ -20,22 +20,22 @@ import numpy as np
 
 import dse
 from dse.arch.cost import cost
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.load import load
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.runs.events import Checkpointed
 from dse.store.database import Store, open_store
 from dse.store.query import load_network, view
 from dse.study.experiment import load_experiment, shipped_experiments
 from dse.study.plan import make_plans
-from dse.train.events import Checkpointed
 from dse.train.run import Trainer
 
 HERE = Path(__file__).parent
 POINTS = 200
 INPUTS = ((227, 227, 3), (224, 224, 3), (64, 48, 3), (32, 32, 3), (28, 28, 1))
 SMALL = """
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
 from dse.study.experiment import Experiment, Preset
-from dse.train.recipe import Recipe
+from dse.runs.recipe import Recipe
 
 EXPERIMENT = Experiment(
     title="Small",
@@ -46,9 +46,9 @@ EXPERIMENT = Experiment(
 )
 """
 ARMS = """
-from dse.arch.squeezenet import Metaparameters
+from dse.families.squeezenet import Metaparameters
 from dse.study.experiment import Experiment, Preset
-from dse.train.recipe import Recipe
+from dse.runs.recipe import Recipe
 
 EXPERIMENT = Experiment(
     title="Arms",

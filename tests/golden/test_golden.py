@@ -12,13 +12,13 @@ from make_golden import cells, rows
 
 import dse
 from dse.arch.cost import cost
-from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.runs.cell import Cell
+from dse.runs.recipe import Recipe
 from dse.store.database import open_store
 from dse.store.query import view
 from dse.store.schema import METAPARAMETERS
 from dse.store.transfer import export_studies, import_file
-from dse.train.cell import Cell
-from dse.train.recipe import Recipe
 
 HERE = Path(__file__).parent
 REFERENCE = HERE.parents[1] / "results" / "reference"

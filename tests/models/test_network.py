@@ -15,8 +15,8 @@ from dse.arch.graph import (
     MaxPool,
     Relu,
 )
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.errors import DseError
+from dse.families.squeezenet import Metaparameters, squeezenet
 from dse.models.network import Network, initial_weights
 from dse.models.trained import TrainedModel
 from dse.ops import FAST_ON_CPU, FAST_ON_GPU, REFERENCE, STACKED

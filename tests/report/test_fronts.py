@@ -6,9 +6,9 @@ from sqlalchemy import make_url
 
 from dse.data.names import bounded
 from dse.report.place import front_of
-from dse.store.append import StudyRecord
+from dse.runs.recipe import Recipe
+from dse.runs.records import StudyRecord
 from dse.store.place import Place
-from dse.train.recipe import Recipe
 
 STUDY = StudyRecord("a/set-quick", "a", "quick", "set", "print", Recipe(1, 0.1), 2)
 

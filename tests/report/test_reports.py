@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
+from dse.families.squeezenet import Metaparameters
 from dse.report import report_experiment, report_front
+from dse.runs.events import Done, EpochEnded, Failed, Started
+from dse.runs.recipe import Recipe
 from dse.store.append import (
     add_epoch,
     begin_run,
@@ -21,8 +23,6 @@ from dse.store.append import (
 from dse.store.database import open_store
 from dse.study.experiment import Experiment, Preset
 from dse.study.plan import make_plans
-from dse.train.events import Done, EpochEnded, Failed, Started
-from dse.train.recipe import Recipe
 
 FIRST = Experiment(
     "Shares",

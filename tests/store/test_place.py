@@ -13,8 +13,12 @@ import pytest
 from sqlalchemy import select
 
 from dse.api import forget
-from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
+from dse.execute.jobs import Job, JobQueue
+from dse.families.squeezenet import Metaparameters
+from dse.runs.events import Done, Failed, Started
+from dse.runs.paths import checkpoints_of, log_of, within
+from dse.runs.recipe import Recipe
 from dse.store.append import (
     begin_run,
     complete_run,
@@ -28,12 +32,8 @@ from dse.store.query import load_network, view, weights_folder
 from dse.store.schema import artifacts
 from dse.store.transfer import export_studies, import_file
 from dse.study.driver import execute
-from dse.study.jobs import Job, JobQueue
 from dse.study.plan import make_point, study_record
 from dse.study.tries import Tries
-from dse.train.events import Done, Failed, Started
-from dse.train.places import checkpoints_of, log_of, within
-from dse.train.recipe import Recipe
 
 STUDY = "fig/tiny-quick"
 SCORES = {"loss": 0.5, "accuracy": 0.75}

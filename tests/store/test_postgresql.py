@@ -29,15 +29,15 @@ from test_store import fill, finish
 
 from dse.cli import main
 from dse.errors import DseError
+from dse.runs.events import Failed, Started
+from dse.runs.recipe import Recipe
 from dse.store.append import begin_run, fail_run, register_points, register_study
 from dse.store.database import open_store
-from dse.store.faults import Unreachable, shown
+from dse.store.messages import Unreachable, shown
 from dse.store.query import load_network, sql, status, view
 from dse.store.schema import SCHEMA_VERSION
-from dse.store.standing import read_standing
+from dse.store.status import read_standing
 from dse.store.transfer import export_studies, import_file
-from dse.train.events import Failed, Started
-from dse.train.recipe import Recipe
 
 pytest_plugins = ["postgresql"]
 

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
+from dse.families.squeezenet import Metaparameters
+from dse.runs.events import Done, EpochEnded, Failed, Started
+from dse.runs.recipe import Recipe
 from dse.store.append import (
     add_epoch,
     begin_run,
@@ -21,12 +23,10 @@ from dse.store.append import (
 )
 from dse.store.database import open_store, shown
 from dse.store.query import load_network, sql, status, view
+from dse.store.run_states import run_states
 from dse.store.schema import SCHEMA_VERSION
-from dse.store.states import run_states
 from dse.store.transfer import export_studies, import_file
 from dse.study.plan import make_point, study_record
-from dse.train.events import Done, EpochEnded, Failed, Started
-from dse.train.recipe import Recipe
 
 RECIPE = Recipe(2, 0.05, batch_size=16)
 SCORES = {"loss": 0.5, "accuracy": 0.75}

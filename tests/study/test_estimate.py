@@ -7,8 +7,9 @@ import pytest
 
 import dse
 from dse.arch.cost import cost
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.errors import DseError
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.runs.recipe import Recipe
 from dse.study.estimate import (
     IMAGENET,
     ImageSet,
@@ -19,7 +20,6 @@ from dse.study.estimate import (
     speed_from_benchmark,
 )
 from dse.study.presets import PRESETS
-from dse.train.recipe import Recipe
 
 NARROW, WIDE = Metaparameters(16, 16), Metaparameters(16, 16, sr=1.0)
 SET = ImageSet("some", (28, 28, 1), 10, train=900, evaluated=100, test=200)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 from samples import SMALL_EXPERIMENT
 
-from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
+from dse.families.squeezenet import Metaparameters
+from dse.runs.recipe import Recipe
 from dse.study.experiment import (
     Experiment,
     Preset,
@@ -16,7 +17,6 @@ from dse.study.experiment import (
     shipped_experiments,
 )
 from dse.study.plan import make_plans, refuse_other_experiment
-from dse.train.recipe import Recipe
 
 
 def write(folder, name, text=SMALL_EXPERIMENT):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from dse.arch.cost import cost
-from dse.arch.squeezenet import Metaparameters
 from dse.errors import DseError
-from dse.store.states import RunState
+from dse.families.squeezenet import Metaparameters
+from dse.runs.recipe import Recipe
+from dse.store.run_states import RunState
 from dse.study.experiment import (
     Experiment,
     Preset,
@@ -16,7 +17,6 @@ from dse.study.experiment import (
 from dse.study.plan import cells_of_shard, jobs_for, make_plans
 from dse.study.presets import PRESETS
 from dse.study.tries import Tries
-from dse.train.recipe import Recipe
 
 EXPERIMENT = Experiment(
     "Aliases",
@@ -90,8 +90,8 @@ def test_replicates_share_a_job_unless_workers_would_idle(plan):
 
 def test_experiments_that_train_together_agree_on_the_preset(workplace):
     text = """from dse.study.experiment import Experiment, Preset
-from dse.arch.squeezenet import Metaparameters
-from dse.train.recipe import Recipe
+from dse.families.squeezenet import Metaparameters
+from dse.runs.recipe import Recipe
 EXPERIMENT = Experiment("", Metaparameters(), {"quick": Preset(4, 3, Recipe(1, 0.1))})
 """
     (workplace / "own.py").write_text(text)

@@ -1,7 +1,7 @@
 import pytest
 
 from dse.errors import DseError
-from dse.store.states import RunState
+from dse.store.run_states import RunState
 from dse.study.tries import Tries, holes
 
 

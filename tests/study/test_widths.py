@@ -7,7 +7,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.runs.recipe import Recipe
 from dse.study.experiment import (
     Experiment,
     Preset,
@@ -15,7 +16,6 @@ from dse.study.experiment import (
     shipped_experiments,
 )
 from dse.study.widths import chosen_widths, widths_line, widths_lines
-from dse.train.recipe import Recipe
 
 PRESETS = {
     "quick": Preset(16, 2, Recipe(2, 0.1)),

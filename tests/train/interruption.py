@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dse.train.events import Checkpointed, Done, EpochEnded
+from dse.runs.events import Checkpointed, Done, EpochEnded
 
 
 class Killed(BaseException):

@@ -7,9 +7,10 @@ import numpy as np
 import optax
 import pytest
 
-from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import Metaparameters, squeezenet
 from dse.models.network import initial_weights
 from dse.ops import FAST_ON_CPU, REFERENCE
+from dse.runs.recipe import Recipe
 from dse.train.engine import (
     Batches,
     Engine,
@@ -23,7 +24,6 @@ from dse.train.engine import (
     optimiser,
     replicate_keys,
 )
-from dse.train.recipe import Recipe
 
 
 def test_the_rate_rises_then_falls_to_zero():

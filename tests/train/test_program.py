@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from dse.arch.cost import cost
-from dse.arch.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import Metaparameters, squeezenet
 from dse.ops import FAST_ON_CPU
+from dse.runs.cell import Cell
+from dse.runs.recipe import Recipe
 from dse.train import stepped
-from dse.train.cell import Cell
 from dse.train.engine import Batches, Engine, Normaliser, Replicate, replicate_keys
 from dse.train.program import compile_program, form_for, stack_size
-from dse.train.recipe import Recipe
 
 ARCHITECTURE = squeezenet(Metaparameters(4, 4, sr=0.5), (28, 28, 1), 4)
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from interruption import Killed, steps_in, told, truncate
 
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.dataset import Images
 from dse.errors import DseError
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.runs.cell import Cell
+from dse.runs.events import Checkpointed, Done, EpochEnded, Failed
+from dse.runs.paths import checkpoints_of
+from dse.runs.recipe import Recipe
 from dse.train import program, run
-from dse.train.cell import Cell
-from dse.train.events import Checkpointed, Done, EpochEnded, Failed
-from dse.train.places import checkpoints_of
-from dse.train.recipe import Recipe
 from dse.train.run import Trainer
 from dse.train.stacked import StackedTraining
 from dse.train.stepped import SteppedTraining

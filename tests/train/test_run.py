@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.errors import DseError
-from dse.train.cell import Cell
-from dse.train.events import Done, EpochEnded, Failed, Started
-from dse.train.recipe import Recipe
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.runs.cell import Cell
+from dse.runs.events import Done, EpochEnded, Failed, Started
+from dse.runs.recipe import Recipe
 from dse.train.run import Trainer
 
 

@@ -14,13 +14,13 @@ from samples import write_photos
 
 import dse.train.streamed as streamed
 from dse.arch.cost import cost
-from dse.arch.squeezenet import Metaparameters, squeezenet
 from dse.data.stream import StreamedDataset, stream
+from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.runs.cell import Cell
+from dse.runs.events import Checkpointed, Done, Failed, Started
+from dse.runs.recipe import Recipe
 from dse.study.presets import PRESETS
-from dse.train.cell import Cell
 from dse.train.engine import Batches, Normaliser, no_totals
-from dse.train.events import Checkpointed, Done, Failed, Started
-from dse.train.recipe import Recipe
 from dse.train.streamed import StreamedTrainer
 
 SAMPLES = Path(os.environ.get("DSE_TEST_DATA", "no such")) / "imagenet_samples"

@@ -1,0 +1,68 @@
+"""What a person sees of a dataset: progress while it is read, then what was read."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from dse.console.terminal import say
+from dse.errors import printable
+
+if TYPE_CHECKING:
+    from dse.data.dataset import ImageData
+
+PATIENCE_SECONDS = 2.0
+"""Of silence, before a person who has no cursor to look at is told how it goes."""
+
+
+@contextlib.contextmanager
+def watching(
+    name: str, console: Console | None = None
+) -> Iterator[Callable[[int, int], None]]:
+    """What shows how many images of a set are read: a bar, or a line now and then."""
+    console = console or Console(stderr=True)
+    if console.is_terminal:
+        bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("images"),
+            console=console,
+            transient=True,
+        )
+        task = bar.add_task(f"reading {printable(name)}", total=None)
+        with bar:
+            yield lambda done, of: bar.update(task, completed=done, total=of)
+        return
+    told = time.monotonic()
+
+    def tell(done: int, of: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > PATIENCE_SECONDS and done < of:
+            told = now + PATIENCE_SECONDS
+            line = f"reading {printable(name)}: {done:,} of {of:,} images"
+            print(line, file=sys.stderr)
+
+    yield tell
+
+
+def introduce(dataset: "ImageData", *, whole: bool = False) -> None:
+    """Say what was read of a set, and what of it is odd.
+
+    Args:
+        dataset: the set.
+        whole: whether to say all of it, not in a line.
+    """
+    contents = dataset.contents
+    if contents is None:
+        return
+    if whole:
+        say(f"{dataset.name}: {dataset.classes:,} classes", *contents.lines())
+    else:
+        say(f"{dataset.name}: {contents.short()}")
+    say(*(f"warning: {warning}" for warning in contents.warnings()))

@@ -1,0 +1,273 @@
+"""How studies stand: what is in, under way and failed, and how long the rest takes.
+
+Work is MACs times images, and a cell is compiled once. A completed run's seconds are
+its share of a worker's time, so over its work they are a worker's pace: however many
+there were, and however long the sweep lay still in between.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from dse.store import SEARCHES
+from dse.store.schema import METAPARAMETERS
+
+ONLY_POINT = "the only point"
+ONE_BY_ONE = "cpu"
+"""The device whose replicates train one by one; elsewhere those of a cell may train
+together, and then each reports the speed of all."""
+QUIET_SECONDS = 7200.0
+"""How long the least is that nothing was written before a sweep is taken for dead."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Runs; `missing` are neither complete nor failed, those `running` among them."""
+
+    planned: int
+    complete: int
+    failed: int
+    running: int
+    missing: int
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A run that is marked as running, with the scores of its last whole epoch."""
+
+    study: str
+    label: str
+    replicate: int
+    epoch: int
+    epochs: int
+    val_accuracy: float | None
+    images_per_second: float | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed, with the reason (`dse.runs.events.FAILURES`)."""
+
+    study: str
+    label: str
+    cell_id: str
+    replicate: int
+    reason: str
+    detail: str | None
+    tries: int
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast it goes; None where that is unknown yet.
+
+    Attributes:
+        images_per_second: of the runs under way, all together.
+        runs_per_hour: at the pace of completed runs, by as many workers as are busy.
+        seconds_left: for what is missing of the sets that are trained on, likewise.
+    """
+
+    images_per_second: float | None = None
+    runs_per_hour: float | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How studies stand.
+
+    Attributes:
+        studies: counts of each; points that are one network count once.
+        total: counts of all; what studies share counts once.
+        under_way: the runs marked as running.
+        failures: the runs that failed, the oldest first.
+        workers: how many train something.
+        pace: how fast it goes.
+        driven: whether a sweep holds the database; None where that is unknown.
+        stalled: whether runs are marked as running that nothing seems to train.
+    """
+
+    studies: Mapping[str, Counts]
+    total: Counts
+    under_way: tuple[UnderWay, ...]
+    failures: tuple[Failure, ...]
+    workers: int
+    pace: Pace
+    driven: bool | None
+    stalled: bool
+
+    @property
+    def not_begun(self) -> int:
+        """Networks that searches proposed and did not train, while nothing does.
+
+        A search against time ends so. Its like of a plan is missing.
+        """
+        if self.driven or self.under_way:
+            return 0
+        return sum(
+            counts.missing
+            for name, counts in self.studies.items()
+            if name.startswith(SEARCHES)
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether searches have ended, and all that is missing they did not begin."""
+        others = (
+            counts.missing
+            for name, counts in self.studies.items()
+            if not name.startswith(SEARCHES)
+        )
+        return self.driven is False and self.not_begun > 0 and not any(others)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is missing of what is planned, or of what goes on."""
+        return self.total.planned > 0 and (not self.total.missing or self.ended)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Failures by reason, the commonest first."""
+        return dict(Counter(f.reason for f in self.failures).most_common())
+
+
+Record = TypeVar("Record", UnderWay, Failure)
+
+
+def outlook(
+    cells: pd.DataFrame,
+    open_runs: pd.DataFrame,
+    *,
+    driven: bool | None = None,
+    idle_seconds: float = 0.0,
+    workers: int = 0,
+) -> Outlook:
+    """How studies stand.
+
+    Args:
+        cells: see `dse.store.status.Standing`.
+        open_runs: see there.
+        driven: whether a sweep holds the database; None where that is unknown.
+        idle_seconds: since anything was written, for where it is.
+        workers: that were seen to train at once; between two runs one is idle.
+    """
+    points = label_points(cells)
+    points["work"] = points["macs"].astype("float64") * points["images"]
+    once = points.drop_duplicates(["study", "cell_id"])
+    studies = {str(name): _counts(own) for name, own in once.groupby("study")}
+    # Of studies that share a cell, the one that wants most runs of it speaks for it.
+    widest = once.sort_values("planned", ascending=False, kind="stable")
+    shared = widest.drop_duplicates("cell_id")
+    columns = ["cell_id", "study", "label", "planned", "set", "work"]
+    runs = open_runs.merge(shared[columns], on="cell_id")
+    runs = runs[runs["replicate"] < runs["planned"]]
+    running = runs[runs["status"] == "running"]
+    stalled = len(running) > 0 and _seems_dead(shared, driven, idle_seconds)
+    busy = running.iloc[:0] if stalled else _one_a_worker(running)
+    return Outlook(
+        studies=studies,
+        total=_counts(shared),
+        under_way=_records(UnderWay, running),
+        failures=_records(Failure, runs[runs["status"] == "failed"]),
+        workers=len(busy),
+        pace=_pace(shared, running, busy, max(workers, len(busy))),
+        driven=driven,
+        stalled=stalled,
+    )
+
+
+def varied(points: pd.DataFrame) -> list[str]:
+    """The metaparameters in which the points of a study differ."""
+    return [name for name in METAPARAMETERS if points[name].nunique(dropna=False) > 1]
+
+
+def label_points(cells: pd.DataFrame) -> pd.DataFrame:
+    """The view `cells`, each point with a `label` and what it is `alias_of`.
+
+    Returns:
+        `label` says what tells a point of its study from others; `alias_of` is the
+        label of the first point that is the same network, None for that one.
+    """
+    labelled = cells.assign(label=ONLY_POINT)
+    for _, own in cells.groupby("study"):
+        words = [
+            [f"{name} {metaparameter_text(value)}" for value in own[name].tolist()]
+            for name in varied(own)
+        ]
+        if words:
+            named = [", ".join(told) for told in zip(*words, strict=True)]
+            labelled.loc[own.index, "label"] = named
+    network = ["study", "cell_id"]
+    first = labelled.groupby(network)["label"].transform("first").astype(object)
+    labelled["alias_of"] = first.where(labelled.duplicated(network), None)
+    return labelled
+
+
+def metaparameter_text(value: object) -> str:
+    """A metaparameter's value as people write it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _counts(cells: pd.DataFrame) -> Counts:
+    names = ("planned", "complete", "failed", "running", "missing")
+    return Counts(*(int(cells[name].sum()) for name in names))
+
+
+def _seems_dead(cells: pd.DataFrame, driven: bool | None, idle_seconds: float) -> bool:
+    """By the lock; else if nothing was written for twice what a cell took at most."""
+    if driven is not None:
+        return not driven
+    slowest = float((cells["train_seconds"] + cells["compile_seconds"]).max())
+    return slowest > 0 and idle_seconds > max(QUIET_SECONDS, 2 * slowest)
+
+
+def _one_a_worker(running: pd.DataFrame) -> pd.DataFrame:
+    """A run for each worker that is busy: of replicates that train together, one."""
+    alone = running["device"] == ONE_BY_ONE
+    together = running[~alone].drop_duplicates(["cell_id", "images_per_second"])
+    return pd.concat([running[alone], together])
+
+
+def _pace(
+    cells: pd.DataFrame, running: pd.DataFrame, busy: pd.DataFrame, workers: int
+) -> Pace:
+    """Of `workers`, some of them busy; each set goes on at a pace of its own."""
+    speeds = busy["images_per_second"].dropna()
+    images_per_second = float(speeds.sum()) if len(speeds) else None
+    hourly, left = [], []
+    for trained_on, own_busy in busy.groupby("set"):
+        own = cells[cells["set"] == trained_on]
+        under_way = running[running["set"] == trained_on]
+        own_workers = workers * len(own_busy) / len(busy)
+        done = float((own["complete"] * own["work"]).sum())
+        training = float(own["train_seconds"].sum())
+        if not done or not training:
+            return Pace(images_per_second)
+        compiling = float(own["compile_seconds"].sum())
+        spent = training + compiling
+        hourly.append(3600 * own_workers * float(own["complete"].sum()) / spent)
+        begun = under_way["work"] * under_way["epoch"] / under_way["epochs"]
+        lacking = float((own["missing"] * own["work"]).sum() - begun.sum())
+        compiled = own["complete"] > 0
+        waiting = (own["missing"] > 0) & ~compiled
+        waiting &= ~own["cell_id"].isin(under_way[under_way["epoch"] > 0]["cell_id"])
+        to_train = lacking * training / done
+        to_compile = float(waiting.sum()) * compiling / float(compiled.sum())
+        left.append((to_train + to_compile) / own_workers)
+    if not left:
+        return Pace(images_per_second)
+    return Pace(images_per_second, sum(hourly), max(left))
+
+
+def _records(kind: type[Record], runs: pd.DataFrame) -> tuple[Record, ...]:
+    names = [field.name for field in fields(kind)]
+    rows = runs[names].itertuples(index=False, name=None)
+    return tuple(kind(*map(_known, row)) for row in rows)
+
+
+def _known(value: Any) -> Any:
+    """`value`, or None where it is no number."""
+    return None if value != value else value

@@ -1,0 +1,301 @@
+"""Tables for people: descriptions, frames and reports on a console."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from dse.arch.cost import MEBIBYTE, cost
+from dse.arch.graph import Architecture
+from dse.console.terminal import (
+    GAP,
+    columns_that_fit,
+    hidden_columns_line,
+    open_console,
+    say,
+)
+from dse.errors import printable
+from dse.families.describe import table_1
+from dse.families.squeezenet import (
+    Metaparameters,
+    resolved_pct_3x3,
+    rounding_moves_pct_3x3,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dse.report import Claims, Report
+    from dse.study.estimate import Estimate
+    from dse.study.outcome import SweepOutcome
+
+ENDS = "each end of an interval errs in 5 % over their number (all ends hold with 90 %)"
+"""Of comparisons that are told together (`dse.analysis.comparison`)."""
+Format = Literal["table", "csv", "json", "parquet"]
+CUT, WRAPPED = 40, 24
+"""Letters of a cell, and of one of several lines, that a narrow terminal shows."""
+
+
+def print_description(
+    metaparameters: Metaparameters, architecture: Architecture
+) -> None:
+    """The paper's Table 1 for any point, and its totals."""
+    rows = []
+    for row in table_1(metaparameters, architecture):
+        fire = row.fire
+        shares = [fire.s1x1, fire.e1x1, fire.e3x3] if fire else ["", "", ""]
+        counts = [f"{row.params:,}", f"{row.macs:,}"] if row.params else ["", ""]
+        output = "x".join(map(str, row.output))
+        rows.append([row.name, output, row.filter, row.depth, *shares, *counts])
+    headings = ["layer", "output", "filter/stride", "depth"]
+    headings += ["s1x1", "e1x1", "e3x3", "params", "MACs"]
+    _print(headings, rows, left=3)
+    costs = cost(architecture)
+    size = costs.bytes_fp32
+    print(
+        f"{metaparameters.short()} · architecture {architecture.id}\n"
+        f"{costs.params:,} parameters = {size:,} bytes in 32-bit floats "
+        f"({size / MEBIBYTE:.3f} MiB, {size / 1e6:.3f} MB of 10^6)\n"
+        f"{costs.macs:,} MACs, {costs.activations:,} activations, "
+        f"{costs.peak_activations:,} alive at most"
+    )
+    if rounding_moves_pct_3x3(metaparameters):
+        resolved = resolved_pct_3x3(metaparameters)
+        print(f"{100 * resolved:.2f} % of the expand filters are 3x3 after rounding")
+
+
+def print_outcome(name: str, outcome: "SweepOutcome") -> None:
+    """What a sweep of the experiment called `name` came to."""
+    failed = "".join(f", {n} failed: {why}" for why, n in outcome.failed.items())
+    left = f", {outcome.elsewhere} left to others" if outcome.elsewhere else ""
+    say(
+        f"{outcome.study}: {outcome.planned} runs planned, {outcome.trained} trained "
+        f"now{left}{failed}; {outcome.widths}; dse query or dse reproduce {name} next"
+    )
+
+
+def print_estimate(estimate: "Estimate") -> None:
+    """A plan's cells with their work and time, and the sum."""
+    rows = [
+        [
+            ": ".join(filter(None, [cell.arm, cell.metaparameters.short()])),
+            f"{cell.params:,}",
+            f"{cell.macs:,}",
+            f"{cell.training_macs:.3g}",
+            duration(cell.seconds),
+        ]
+        for cell in estimate.cells
+    ]
+    _print(["cell", "params", "MACs", "MACs of all runs", "time"], rows, left=1)
+    runs = len(estimate.cells) * estimate.replicates
+    work = sum(cell.training_macs for cell in estimate.cells)
+    say(
+        f"{estimate.dataset}: {len(estimate.cells)} "
+        f"cell{'s' if len(estimate.cells) > 1 else ''}, {runs} "
+        f"run{'s' if runs > 1 else ''} of {estimate.images:,} images, "
+        f"{work:.3g} MACs in all",
+        f"about {duration(estimate.seconds)}, by {estimate.speed.source}",
+    )
+    say(*estimate.widths)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in a unit that people read."""
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def print_frame(frame: "pd.DataFrame", kind: Format) -> None:
+    """Print a frame; csv has a header line, json is a list of rows.
+
+    Raises:
+        DseError: the format cannot hold what is in it.
+    """
+    from dse.console import formats
+
+    match kind:
+        case "table":
+            _print(list(frame.columns), formats.texts(frame))
+        case "csv":
+            formats.print_csv(frame)
+        case "json":
+            formats.print_json(frame)
+        case "parquet":
+            formats.print_parquet(frame)
+
+
+def print_report(report: "Report") -> None:
+    """What a report is of, row by row, and where it lies."""
+    match report.of:
+        case "study":
+            print_cells(report)
+        case "recipes":
+            print_recipes(report)
+        case "search":
+            print_front(report)
+        case "front":
+            print_front_of_cells(report)
+    if report.widths:
+        say(report.widths)
+    figures = sorted(file.name for file in report.folder.glob("*.png"))
+    say(f"figures: {', '.join(figures)}", f"in: {report.folder}")
+
+
+def print_cells(report: "Report") -> None:
+    """A study's cells, and what became of its claims."""
+    if report.table_1 is not None:
+        print_frame(report.table_1, "table")
+        print()
+    columns = {
+        "cell": [label.replace("\n", " ") for label in report.labels],
+        "parameters": _column(report.summary, "params", "{:,}"),
+        "bytes": _column(report.summary, "bytes_fp32", "{:,}"),
+        "MACs": _column(report.summary, "macs", "{:,}"),
+        "runs": _column(report.summary, "replicates"),
+        "failed": _column(report.summary, "failed"),
+        "validation": _column(report.summary, "val_accuracy", "{:.1%}"),
+        "test": _column(report.summary, "test_accuracy", "{:.1%}"),
+        "top-5": _column(report.summary, "test_top5", "{:.1%}"),
+        "from": _column(report.summary, "test_low", "{:.1%}"),
+        "to (95 %)": _column(report.summary, "test_high", "{:.1%}"),
+    }
+    for name in ("top-5", "from", "to (95 %)"):
+        if not any(columns[name]):
+            del columns[name]
+    _print(list(columns), zip(*columns.values(), strict=True), left=1)
+    if report.claims is not None:
+        print_claims(report.claims)
+
+
+def print_recipes(report: "Report") -> None:
+    """Recipes with what each gains over the first."""
+    columns = {
+        "recipe": report.labels,
+        "changes": _column(report.summary, "changes"),
+        "of completed runs": _column(report.summary, "val_accuracy", "{:.1%}"),
+        "gain": _points(report.summary, "difference"),
+        "from": _points(report.summary, "low"),
+        "to": _points(report.summary, "high"),
+        "runs": _column(report.summary, "runs"),
+        "untrained": _column(report.summary, "untrained"),
+        "diverged": _column(report.summary, "diverged"),
+        "gain on test": _points(report.summary, "test_difference"),
+    }
+    _print(list(columns), zip(*columns.values(), strict=True), left=2)
+    print(
+        "validation accuracy; gains are points over the first recipe in the runs that "
+        f"both completed; all that lie above 0, or below, do so with 95 %; {ENDS}"
+    )
+
+
+def print_front_of_cells(report: "Report") -> None:
+    """The cells of several studies with their chances to be on a front."""
+    likely = report.summary[
+        (report.summary["bytes_front_probability"] > 0.05)
+        | (report.summary["macs_front_probability"] > 0.05)
+    ]
+    columns = {
+        "cell": _column(likely, "cell"),
+        "bytes": _column(likely, "bytes_fp32", "{:,}"),
+        "MACs": _column(likely, "macs", "{:,}"),
+        "test": _column(likely, "test_accuracy", "{:.1%}"),
+        "on the front of bytes": _column(likely, "bytes_front_probability", "{:.0%}"),
+        "of MACs": _column(likely, "macs_front_probability", "{:.0%}"),
+    }
+    _print(list(columns), zip(*columns.values(), strict=True), left=1)
+
+
+def print_claims(claims: "Claims") -> None:
+    """What the paper says of an experiment, and whether it holds here."""
+    if claims.table is None:
+        say(f"claims: not judged: {claims.refusal}")
+        return
+    rows = [
+        [c["verdict"], c["section"], c["claim"], c["finding"]]
+        for c in claims.table.to_dict("records")
+    ]
+    rows += [["SLIP", "", "(the paper against itself)", slip] for slip in claims.slips]
+    headings = ["claims", "section", "the paper says", "found"]
+    _print(headings, rows, left=4, wrapped=2)
+    say(
+        f"{claims.caveat}; all PASS and FAIL of a study are right together with 95 %; "
+        f"{ENDS}"
+    )
+
+
+def print_front(report: "Report") -> None:
+    """A search's Pareto front, and how to take a network away."""
+    front = report.summary[report.summary["front"]].sort_values("bytes_fp32")
+    columns = {
+        "run": _column(front, "run_id"),
+        **{name: _column(front, name) for name in ("base_e", "incr_e", "freq", "sr")},
+        "pct_3x3": _column(front, "pct_3x3", "{:g}"),
+        "parameters": _column(front, "params", "{:,}"),
+        "bytes": _column(front, "bytes_fp32", "{:,}"),
+        "MACs": _column(front, "macs", "{:,}"),
+        "validation": _column(front, "val_accuracy", "{:.1%}"),
+        "test": _column(front, "test_accuracy", "{:.1%}"),
+    }
+    _print(list(columns), zip(*columns.values(), strict=True))
+    best = front.to_dict("records")[-1]
+    run, size = best["run_id"], best["bytes_fp32"]
+    print(
+        f"best within the budget: run {run}, {size:,} bytes, validation "
+        f"{best['val_accuracy']:.1%}\n"
+        f"use it: dse predict {run} IMAGE..., or in Python dse.load_model({run})"
+    )
+    if report.weights is not None:
+        say(f"its weights: {report.weights}")
+
+
+def _column(frame: "pd.DataFrame", name: str, form: str = "{}") -> list[str]:
+    """A column's values as text; nothing for NaN."""
+    return ["" if v != v else form.format(v) for v in frame[name].tolist()]
+
+
+def _points(frame: "pd.DataFrame", name: str) -> list[str]:
+    """A column of shares as percentage points; nothing for NaN."""
+    return ["" if v != v else f"{100 * v:+.1f}" for v in frame[name].tolist()]
+
+
+def _print(
+    headings: Sequence[str],
+    rows: Iterable[Iterable[object]],
+    left: int = 0,
+    wrapped: int = 0,
+) -> None:
+    """A table; the first `left` columns are words, the rest numbers.
+
+    A terminal that is too narrow has long cells cut, then columns left out from the
+    right, and a line that names them. Of the last `wrapped` columns a cell takes
+    several lines instead.
+    """
+    console = open_console()
+    told = [[printable(str(cell)) for cell in row] for row in [headings, *rows]]
+    wraps = range(len(headings) - wrapped, len(headings))
+    widths = [max(map(cell_len, column)) for column in zip(*told, strict=True)]
+    shown = len(widths)
+    width = sum(widths) + GAP * len(widths)
+    narrow = console.is_terminal and width > console.width
+    if narrow:
+        needed = [min(x, WRAPPED if i in wraps else CUT) for i, x in enumerate(widths)]
+        shown = columns_that_fit(needed, console.width)
+    else:
+        console.width = max(width, 1)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for index, heading in enumerate(told[0][:shown]):
+        justify: Literal["left", "right"] = "left" if index < left else "right"
+        cut = CUT if narrow and index not in wraps else None
+        table.add_column(
+            Text(heading), justify=justify, no_wrap=index not in wraps, max_width=cut
+        )
+    for row in told[1:]:
+        table.add_row(*map(Text, row[:shown]))
+    console.print(table, highlight=False)
+    hidden = hidden_columns_line(told[0][shown:], len(widths))
+    if hidden:
+        console.print(Text(hidden))

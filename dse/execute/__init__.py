@@ -1,0 +1,1 @@
+"""Jobs in, events out: serial, processes, Ray. It knows no database."""

@@ -1,0 +1,103 @@
+"""How a process is set up for JAX: threads, memory, and what was compiled before.
+
+What of it decides results is stated in `dse.runs.settings`.
+"""
+
+import functools
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from dse.errors import DseError
+from dse.runs.settings import ELSEWHERE, ignored, without_ignored
+
+ONE_THREAD = {"NPROC": "1", "PJRT_NPROC": "1"}
+"""XLA's thread pool of one: more threads sum in another order, so a run's bits would
+depend on the machine. Cores are used by running as many workers."""
+
+ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""glibc's allocator with huge pages: page faults on freshly mapped temporaries take a
+large part of a step on a CPU."""
+
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+
+
+def worker_environment(
+    around: Mapping[str, str], *, on_gpu: bool = False, deterministic: bool = False
+) -> dict[str, str]:
+    """Variables of a process that trains.
+
+    Args:
+        around: those of its driver.
+        on_gpu: whether it has a GPU.
+        deterministic: whether that must give the same bits each time.
+    """
+    stated = without_ignored(around)
+    if on_gpu:
+        return stated | (_determinism(stated) if deterministic else {})
+    if platform.libc_ver()[0] == "glibc":
+        stated = ALLOCATOR | stated
+    return stated | ONE_THREAD
+
+
+def settle_process(*, on_gpu: bool = False, deterministic: bool = False) -> None:
+    """Have this process train as every other, whatever its user's environment says.
+
+    Raises:
+        DseError: it has computed with JAX already, in another way.
+    """
+    say_what_is_ignored(os.environ, threads=not on_gpu)
+    stated = without_ignored(os.environ)
+    wanted = {} if on_gpu else dict(ONE_THREAD)
+    if on_gpu and deterministic:
+        wanted = _determinism(stated)
+    read_once = {"XLA_FLAGS": stated.get("XLA_FLAGS", "")} | wanted
+    for name, value in read_once.items() if _computes_already() else ():
+        if (told := os.environ.get(name, "")) != value:
+            raise DseError(
+                f"JAX computes in this process already, and took {name}={told} where "
+                f"dse trains with {name}={value}: {ELSEWHERE}"
+            )
+    leave_out_ignored()
+    os.environ.update(wanted)
+
+
+def leave_out_ignored() -> None:
+    """Take out of this process's environment what training does without."""
+    stated = without_ignored(os.environ)
+    for name in set(os.environ) - set(stated):
+        del os.environ[name]
+    os.environ.update(stated)
+
+
+def say_what_is_ignored(around: Mapping[str, str], *, threads: bool) -> None:
+    """Tell on standard error, once, what a user asks for that training does without.
+
+    Args:
+        around: the variables that the user set.
+        threads: whether the number of threads is among it, as on CPUs.
+    """
+    told = ignored(around)
+    for name, one in ONE_THREAD.items() if threads else ():
+        if around.get(name, one) != one:
+            told[name] = "one thread a worker"
+    for name, instead in told.items():
+        _say(f"{name}={around[name]} is set; dse trains with {instead}")
+
+
+@functools.cache
+def _say(what: str) -> None:
+    print(f"dse: {' '.join(what.split())}, so it is ignored here", file=sys.stderr)
+
+
+def _determinism(environment: Mapping[str, str]) -> dict[str, str]:
+    flags = [environment.get("XLA_FLAGS"), DETERMINISTIC]
+    return {"XLA_FLAGS": " ".join(filter(None, flags))}
+
+
+def _computes_already() -> bool:
+    """Whether JAX has read what it reads once: the threads, and XLA's flags."""
+    bridge: Any = sys.modules.get("jax._src.xla_bridge")
+    return bridge is not None and bool(bridge.backends_are_initialized())

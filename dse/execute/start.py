@@ -1,0 +1,21 @@
+"""The script that a worker process runs: the `dse` that it lies in, and no other.
+
+Wherever the driver has that from, a folder of source or one that pip made, and whatever
+else is called `dse` on the way.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    package = Path(__file__).parents[1]
+    spec = importlib.util.spec_from_file_location(
+        "dse", package / "__init__.py", submodule_search_locations=[str(package)]
+    )
+    assert spec is not None and spec.loader is not None
+    sys.modules["dse"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["dse"])
+    from dse.execute.worker import main
+
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,80 @@
+"""A worker process: a setting first, then jobs in and events out, over one pipe."""
+
+import os
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+
+from dse.errors import DseError, first_line
+from dse.execute.guarded import train_guarded
+from dse.execute.imports import origins
+from dse.execute.jobs import JobEnded, Ready, Setting, Unable
+from dse.machine import offer_to_the_kernel
+from dse.runs.events import EpochEnded
+from dse.runs.runlog import RunLogs
+from dse.train.trainers import trainer_for
+
+WATCH_SECONDS = 0.5
+
+
+def main(file_number: int, driver_number: int) -> None:
+    """Serve the driver at the other end until it is gone.
+
+    Args:
+        file_number: the file descriptor of the pipe to it.
+        driver_number: its process id.
+    """
+    offer_to_the_kernel()
+    watching = threading.Thread(target=_end_with, args=(driver_number,), daemon=True)
+    watching.start()
+    driver: Connection = Connection(file_number)
+    try:
+        serve(driver)
+    except (EOFError, ConnectionError):
+        pass
+    except Exception as error:  # noqa: BLE001 - the driver is told, the log has it all
+        traceback.print_exception(error)
+        driver.send(Unable(_said(error)))
+    _exit()
+
+
+def serve(driver: Connection) -> None:
+    """Get ready, then do one job after the other; it ends when the pipe does.
+
+    Raises:
+        Exception: whatever keeps this process from training, and would keep others: a
+            package is missing, there is no such device.
+    """
+    setting: Setting = driver.recv()
+    trainer = trainer_for(setting.dataset, setting.folder)
+    logs = RunLogs(setting.folder, redirect=True)
+    driver.send(Ready(origins()))
+    while True:
+        job, upcoming = driver.recv()
+        for event in train_guarded(trainer, job, logs):
+            driver.send(event)
+            if upcoming is not None and isinstance(event, EpochEnded):
+                trainer.prepare(upcoming.cell, upcoming.replicates)
+        driver.send(JobEnded())
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, DseError):
+        return str(error)
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def _end_with(driver: int) -> None:
+    """End when the driver does, also within an epoch of hours.
+
+    Another driver may begin the same run anew, and the two would share checkpoints.
+    """
+    while os.getppid() == driver:
+        time.sleep(WATCH_SECONDS)
+    _exit()
+
+
+def _exit() -> None:
+    """Skip Python's shutdown, in which XLA's threads can hang: nobody waits for it."""
+    os._exit(0)

@@ -1,0 +1,143 @@
+"""What this machine has for workers: cores, memory, GPUs."""
+
+import contextlib
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from dse.errors import DseError
+
+PLATFORMS = ("cpu", "cuda", "gpu", "rocm")
+"""What JAX_PLATFORMS may ask for; the rest was never tried."""
+
+WORKER_BYTES = 2**30
+"""What a worker is given of memory when their number is chosen; most take half."""
+
+GPU_MEMORY_SHARE = 0.9
+"""Of a GPU's memory, for all its workers together."""
+
+
+def default_workers() -> int:
+    """A worker for each core, as far as memory goes."""
+    return max(1, min(available_cores(), available_bytes() // WORKER_BYTES))
+
+
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def available_bytes() -> int:
+    """Memory that programs may still take, at least a worker's share.
+
+    It is without bound where nobody tells.
+    """
+    free = kibibytes(Path("/proc/meminfo"), "MemAvailable", sys.maxsize)
+    with contextlib.suppress(OSError, ValueError):  # no group, or none with a limit
+        free = min(free, free_of_group(Path("/sys/fs/cgroup")))
+    return max(free, WORKER_BYTES)
+
+
+def free_of_group(group: Path) -> int:
+    """What a container may still take; files that are only cached count as free."""
+    limit = int((group / "memory.max").read_text())
+    held = int((group / "memory.current").read_text())
+    parts = dict(map(str.split, (group / "memory.stat").read_text().splitlines()))
+    cached = int(parts["inactive_file"]) + int(parts["active_file"])
+    return limit - held + cached
+
+
+def peak_bytes(process: int) -> int:
+    """Most memory that a process was seen to hold; 0 where nobody tells."""
+    return kibibytes(Path(f"/proc/{process}/status"), "VmHWM", 0)
+
+
+def held_bytes(process: int) -> int:
+    """Memory that a process holds; 0 where nobody tells."""
+    return kibibytes(Path(f"/proc/{process}/status"), "VmRSS", 0)
+
+
+def kibibytes(file: Path, name: str, otherwise: int) -> int:
+    """The bytes of a line `name: N kB` in one of Linux's files."""
+    with contextlib.suppress(OSError):
+        for line in file.read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return 1024 * int(line.split()[1])
+    return otherwise
+
+
+def killed_for_memory() -> int:
+    """Processes that the kernel ended so far for want of memory."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def offer_to_the_kernel() -> None:
+    """Where memory runs out, have the kernel end this process before its driver."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def check_platforms() -> None:
+    """See that the device that JAX_PLATFORMS asks for is here.
+
+    Raises:
+        DseError: it is not, or there is no such kind.
+    """
+    asked = os.environ.get("JAX_PLATFORMS", "")
+    named = asked.split(",") if asked else []
+    if not set(named) <= set(PLATFORMS):
+        raise DseError(
+            f"JAX_PLATFORMS is {asked!r}; expected cpu or cuda, or leave it out to "
+            "take a GPU where one is"
+        )
+    if named and named[0] != "cpu" and not has_accelerator():
+        raise DseError(
+            f"JAX_PLATFORMS is {asked!r}, and there is no GPU here that JAX can use "
+            "(its driver and pip install 'jax[cuda13]'); leave it out, or set it to "
+            "cpu, to train on the processor"
+        )
+
+
+def has_accelerator() -> bool:
+    """Whether JAX has a plugin for a GPU that is here; asking JAX would claim it."""
+    if os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
+        return False
+    nvidia = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
+    cuda = nvidia and any(find_spec(f"jax_cuda{n}_plugin") for n in (12, 13))
+    rocm = Path("/dev/kfd").exists() and find_spec("jax_rocm7_plugin")
+    return bool(cuda or rocm)
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    if not has_accelerator():
+        return ()
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        named = chosen.split(",")
+        return tuple(
+            named[: named.index("-1")] if "-1" in named else filter(None, named)
+        )
+    cards = Path("/proc/driver/nvidia/gpus")
+    count = len(list(cards.iterdir())) if cards.is_dir() else 1
+    return tuple(map(str, range(count)))
+
+
+def gpu_environments(gpus: tuple[str, ...], workers: int) -> list[dict[str, str]]:
+    """For each worker the GPU that it has, and how much of its memory."""
+    environments = []
+    for worker in range(workers):
+        gpu = gpus[worker % len(gpus)]
+        sharing = len(range(worker % len(gpus), workers, len(gpus)))
+        share = f"{GPU_MEMORY_SHARE / sharing:.3f}"
+        environments.append(
+            {"CUDA_VISIBLE_DEVICES": gpu, "XLA_PYTHON_CLIENT_MEM_FRACTION": share}
+        )
+    return environments

@@ -1,0 +1,68 @@
+"""What captions say of data, recipes and replicates."""
+
+import pandas as pd
+
+from dse.data.dataset import ImageData
+from dse.runs.recipe import Recipe
+from dse.study.widths import equations
+
+
+def data_line(dataset: ImageData) -> str:
+    """A dataset in a line."""
+    height, width, _ = dataset.image_shape
+    lossy = ", kept as JPEG" if dataset.encoding == "JPEG" else ""
+    train, own = len(dataset.train), dataset.own_validation
+    validated = f"({100 * dataset.validation_share:g} % of them for validation)"
+    if own is not None:
+        train -= len(own)
+        validated = f"and {len(own):,} validation"
+    return (
+        f"{dataset.name}: {train:,} train {validated} and {len(dataset.test):,} test "
+        f"images of {width}x{height}{lossy}"
+    )
+
+
+def recipe_line(recipe: Recipe) -> str:
+    """A recipe in a line."""
+    passes = f"{recipe.epochs} epochs" if recipe.steps is None else ""
+    augmentation = [f"crop ±{recipe.crop_padding}"] if recipe.crop_padding else []
+    if recipe.resize is not None:
+        augmentation.append(f"crop {recipe.crop} of {recipe.resize} pixels")
+    augmentation += ["mirror"] if recipe.mirror else []
+    more = [f"warm-up {100 * recipe.warmup_share:g} %"] if recipe.warmup_share else []
+    if recipe.clip_norm is not None:
+        more.append(f"clipped at {recipe.clip_norm:g}")
+    if recipe.schedule != "linear":
+        more.append(f"{recipe.schedule} decay of the rate")
+    if recipe.label_smoothing:
+        more.append(f"labels smoothed by {recipe.label_smoothing:g}")
+    if recipe.dropout is not None:
+        more.append(f"dropout {recipe.dropout:g}")
+    if recipe.initializer is not None:
+        more.append(f"{recipe.initializer} initialisation")
+    main = (
+        f"SGD, {passes or f'{recipe.steps} steps'}, batch {recipe.batch_size}, peak "
+        f"rate {recipe.peak_learning_rate:g}, momentum {recipe.momentum:g}, decay "
+        f"{recipe.weight_decay:g}, {' and '.join(augmentation) or 'no augmentation'}"
+    )
+    return ", ".join([main, *more])
+
+
+def shared_widths(rows: pd.DataFrame) -> str:
+    """The widths that all rows have in common: `base_e = incr_e = 16`."""
+    shared = [name for name in ("base_e", "incr_e") if rows[name].nunique() == 1]
+    return equations({name: int(rows[name].iloc[0]) for name in shared})
+
+
+def replicates_line(summary: pd.DataFrame, seed: int) -> str:
+    """How many replicates a cell, and from which seed."""
+    least, most = summary["replicates"].min(), summary["replicates"].max()
+    counted = f"{least}" if least == most else f"{least} to {most}"
+    return f"{counted} replicates a cell, sweep seed {seed}"
+
+
+def untrained_line(runs: pd.DataFrame) -> str:
+    """How many runs stayed at chance; nothing where none did."""
+    once = runs.drop_duplicates("run_id")  # those of aliases are there twice
+    untrained = int((once["reason"] == "untrained").sum())
+    return f" {untrained} of {len(once)} runs stayed at chance." if untrained else ""

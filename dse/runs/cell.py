@@ -1,0 +1,44 @@
+"""A cell: the architecture, recipe and dataset that are trained together."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dse.arch.graph import Architecture
+from dse.runs.recipe import Recipe
+
+NUMERICS_VERSION = 3
+"""Raised by hand with any change that can alter a result."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one result is a result of.
+
+    Attributes:
+        architecture: the network.
+        recipe: resolved for the dataset.
+        dataset: its name.
+        dataset_fingerprint: its content's identity.
+        class_names: its classes, for people who use the trained network.
+    """
+
+    architecture: Architecture
+    recipe: Recipe
+    dataset: str
+    dataset_fingerprint: str
+    class_names: tuple[str, ...]
+
+    @cached_property
+    def id(self) -> str:
+        """Identity: sixteen hexadecimal digits of a hash over all that decides."""
+        deciding: dict[str, Any] = {
+            "architecture": self.architecture.id,
+            "recipe": self.recipe.to_json(),
+            "dataset": self.dataset_fingerprint,
+            "numerics_version": NUMERICS_VERSION,
+        }
+        text = json.dumps(deciding, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

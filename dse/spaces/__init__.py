@@ -1,0 +1,1 @@
+"""Spaces of points, and hard budgets."""

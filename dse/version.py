@@ -1,0 +1,27 @@
+"""Which code this is, for every run to tell."""
+
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+@lru_cache
+def code_version() -> str:
+    """The package version, with the commit where the code is a clone's."""
+    try:
+        number = version("dse")
+    except PackageNotFoundError:
+        number = "unknown"
+    commit = _commit(Path(__file__).parents[1] / ".git")
+    return f"{number}+{commit[:12]}" if commit else number
+
+
+def _commit(git: Path) -> str | None:
+    """The commit that HEAD names, read from the repository's own files."""
+    try:
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head
+        return (git / head.removeprefix("ref: ")).read_text().strip()
+    except OSError:
+        return None

@@ -1,1 +1,0 @@
-"""How studies stand, for people: `once.print_status`, and `live.watch`."""
