@@ -5,21 +5,30 @@
     dse.reproduce("fig3b")
     dse.load_runs().groupby("pct_3x3")["test_accuracy"].mean()
 
-Names are loaded when they are first used, so that the import itself is quick.
+Names are loaded when they are first used, so that the import itself is quick. Families
+that come with the package are names too: `dse.SqueezeNet`, `dse.Nin`.
 """
 
 import dse.nearby  # noqa: F401 - before all else
 
 # isort: split
 
+import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dse.api import (
-        check,
-        describe,
-        load_model,
+    from dse.api.networks import describe, load_model, predict
+    from dse.api.results import (
+        export_studies,
+        forget,
+        import_studies,
         load_runs,
+        query,
+    )
+    from dse.api.studies import (
+        check,
+        open_dataset,
         plan,
         reproduce,
         reproduce_all,
@@ -27,36 +36,89 @@ if TYPE_CHECKING:
         sweep,
         sweep_all,
     )
+    from dse.arch.build import Build
+    from dse.arch.family import Family, Published, Source
     from dse.errors import DseError
-    from dse.session import Options
-    from dse.spaces.space import Budget
+    from dse.families.nin import Nin
+    from dse.families.squeezenet import SqueezeNet
+    from dse.fields import Grid, choice, flag, real, share, text, whole
+    from dse.options import Options
+    from dse.runs.recipe import Recipe
+    from dse.spaces.budget import Budget
+    from dse.spaces.space import Space
+    from dse.study.claim import Beats, GainsLittle, SizesAsPrinted
+    from dse.study.experiment import Experiment
+    from dse.study.preset import Preset
+    from dse.study.presets import PRESETS
+
+_WHERE = {
+    "api.networks": "describe load_model predict",
+    "api.results": "export_studies forget import_studies load_runs query",
+    "api.studies": "check open_dataset plan reproduce reproduce_all search sweep "
+    "sweep_all",
+    "arch.build": "Build",
+    "arch.family": "Family Published Source",
+    "errors": "DseError",
+    "fields": "Grid choice flag real share text whole",
+    "options": "Options",
+    "runs.recipe": "Recipe",
+    "spaces.budget": "Budget",
+    "spaces.space": "Space",
+    "study.claim": "Beats GainsLittle SizesAsPrinted",
+    "study.experiment": "Experiment",
+    "study.preset": "Preset",
+    "study.presets": "PRESETS",
+}
+_ELSEWHERE = {name: place for place, names in _WHERE.items() for name in names.split()}
 
 __all__ = [
+    "PRESETS",
+    "Beats",
     "Budget",
+    "Build",
     "DseError",
+    "Experiment",
+    "Family",
+    "GainsLittle",
+    "Grid",
+    "Nin",
     "Options",
+    "Preset",
+    "Published",
+    "Recipe",
+    "SizesAsPrinted",
+    "Source",
+    "Space",
+    "SqueezeNet",
     "check",
+    "choice",
     "describe",
+    "export_studies",
+    "flag",
+    "forget",
+    "import_studies",
     "load_model",
     "load_runs",
+    "open_dataset",
     "plan",
+    "predict",
+    "query",
+    "real",
     "reproduce",
     "reproduce_all",
     "search",
+    "share",
     "sweep",
     "sweep_all",
+    "text",
+    "whole",
 ]
-
-_ELSEWHERE = {
-    "Budget": "dse.spaces.space",
-    "DseError": "dse.errors",
-    "Options": "dse.session",
-}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'dse' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(_ELSEWHERE.get(name, "dse.api")), name)
+    if name in _ELSEWHERE:
+        module = importlib.import_module(f"dse.{_ELSEWHERE[name]}")
+        return getattr(module, name)
+    if name[:1].isupper() and importlib.util.find_spec(f"dse.families.{name.lower()}"):
+        return getattr(importlib.import_module(f"dse.families.{name.lower()}"), name)
+    raise AttributeError(f"module 'dse' has no attribute {name!r}")

@@ -8,6 +8,8 @@ from dse.errors import DseError
 
 MOST = 2**63 - 1
 """The largest whole number that a database holds."""
+MOST_REPLICATES = 10_000
+"""Of a cell."""
 LONGEST = 20
 """Digits of a whole number that a refusal still shows."""
 

@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import resource
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+
+import psutil
 
 from dse.errors import DseError
 
@@ -31,11 +34,8 @@ def available_cores() -> int:
 
 
 def available_bytes() -> int:
-    """Memory that programs may still take, at least a worker's share.
-
-    It is without bound where nobody tells.
-    """
-    free = kibibytes(Path("/proc/meminfo"), "MemAvailable", sys.maxsize)
+    """Memory that programs may still take, at least a worker's share."""
+    free: int = psutil.virtual_memory().available
     with contextlib.suppress(OSError, ValueError):  # no group, or none with a limit
         free = min(free, free_of_group(Path("/sys/fs/cgroup")))
     return max(free, WORKER_BYTES)
@@ -50,23 +50,18 @@ def free_of_group(group: Path) -> int:
     return limit - held + cached
 
 
-def peak_bytes(process: int) -> int:
-    """Most memory that a process was seen to hold; 0 where nobody tells."""
-    return kibibytes(Path(f"/proc/{process}/status"), "VmHWM", 0)
-
-
 def held_bytes(process: int) -> int:
-    """Memory that a process holds; 0 where nobody tells."""
-    return kibibytes(Path(f"/proc/{process}/status"), "VmRSS", 0)
+    """Memory that a process holds; 0 where it is gone."""
+    with contextlib.suppress(psutil.Error):
+        held: int = psutil.Process(process).memory_info().rss
+        return held
+    return 0
 
 
-def kibibytes(file: Path, name: str, otherwise: int) -> int:
-    """The bytes of a line `name: N kB` in one of Linux's files."""
-    with contextlib.suppress(OSError):
-        for line in file.read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return 1024 * int(line.split()[1])
-    return otherwise
+def peak_bytes() -> int:
+    """Most memory that this process has held."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def killed_for_memory() -> int:

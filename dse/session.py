@@ -1,76 +1,36 @@
-"""Experiments with everything that it takes to run them, trained as one sweep."""
+"""Experiments and searches with everything that it takes to run them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from dse.arch.cost import cost
+from dse.console.dataset import introduce, watching
+from dse.console.progress import SweepProgress
+from dse.data.dataset import ImageData, check_parts
+from dse.data.layout import Named
+from dse.data.load import load
+from dse.data.stream import stream
 from dse.errors import DseError
-from dse.store import DEFAULT_STORAGE
+from dse.execute.executors import Executor, make_executor
+from dse.options import Options
+from dse.runs.labels import Shown, fields_of_points, labels
+from dse.runs.records import Point, StudyRecord
+from dse.store.database import Store, open_store
+from dse.store.query import fingerprints
+from dse.store.run_states import run_states
+from dse.study.driver import complete, project, register
+from dse.study.experiment import Experiment
+from dse.study.loading import Wanted, check_runs, load_together
 from dse.study.outcome import SweepOutcome
-
-if TYPE_CHECKING:
-    from dse.console.progress import SweepProgress
-    from dse.data.dataset import ImageData
-    from dse.execute.execution import Execution
-    from dse.store.database import Store
-    from dse.study.experiment import Experiment, Preset
-    from dse.study.plan import Plan
-    from dse.study.tries import Tries
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run a sweep; what is None is chosen.
-
-    Attributes:
-        dataset: the embedded set, a folder, or a hub id; by default the preset's.
-        image_column: of Parquet files with several columns of images.
-        label_column: of Parquet files with several columns of labels.
-        train_folder: folder within the dataset's that is trained on, where its name
-            does not say so.
-        test_folder: the same of the test images.
-        preset: by default the experiment's first: quick (minutes on two cores), narrow
-            (hours), full (the paper's width, for a GPU) or imagenet.
-        seeds: replicates of each cell; by default the preset's.
-        workers: jobs at a time; by default one a core, or one a GPU.
-        executor: serial, process or ray; by default process.
-        gpus: GPUs to use, 0 for none; by default all. More workers share them.
-        address: of a Ray cluster; by default one is begun on this machine.
-        storage: database URL.
-        weights: whether to keep the weights of completed runs.
-        tries: starts of a run whose worker is lost, hangs, raises or lacks memory.
-        retry: which failures are tried again; by default all but diverged, untrained.
-        time_limit: minutes without a word of a run (compiling, an epoch or a
-            checkpoint) after which it counts as hung; not with serial.
-        memory_limit: GiB that a worker process may hold; by default all that is free.
-        deterministic: whether a GPU must give the same bits each time, at some cost.
-        shard: I/N for the I-th of N parts of what there is to train, each with a
-            database of its own, which dse import brings together.
-    """
-
-    dataset: str | None = None
-    preset: str | None = None
-    seeds: int | None = None
-    workers: int | None = None
-    executor: str | None = None
-    gpus: int | None = None
-    address: str | None = None
-    storage: str = field(default=DEFAULT_STORAGE, repr=False)
-    weights: bool = True
-    tries: int = 3
-    retry: tuple[str, ...] | None = None
-    time_limit: float = 360.0
-    memory_limit: float | None = None
-    deterministic: bool = False
-    shard: str | None = None
-    image_column: str | None = None
-    label_column: str | None = None
-    train_folder: str | None = None
-    test_folder: str | None = None
+from dse.study.plan import Plan, cells_of_shard, check_shard, make_plans, study_record
+from dse.study.preset import Preset
+from dse.study.search import Search, run_search
+from dse.study.tries import holes
+from dse.study.widths import widths_line, widths_lines
 
 
 class Sweep:
@@ -83,30 +43,23 @@ class Sweep:
         store: where the results go.
     """
 
-    def __init__(self, names: Sequence[str], options: Options) -> None:
-        from dse.console.dataset import introduce
-        from dse.study.experiment import check_runs, load_together
-        from dse.study.plan import cells_of_shard, check_shard
-
+    def __init__(self, wanted: Wanted | Sequence[Wanted], options: Options) -> None:
         self._options = options
-        self._execution, self._tries = execution_of(options), tries_of(options)
-        self.experiments, preset_name, preset = load_together(names, options.preset)
+        self.experiments, name, preset = load_together(wanted, options.preset)
+        self._preset_name = name
         check_runs(self.experiments.values(), preset, options.seeds)
         check_shard(options.shard)
-        self._preset_name = preset_name
         dataset = load_dataset(options, preset)
         introduce(dataset)
         self.plans = self._plans_on(dataset)
-        self.store = open_storage(options.storage)
+        self.store = open_store(options.storage)
         studies = [plan.study.name for plan in self._all_plans]
         self.dataset = known_as(dataset, studies, self.store)
         if self.dataset is not dataset:
             self.plans = self._plans_on(self.dataset)
         self._mine = cells_of_shard(self._all_plans, options.shard)
 
-    def _plans_on(self, dataset: "ImageData") -> "dict[str, list[Plan]]":
-        from dse.study.plan import make_plans
-
+    def _plans_on(self, dataset: ImageData) -> dict[str, list[Plan]]:
         seeds, preset = self._options.seeds, self._preset_name
         return {
             name: make_plans(name, experiment, preset, dataset, seeds)
@@ -114,16 +67,14 @@ class Sweep:
         }
 
     @property
-    def _all_plans(self) -> "list[Plan]":
+    def _all_plans(self) -> list[Plan]:
         return [plan for plans in self.plans.values() for plan in plans]
 
     def run(self) -> dict[str, list[SweepOutcome]]:
         """Train what is missing; what became of each experiment's studies."""
-        from dse.study.driver import register
-
         studies = [plan.study for plan in self._all_plans]
         with self.store.sweeping([study.trains for study in studies]) as store:
-            missing = register(store, self._all_plans, self._tries)
+            missing = register(store, self._all_plans, self._options)
             mine = {c: r for c, r in missing.items() if c in self._mine}
             self._train(store, mine)
         return {
@@ -131,20 +82,17 @@ class Sweep:
             for name, plans in self.plans.items()
         }
 
-    def _train(self, store: "Store", missing: Mapping[str, tuple[int, ...]]) -> None:
-        from dse.execute.executors import make_executor
-        from dse.study.driver import complete, project
-
+    def _train(self, store: Store, missing: Mapping[str, tuple[int, ...]]) -> None:
         if not missing:
-            project(self._all_plans, store, self._tries)
+            project(self._all_plans, store, self._options)
             return
-        folder = store.place.own.resolve()
         progress = self._progress(missing)
-        with closing(make_executor(self._execution, self.dataset, folder)) as executor:
+        with executing(self._options, self.dataset, store) as executor:
             executor.start(sum(map(len, missing.values())))
             planned = {plan.study.name: plan.runs for plan in self._all_plans}
             progress.introduce(planned, executor.workers)
-            for line in self._widths():
+            preset = self._all_plans[0].study.preset
+            for line in widths_lines(self.experiments, preset):
                 progress.say(line)
             with progress:
                 complete(
@@ -153,50 +101,32 @@ class Sweep:
                     store,
                     executor,
                     progress,
-                    self._tries,
-                    keep_weights=self._options.weights,
+                    self._options,
                 )
                 progress.conclude(executor.workers, executor.peak_bytes)
 
-    def _widths(self) -> tuple[str, ...]:
-        from dse.study.widths import widths_lines
-
-        return widths_lines(self.experiments, self._all_plans[0].study.preset)
-
-    def _progress(self, missing: Mapping[str, tuple[int, ...]]) -> "SweepProgress":
-        from dse.analysis.figures import point_label
-        from dse.console.progress import SweepProgress
-
-        labels, work = {}, {}
+    def _progress(self, missing: Mapping[str, tuple[int, ...]]) -> SweepProgress:
+        called, work = {}, {}
         for name, experiment in self.experiments.items():
-            # The label of a squeeze ratio names it already.
-            varied = "" if experiment.varied == "sr" else experiment.varied or "cell"
-            for plan, arm in zip(
-                self.plans[name], experiment.arms or [""], strict=True
-            ):
-                for point in reversed(plan.points):
-                    value = point_label(point.metaparameters, experiment.varied)
-                    words = [arm, varied, *value.split()]
-                    labels[point.cell.id] = " ".join(filter(None, words))
+            arms = experiment.recipes_changed
+            for plan, arm in zip(self.plans[name], arms, strict=True):
+                for point, label in _labelled(plan.points):
+                    called[point.cell.id] = " ".join(filter(None, [arm, label]))
                     work[point.cell.id] = float(cost(point.cell.architecture).macs)
         runs = {cell_id: len(replicates) for cell_id, replicates in missing.items()}
         epochs = self._all_plans[0].study.recipe.epochs
-        return SweepProgress(epochs, labels, work, runs)
+        return SweepProgress(epochs, called, work, runs)
 
     def _outcome(
         self,
-        experiment: "Experiment",
-        plan: "Plan",
+        experiment: Experiment,
+        plan: Plan,
         missing: Mapping[str, tuple[int, ...]],
     ) -> SweepOutcome:
-        from dse.store.run_states import run_states
-        from dse.study.tries import holes
-        from dse.study.widths import widths_line
-
         read = partial(run_states, self.store, plan.cells)
         states = self.store.patiently(read)
         failed = [x.reason or "" for x in states.values() if x.status == "failed"]
-        lacking = plan.missing(states, self._tries)
+        lacking = plan.missing(states, self._options)
         return SweepOutcome(
             study=plan.study.name,
             planned=plan.runs,
@@ -208,38 +138,90 @@ class Sweep:
         )
 
 
-def dataset_name(options: Options, preset: "Preset") -> str:
+def _labelled(points: Sequence[Point]) -> list[tuple[Point, str]]:
+    """Points with what to call them; of one network the first one's comes last."""
+    families = [point.metaparameters for point in points]
+    fields = fields_of_points(families)
+    named = labels([Shown.of(point) for point in families], fields, named=True)
+    told = [label.replace("\n", " ") for label in named]
+    return list(zip(points, told, strict=True))[::-1]
+
+
+def search(
+    wanted: Search, preset_name: str, preset: Preset, options: Options
+) -> tuple[Store, StudyRecord, ImageData]:
+    """Search, from where an earlier session of the same search ended."""
+    dataset = load_dataset(options, preset)
+    introduce(dataset)
+    store = open_store(options.storage)
+    recipe = preset.recipe_for(dataset)
+    study = study_record(wanted.name, preset_name, dataset, recipe, 1)
+    dataset = known_as(dataset, [study.name], store)
+    study = replace(study, dataset_fingerprint=dataset.fingerprint)
+    progress = SweepProgress(recipe.epochs)
+    with (
+        store.sweeping([study.trains]) as held,
+        executing(options, dataset, held) as executor,
+        progress,
+    ):
+        executor.start(min(executor.workers, wanted.batch))
+        exhausted = run_search(
+            wanted,
+            study,
+            dataset,
+            held,
+            executor,
+            progress,
+            options,
+            announce=lambda points: progress.labels.update(_sized(points)),
+        )
+        progress.conclude(executor.workers, executor.peak_bytes)
+    if exhausted:
+        progress.say("nothing new is left within the budget")
+    return store, study, dataset
+
+
+def _sized(points: Sequence[Point]) -> dict[str, str]:
+    """What to call each cell of a search: its metaparameters and size."""
+    return {
+        point.cell.id: f"{point.metaparameters.short()}, "
+        f"{cost(point.cell.architecture).bytes_fp32:,} bytes"
+        for point in points
+    }
+
+
+@contextmanager
+def executing(options: Options, dataset: ImageData, store: Store) -> Iterator[Executor]:
+    """What executes runs, with the folder of the database for its logs."""
+    folder = store.place.own.resolve()
+    with closing(
+        make_executor(options, dataset, folder, keeps_weights=options.weights)
+    ) as executor:
+        yield executor
+
+
+def dataset_name(options: Options, preset: Preset) -> str:
     """What is trained on: what is asked for, else the preset's."""
     return preset.dataset if options.dataset is None else options.dataset
 
 
-def load_dataset(options: Options, preset: "Preset") -> "ImageData":
+def load_dataset(options: Options, preset: Preset) -> ImageData:
     """The dataset that is asked for, or the preset's; what of it the preset trains on.
 
     Raises:
         DseError: it cannot be read, or not in one way.
     """
-    from dse.console.dataset import watching
-    from dse.data.layout import Named
-
     recipe, source = preset.recipe, dataset_name(options, preset)
-    named = Named(**{f.name: getattr(options, f.name) for f in fields(Named)})
+    named = Named(**{name: getattr(options, name) for name in Named.fields})
     with watching(source) as watch:
         if recipe.resize is not None and recipe.crop is not None:
-            from dse.data.dataset import check_parts
-            from dse.data.stream import stream
-
             streamed = stream(source, recipe.resize, recipe.crop, named, watch)
             check_parts(streamed)
             return streamed
-        from dse.data.load import load
-
         return preset.part_of(load(source, named, watch))
 
 
-def known_as(
-    dataset: "ImageData", study_names: Sequence[str], store: "Store"
-) -> "ImageData":
+def known_as(dataset: ImageData, study_names: Sequence[str], store: Store) -> ImageData:
     """`dataset` under the identity by which studies know the very same images.
 
     Earlier versions counted every file in a set's folder. Where none of the studies is
@@ -249,8 +231,6 @@ def known_as(
         DseError: the studies know them by different ones, or one was begun by an
             earlier version that read the set otherwise.
     """
-    from dse.store.query import fingerprints
-
     names, known = (dataset.fingerprint, *dataset.formerly), fingerprints(store)
     for name in study_names:
         if dataset.misread and known.get(name) == dataset.misread:
@@ -272,38 +252,3 @@ def known_as(
         return dataset
     renamed: ImageData = replace(cast(Any, dataset), fingerprint=found[0])
     return renamed
-
-
-def open_storage(url: str, *, create: bool = True) -> "Store":
-    """The database at `url`."""
-    from dse.store.database import open_store
-
-    return open_store(url, create=create)
-
-
-def execution_of(options: Options) -> "Execution":
-    """How and where `options` have runs executed."""
-    from dse.execute.execution import Execution
-
-    return Execution(
-        kind=options.executor,
-        workers=options.workers,
-        gpus=options.gpus,
-        address=options.address,
-        time_limit=options.time_limit,
-        memory_limit=options.memory_limit,
-        deterministic=options.deterministic,
-    )
-
-
-def tries_of(options: Options) -> "Tries":
-    """Which failures `options` have tried again."""
-    from dse.study.tries import Tries
-
-    if options.retry is None:
-        return Tries(options.tries)
-    if not options.retry:
-        raise DseError(
-            "--retry names no failure; leave it out, or --tries 1 tries none again"
-        )
-    return Tries(options.tries, options.retry)

@@ -7,9 +7,7 @@ the same images equally long; differences are paired over networks and replicate
 recipes are chosen on validation accuracy alone.
 """
 
-from dse.families.squeezenet import Metaparameters
-from dse.runs.recipe import Recipe
-from dse.study.experiment import Experiment, Preset
+from dse import Experiment, Preset, Recipe, SqueezeNet
 
 FIRST = Recipe(
     epochs=8,
@@ -30,11 +28,11 @@ CHOSEN = {
 
 EXPERIMENT = Experiment(
     title="Recipes for 32x32 images",
-    anchor=Metaparameters(),
+    anchor=SqueezeNet(),
     varied="sr",
     values=(0.125, 0.5),
     presets={
-        "narrow": Preset(base_e=16, replicates=3, recipe=FIRST, train_images=20_000),
+        "narrow": Preset(width=1 / 8, replicates=3, recipe=FIRST, train_images=20_000),
     },
     arms={
         "first": {},

@@ -9,14 +9,11 @@ work of an image does not: the figure is of accuracy against multiply-accumulate
 `1,4,8` is version 1.0 and `1,3,5` version 1.1; both are SqueezeNet's own.
 """
 
-from dse.families.squeezenet import Metaparameters
-from dse.study.claim import Beats, GainsLittle
-from dse.study.experiment import Experiment
-from dse.study.presets import PRESETS
+from dse import PRESETS, Beats, Experiment, GainsLittle, SqueezeNet
 
 EXPERIMENT = Experiment(
     title="Places of the pools (section 3.1, strategy 3)",
-    anchor=Metaparameters(sr=0.5),
+    anchor=SqueezeNet(sr=0.5),
     varied="pools",
     values=("1,2,3", "1,3,5", "1,4,8", "3,6,9", "5,7,9"),
     shows="macs",

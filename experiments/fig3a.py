@@ -8,14 +8,11 @@ minute on two cores; `narrow` trains longer, on another set (results/README.md);
 Expect accuracy to rise with SR and to level off at 0.75.
 """
 
-from dse.families.squeezenet import Metaparameters
-from dse.study.claim import Beats, GainsLittle, SizesAsPrinted
-from dse.study.experiment import Experiment
-from dse.study.presets import PRESETS
+from dse import PRESETS, Beats, Experiment, GainsLittle, SizesAsPrinted, SqueezeNet
 
 EXPERIMENT = Experiment(
     title="Squeeze ratio (section 5.2)",
-    anchor=Metaparameters(pct_3x3=0.5),
+    anchor=SqueezeNet(pct_3x3=0.5),
     varied="sr",
     values=(0.125, 0.25, 0.5, 0.75, 1.0),
     published="figure 3(a)",

@@ -8,14 +8,11 @@ few minutes on two cores; `narrow` trains longer, on another set (results/README
 Expect the paper's shape: a steep rise at first, and little gain past 50 %.
 """
 
-from dse.families.squeezenet import Metaparameters
-from dse.study.claim import Beats, GainsLittle, SizesAsPrinted
-from dse.study.experiment import Experiment
-from dse.study.presets import PRESETS
+from dse import PRESETS, Beats, Experiment, GainsLittle, SizesAsPrinted, SqueezeNet
 
 EXPERIMENT = Experiment(
     title="Share of 3x3 filters (section 5.3)",
-    anchor=Metaparameters(sr=0.5),
+    anchor=SqueezeNet(sr=0.5),
     varied="pct_3x3",
     values=(0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99),
     published="figure 3(b)",

@@ -18,12 +18,10 @@ section 5.2 by the same protocol, and so on.
 Not measured: it has not been run to its end here.
 """
 
-from dse.families.squeezenet import Metaparameters
-from dse.study.experiment import Experiment
-from dse.study.presets import PRESETS
+from dse import PRESETS, Experiment, SqueezeNet
 
 EXPERIMENT = Experiment(
     title="SqueezeNet on ImageNet (section 3.3)",
-    anchor=Metaparameters(),
+    anchor=SqueezeNet(),
     presets={"imagenet": PRESETS["imagenet"]},
 )

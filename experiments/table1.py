@@ -8,13 +8,11 @@ at its own width, the cell that Figure 3(a) and Table 3 begin with; `quick` take
 a minute on two cores.
 """
 
-from dse.families.squeezenet import Metaparameters
-from dse.study.experiment import Experiment
-from dse.study.presets import PRESETS
+from dse import PRESETS, Experiment, SqueezeNet
 
 EXPERIMENT = Experiment(
     title="SqueezeNet (section 3.3)",
-    anchor=Metaparameters(),
+    anchor=SqueezeNet(),
     shows="layers",
     presets=PRESETS,
 )

@@ -8,14 +8,11 @@ for a GPU. The paper finds simple better than complex better than none. Its 7.7 
 complex bypass cannot be reached: the four 1x1 convolutions make 6.06 MiB.
 """
 
-from dse.families.squeezenet import Metaparameters
-from dse.study.claim import Beats, SizesAsPrinted
-from dse.study.experiment import Experiment
-from dse.study.presets import PRESETS
+from dse import PRESETS, Beats, Experiment, SizesAsPrinted, SqueezeNet
 
 EXPERIMENT = Experiment(
     title="Bypass connections (section 6)",
-    anchor=Metaparameters(),
+    anchor=SqueezeNet(),
     varied="bypass",
     values=("none", "simple", "complex"),
     published="table 3",

@@ -8,21 +8,22 @@ from PIL import Image
 from dse.data.dataset import Images
 
 SMALL_EXPERIMENT = '''"""Two narrow cells, seconds each."""
-from dse.families.squeezenet import Metaparameters
-from dse.study.claim import Beats
-from dse.study.experiment import Experiment, Preset
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.recipe import Recipe
+from dse.study.claim import Beats
+from dse.study.experiment import Experiment
+from dse.study.preset import Preset
 
 EXPERIMENT = Experiment(
     title="Small",
-    anchor=Metaparameters(sr=0.5),
+    anchor=SqueezeNet(sr=0.5),
     varied="pct_3x3",
     values=(0.25, 0.75),
     published="figure 3(b)",
     claims=[Beats("3x3 filters add accuracy", "5.3", better=0.75, worse=0.25)],
     presets={
         "quick": Preset(
-            base_e=8,
+            width=8 / 128,
             replicates=2,
             recipe=Recipe(
                 epochs=4, peak_learning_rate=0.05, batch_size=16, warmup_share=0.3

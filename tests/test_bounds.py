@@ -15,18 +15,22 @@ from dse.bounds import MOST, brief, check_number, check_whole
 from dse.cli import main
 from dse.errors import DseError
 from dse.execute.execution import Execution
-from dse.families.squeezenet import WIDEST, Metaparameters, squeezenet
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.recipe import Recipe
-from dse.spaces.space import Budget
-from dse.study.estimate import speed_from_benchmark
-from dse.study.experiment import MOST_RUNS, Experiment, Preset, check_runs
+from dse.spaces.budget import Budget
+from dse.spaces.space import named_space
+from dse.study.calibration import speed_from_benchmark
+from dse.study.experiment import Experiment
+from dse.study.loading import MOST_RUNS, check_runs
 from dse.study.plan import check_shard
+from dse.study.preset import Preset
 from dse.study.search import Search
 from dse.study.tries import Tries
 
 HUGE = 10**40
 BEYOND_TEXT = 10**5000
 """More digits than Python makes text of."""
+WIDEST = 65_536
 NONE = (math.nan, math.inf, -math.inf)
 RECIPE = {"epochs": 1, "peak_learning_rate": 0.1}
 STREAMED = {"resize": 40, "crop": 32, "pixel_mean": (1.0, 2.0, 3.0)}
@@ -74,12 +78,12 @@ def test_how_values_are_shown():
 def refusals():
     for name in ("base_e", "incr_e", "freq"):
         for value in (WIDEST + 1, HUGE, BEYOND_TEXT, math.nan, math.inf, -1):
-            yield name, value, lambda n, v: Metaparameters(**{n: v})
+            yield name, value, lambda n, v: SqueezeNet(**{n: v})
     for name in ("sr", "pct_3x3"):
         for value in (*NONE, HUGE, BEYOND_TEXT, Fraction(HUGE), True):
-            yield name, value, lambda n, v: Metaparameters(**{n: v})
+            yield name, value, lambda n, v: SqueezeNet(**{n: v})
     for value in ("1" * 5000, "²", "٣", "1,,2", "1\n"):
-        yield "pools", value, lambda n, v: Metaparameters(**{n: v})
+        yield "pools", value, lambda n, v: SqueezeNet(**{n: v})
     for value in (HUGE, BEYOND_TEXT, math.inf, 2.5, WIDEST + 1):
         yield "classes", value, lambda _, v: dse.describe(classes=v)
         yield "the input", value, lambda _, v: dse.describe((227, 227, v))
@@ -97,7 +101,7 @@ def refusals():
         for value in (*NONE, 1e300, 0.0, -1.0):
             yield name, value, lambda n, v: Execution(**{n: v})
     for value in (HUGE, 0, math.inf):
-        yield "tries", value, lambda _, v: Tries(v)
+        yield "tries", value, lambda _, v: Tries(tries=v)
     for name in ("trials", "minutes", "batch"):
         for value in (HUGE, 1e300, *NONE, 0, -1):
             yield name, value, a_search
@@ -105,7 +109,8 @@ def refusals():
 
 def a_search(name, value):
     given = {"trials": 3, "minutes": 1.0, "batch": 4, name: value}
-    return Search("narrow", "tpe", Budget(), **given)
+    name, space = named_space("narrow", 0.125)
+    return Search(space, name, "tpe", Budget(), **given)
 
 
 @pytest.mark.parametrize(("name", "value", "make"), list(refusals()), ids=named)
@@ -119,20 +124,26 @@ def test_what_is_refused(name, value, make):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"epochs": 10**12}, "epochs is 1000000000000; expected 1 or more"),
+        ({"epochs": 10**12}, "epochs is 1000000000000; expected a whole number"),
         ({"batch_size": HUGE}, "batch_size is 1000000000… "),
-        ({"peak_learning_rate": math.nan}, "peak_learning_rate is nan; expected more"),
+        (
+            {"peak_learning_rate": math.nan},
+            "peak_learning_rate is nan; expected a number above 0",
+        ),
         ({"peak_learning_rate": math.inf}, "peak_learning_rate is inf"),
-        ({"clip_norm": math.inf}, "clip_norm is inf; expected more than 0"),
+        ({"clip_norm": math.inf}, "clip_norm is inf; expected a number above 0, up to"),
         ({"clip_norm": 0.0}, "clip_norm is 0.0"),
-        ({"weight_decay": math.nan}, "weight_decay is nan; expected 0 or more"),
+        (
+            {"weight_decay": math.nan},
+            "weight_decay is nan; expected a number from 0 to",
+        ),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
-        ({"momentum": math.nan}, "momentum is nan; expected 0 or more, under 1"),
+        ({"momentum": math.nan}, "momentum is nan; expected a number from 0, under 1"),
         ({"momentum": 1.0}, "momentum is 1.0"),
         ({"warmup_share": math.nan}, "warmup_share is nan"),
         ({"dropout": math.inf}, "dropout is inf"),
         ({"crop_padding": -1}, "crop_padding is -1"),
-        ({"seed": -1}, "seed is -1; expected 0 or more"),
+        ({"seed": -1}, "seed is -1; expected a whole number from 0 to 2,147"),
         ({"seed": 2**31}, "seed is 2147483648"),
         ({**STREAMED, "steps": 10**12}, "steps is 1000000000000"),
         ({**STREAMED, "resize": HUGE}, "resize is 1000000000…"),
@@ -148,36 +159,40 @@ def test_recipes_that_could_not_train(change, said):
 @pytest.mark.parametrize(
     "change",
     [
-        {"base_e": 0},
-        {"base_e": WIDEST + 1},
+        {"width": 0.0},
+        {"width": math.nan},
+        {"width": 513},
         {"replicates": 0},
         {"replicates": 10**9},
         {"train_images": 0},
         {"train_images": HUGE},
         {"least_images": -1},
         {"least_images": HUGE},
+        {"base_e": 0},
+        {"base_e": WIDEST + 1},
     ],
 )
 def test_presets_that_make_no_sense(change):
     [name] = change
+    given = {"width": 1 / 16, "replicates": 2, "recipe": Recipe(1, 0.1)}
     with pytest.raises(DseError, match=f"{name} is "):
-        Preset(**{"base_e": 8, "replicates": 2, "recipe": Recipe(1, 0.1), **change})
+        Preset(**{**given, **change})
 
 
 def test_the_sum_of_all_runs_is_bounded():
-    preset = Preset(8, 2, Recipe(1, 0.1))
+    preset = Preset(width=1 / 16, replicates=2, recipe=Recipe(1, 0.1))
     values = [n / 1000 for n in range(1, 501)]
-    wide = Experiment("", Metaparameters(), {"x": preset}, "sr", values)
+    wide = Experiment("", SqueezeNet(), {"x": preset}, "sr", values)
     check_runs([wide, wide], preset, MOST_RUNS // 1000)
     with pytest.raises(DseError, match=r"1,000 cells: 1,001,000 runs; expected 1,000,"):
         check_runs([wide, wide], preset, MOST_RUNS // 1000 + 1)
     with pytest.raises(DseError, match="over 1,000,000,000 values; expected 10,000"):
-        Experiment("", Metaparameters(), {"x": preset}, "base_e", range(10**9))
+        Experiment("", SqueezeNet(), {"x": preset}, "base_e", range(10**9))
 
 
 def test_a_cost_that_no_database_holds():
-    largest = Metaparameters(WIDEST, WIDEST, 1, 1.0, 1.0)
-    assert cost(squeezenet(largest, (227, 227, 3))).bytes_fp32 < MOST
+    largest = SqueezeNet(WIDEST, WIDEST, 1, 1.0, 1.0)
+    assert cost(largest.architecture((227, 227, 3), 1000)).bytes_fp32 < MOST
     with pytest.raises(DseError, match=r"network's macs would be .*; expected at"):
         dse.describe(
             (WIDEST, WIDEST, WIDEST), base_e=WIDEST, incr_e=WIDEST, freq=1, sr=1.0
@@ -195,8 +210,8 @@ def test_shards(shard):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["sweep", "fig3b", "--seeds", 10**9], "replicates (--seeds) is 1000000000"),
-        (["plan", "fig3b", "--seeds", HUGE], "replicates (--seeds) is 1000000000…"),
+        (["sweep", "fig3b", "--seeds", 10**9], "seeds is 1000000000; expected"),
+        (["plan", "fig3b", "--seeds", HUGE], "seeds is 1000000000… (about 41"),
         (["search", "--minutes", "nan"], "minutes is nan"),
         (["sweep", "fig3b", "--memory-limit", "inf"], "memory_limit is inf"),
         (["plan", "fig3b", "--workers", HUGE], "workers is 1000000000…"),

@@ -15,16 +15,11 @@ from dse.console.tables import print_claims
 from dse.data.load import load
 from dse.errors import DseError
 from dse.runs.events import Done, Failed, Started
-from dse.store.append import (
-    begin_run,
-    complete_run,
-    fail_run,
-    register_points,
-    register_study,
-)
+from dse.store.append import begin_run, complete_run, fail_run
 from dse.store.database import open_store
+from dse.store.enter import register_points, register_study
 from dse.store.schema import studies
-from dse.study.experiment import load_experiment
+from dse.study.loading import load_experiment
 from dse.study.plan import make_plans
 
 NARROW = Console(force_terminal=True, width=80, color_system=None)
@@ -57,7 +52,7 @@ def storage(tiny, workplace):
                 weights={},
             )
             begin_run(store, Started(point.cell.id, replicate, "cpu"))
-            complete_run(store, done, keep_weights=False)
+            complete_run(store, done)
     return url
 
 

@@ -3,16 +3,20 @@
 By the command line; the workers only pretend to train, and misbehave as told.
 """
 
-import datetime
+import itertools
 import re
+import sys
 import time
+from pathlib import Path
 
 import pandas as pd
+import pretend
 import pytest
 from pretend import Mischief, begun
 
+from dse.execute import processes
 from dse.store.database import open_store
-from dse.store.query import status, view
+from dse.store.query import status, study_names, view
 from dse.study.optuna_study import open_study
 
 STUDY = "small/stripes-quick"
@@ -122,27 +126,41 @@ def test_divergence_is_a_result_and_repeats_only_when_asked(dse, workplace):
     assert runs()["tries"].tolist() == [1] * 4
 
 
-def test_a_clock_that_is_set_back_changes_nothing(dse, undisturbed, monkeypatch):
-    """By an hour whenever it is asked."""
-    began = datetime.datetime.now(datetime.UTC)
-    asked = []
+BACKWARDS = """
+import datetime, sys
+from pathlib import Path
+from types import SimpleNamespace
+import pretend
+from dse.execute import guarded
 
-    class Backwards:
-        UTC = datetime.UTC
+def now(zone):
+    with Path("asked").open("a") as asked:
+        asked.write("once\\n")
+    hours = len(Path("asked").read_text().splitlines())
+    return datetime.datetime(2026, 1, 1, tzinfo=zone) - datetime.timedelta(hours=hours)
 
-        class datetime:
-            @staticmethod
-            def now(zone):
-                asked.append(zone)
-                return began - datetime.timedelta(hours=len(asked))
+kind = SimpleNamespace(now=now, datetime=datetime.datetime)
+guarded.datetime = SimpleNamespace(datetime=kind, UTC=datetime.UTC)
+pretend.be_a_worker(int(sys.argv[-2]), int(sys.argv[-1]))
+"""
 
-    monkeypatch.setattr("dse.store.append.datetime", Backwards)
-    monkeypatch.setattr(time, "time", lambda: began.timestamp() - 3600 * len(asked))
+
+def test_a_clock_that_is_set_back_changes_nothing(
+    dse, undisturbed, workplace, monkeypatch
+):
+    """By an hour whenever a worker asks it, or the driver."""
+    file = workplace / "backwards.py"
+    file.write_text(BACKWARDS)
+    monkeypatch.setenv("PYTHONPATH", str(Path(pretend.__file__).parent))
+    monkeypatch.setattr(processes, "WORKER", (sys.executable, str(file)))
+    asked = itertools.count(1)
+    began = time.time()
+    monkeypatch.setattr(time, "time", lambda: began - 3600 * next(asked))
     mischief = Mischief("die", replicate=0), Mischief("hang", replicate=1)
     assert dse("sweep", "small.py", "--time-limit", 0.05, mischief=mischief)[0] == 0
     assert results() == undisturbed
-    assert len(asked) == 8
-    assert runs()["created_at"].max() < began
+    assert (workplace / "asked").read_text().split() == ["once"] * 8
+    assert (runs()["created_at"] < "2026-01-01T00:00Z").all()
 
 
 def test_replicates_and_cells_extend_a_plan(dse, workplace):
@@ -230,7 +248,7 @@ def test_runs_are_forgotten_by_name(dse, undisturbed, workplace):
     assert "1 runs are forgotten; the next dse sweep trains them" in printed.out
     assert len(results()) == 3
     [gone] = weights - set((workplace / "results/weights").iterdir())
-    assert gone.name.endswith("-1")
+    assert gone.stem.endswith("-1")
     assert dse("sweep", "small.py")[0] == 0
     assert results() == undisturbed
     assert len(begun(workplace)) == 5
@@ -298,3 +316,72 @@ def test_a_search_s_points_depend_on_the_batch_and_not_on_workers(
     assert len(one) == 6
     assert sorted(points("three", "--workers", 3)) == sorted(one)
     assert sorted(points("two", "--batch", 2)) != sorted(one)
+
+
+def test_a_product_of_words_goes_on_and_has_a_report(dse, tiny_folder, workplace):
+    def grid(verb, *values, name="grid"):
+        words = ["--family", "squeezenet", "--name", name, "--seeds", 1]
+        words += ["--dataset", tiny_folder]
+        return dse(verb, *words, *(x for value in values for x in ("--set", value)))
+
+    two = "sr=0.25,0.5", "bypass=none,simple", "base_e=8"
+    status, printed = grid("sweep", *two)
+    assert status == 0, printed.err
+    assert "grid/stripes-quick: 4 runs planned, 4 trained now" in printed.out
+    assert "SR 0.25, bypass simple, replicate 0 · validation" in printed.out
+    assert "incr_e = 16 by the preset quick; base_e = 8 as the experiment" in (
+        printed.out
+    )
+    # More values are more of the same study.
+    status, printed = grid("reproduce", "sr=0.25,0.5,0.75", *two[1:])
+    assert status == 0, printed.err
+    assert len(begun(workplace)) == 6
+    summary = pd.read_csv("results/grid/stripes-quick/summary.csv")
+    assert summary["sr"].tolist() == [0.25, 0.25, 0.5, 0.5, 0.75, 0.75]
+    assert summary["bypass"].tolist() == ["none", "simple"] * 3
+    assert set(summary["base_e"]) == {8}
+    assert "\nSR 0.75, bypass simple " in printed.out
+    # Other networks or another recipe are not.
+    for others, said in (
+        (["base_e=16"], "holds another experiment (base_e 8 there, 16 here); a study"),
+        (["base_e=8", "momentum=0.5"], "another recipe (momentum 0.9 there, 0.5 here"),
+    ):
+        status, printed = grid("sweep", *two[:2], *others)
+        assert status == 1
+        assert printed.err.startswith("dse: study grid/stripes-quick ")
+        assert said in printed.err
+    assert len(begun(workplace)) == 6
+    # Values of the recipe are studies beside each other.
+    status, printed = grid("reproduce", "sr=0.25,0.5", "momentum=0.5,0.9", name="arms")
+    assert status == 0, printed.err
+    assert len(begun(workplace)) == 10
+    names = study_names(open_store("sqlite:///results/dse.db"))
+    assert names == [
+        "arms.momentum 0.5/stripes-quick",
+        "arms.momentum 0.9/stripes-quick",
+        "grid/stripes-quick",
+    ]
+
+
+def test_a_search_of_another_family_shows_what_it_varies(dse, tiny_folder, workplace):
+    def search(*words):
+        family = ["--family", "nin", "--set", "width=0.02:0.1:0.02"]
+        family += ["--set", "head=average,dense", "--name", "nets"]
+        return dse("search", *family, "--dataset", tiny_folder, *words)
+
+    status, printed = search("--trials", 4, "--max-params", 10_000)
+    assert status == 0, printed.err
+    assert len(begun(workplace)) == 4
+    [study] = study_names(open_store("sqlite:///results/dse.db"))
+    assert re.fullmatch(r"search-tpe-nets-[0-9a-f]+-.*/stripes-quick", study)
+    heading = next(x for x in printed.out.splitlines() if x.split()[:1] == ["run"])
+    assert heading.split()[:3] == ["run", "width", "head"]
+    rows = view(open_store("sqlite:///results/dse.db"), "runs")
+    assert set(rows["family"]) == {"nin"}
+    assert rows["params"].max() <= 10_000
+    assert set(rows["width"]) <= {0.02, 0.04, 0.06, 0.08, 0.1}
+    # It goes on; other values are another search.
+    assert search("--trials", 4, "--max-params", 10_000)[0] == 0
+    assert len(begun(workplace)) == 4
+    assert search("--trials", 5, "--max-params", 10_000)[0] == 0
+    assert len(begun(workplace)) == 5

@@ -8,6 +8,7 @@ from rich.console import Console
 
 import dse
 from dse.cli import main
+from dse.cli.results import Query, Status
 from dse.console.progress import SweepProgress
 from dse.errors import DseError, printable
 from dse.passwords import secrets_in, shown, without_passwords
@@ -93,9 +94,7 @@ def test_a_secret_is_known_in_each_form():
 def test_no_repr_shows_a_password(workplace):
     url = f"postgresql://me:{LONG}@host/db"
     assert LONG not in repr(dse.Options(storage=url))
-    from dse import cli
-
-    for verb in (cli.Query("SELECT 1", storage=url), cli.Status(storage=url)):
+    for verb in (Query("SELECT 1", storage=url), Status(storage=url)):
         assert LONG not in repr(verb)
     store = open_store("sqlite:///results/dse.db")
     assert isinstance(store, Store)

@@ -1,6 +1,9 @@
 """Cores, memory and GPUs, as the machine tells of them."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -17,12 +20,16 @@ def test_workers_by_cores_and_memory(monkeypatch):
         assert machine.default_workers() == expected
 
 
-def test_memory_as_linux_tells_it(tmp_path):
-    file = tmp_path / "status"
-    file.write_text("VmPeak:\t  9 kB\nVmHWM:\t    1234 kB\n")
-    assert machine.kibibytes(file, "VmHWM", 0) == 1234 * 1024
-    assert machine.kibibytes(file, "VmSwap", 7) == 7
-    assert machine.kibibytes(tmp_path / "absent", "VmHWM", 7) == 7
+def test_what_a_process_holds():
+    """64 MiB more than before; of a process that has ended nothing."""
+    before = machine.held_bytes(os.getpid())
+    held = bytearray(os.urandom(2**20) * 64)
+    grown = machine.held_bytes(os.getpid()) - before
+    assert 0.8 * len(held) < grown < 2 * len(held)
+    assert machine.peak_bytes() >= machine.held_bytes(os.getpid()) - 2**20
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert machine.held_bytes(ended.pid) == 0
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,17 @@ import dse
 EXPERIMENT = '''"""One narrow network, streamed as ImageNet is."""
 from dataclasses import replace
 
-from dse.families.squeezenet import Metaparameters
-from dse.study.experiment import Experiment, Preset
+from dse.families.squeezenet import SqueezeNet
+from dse.study.experiment import Experiment
+from dse.study.preset import Preset
 from dse.study.presets import PRESETS
 
 paper = PRESETS["imagenet"]
 EXPERIMENT = Experiment(
     title="Photos",
-    anchor=Metaparameters(sr=0.5),
+    anchor=SqueezeNet(sr=0.5),
     presets={
-        "small": Preset(
-            base_e=8,
+        "small": Preset(width=8 / 128,
             replicates=1,
             recipe=replace(
                 paper.recipe,

@@ -1,38 +1,32 @@
 """Figures: frames in, Axes out. Compute first, draw second."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from textwrap import fill
 
-import numpy as np
 import pandas as pd
 
 from dse.analysis.plotting import (
     Axes,
     Figure,
-    Normalize,
-    PathCollection,
     ScalarFormatter,
-    ScalarMappable,
-    to_rgba,
     withStroke,
 )
 from dse.arch.cost import MEBIBYTE
-from dse.families.paper import Published
-from dse.families.squeezenet import (
-    Metaparameters,
-    resolved_pct_3x3,
-    rounding_moves_pct_3x3,
-)
+from dse.arch.family import Published
 
 OURS, PAPER = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito: apart for every kind of sight, and in grey by
 their markers."""
 
-SHADES = ScalarMappable(Normalize(0, 1), "Blues")
-"""Of probabilities."""
+SERIES = (OURS, PAPER, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Of the same authors, for several at once."""
+
+MARKERS = "os^DvP*X"
+
+MOST_LABELS = 24
+"""Points of several series that have their names beside them."""
 
 CAPTION_LETTERS = 19
 """Letters of a caption to an inch."""
@@ -56,7 +50,7 @@ class Scale:
     label: str
     log: bool = False
 
-    def name(self, ax: Axes) -> None:
+    def label_axis(self, ax: Axes) -> None:
         """Make it the horizontal axis."""
         ax.set_xlabel(self.label)
         if self.log:
@@ -69,30 +63,6 @@ MACS = Scale(
     "macs", 1e6, "million MACs", "multiply-accumulates an image, millions", log=True
 )
 PRINTED = Scale("", 1.0, "MB as printed", "weights, MB as printed (32-bit floats)")
-
-
-def point_label(metaparameters: Metaparameters, varied: str | None) -> str:
-    """The varied value, and 3x3's resolved share where rounding moves it."""
-    if varied is None:
-        return "SqueezeNet"
-    value = getattr(metaparameters, varied)
-    if varied == "sr":
-        return f"SR {value:g}"
-    if varied == "pools":
-        return f"pools {value}"
-    if varied != "pct_3x3":
-        return str(value)
-    asked = f"{100 * value:g} %"
-    if not rounding_moves_pct_3x3(metaparameters):
-        return asked
-    return f"{asked}\n({100 * resolved_pct_3x3(metaparameters):.3g} %)"
-
-
-def published_label(varied: str | None, value: float | str) -> str:
-    """The same of a published point."""
-    if isinstance(value, str):
-        return value
-    return f"SR {value:g}" if varied == "sr" else f"{100 * value:g} %"
 
 
 @dataclass(frozen=True)
@@ -191,15 +161,71 @@ def _draw(
     ax.plot(along, percents, color=color, marker=marker, markersize=4.5, ls=line)
     if joined:
         _label(ax, marks)
-        scale.name(ax)
+        scale.label_axis(ax)
     else:
         names = [f"{mark.label}\n{mark.cost:.3g} {scale.unit}" for mark in marks]
         ax.set_xticks(along, names)
         ax.margins(x=0.25, y=0.15)
-    _tick_percents(ax)
+    tick_percents(ax)
 
 
-def _tick_percents(ax: Axes) -> None:
+def draw_series(
+    ax: Axes,
+    series: Mapping[str, Sequence[Mark]],
+    scale: Scale,
+    *,
+    joined: bool = False,
+    first: int = 0,
+) -> Axes:
+    """Test accuracy against a cost, a colour and a marker for each series.
+
+    Args:
+        ax: where to.
+        series: marks by name.
+        scale: the cost.
+        joined: whether the marks of a series are joined by a line.
+        first: the number of the first colour.
+    """
+    for number, (name, marks) in enumerate(series.items(), start=first):
+        color, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
+        ordered = sorted(marks, key=lambda mark: mark.cost) if joined else marks
+        intervals = [mark for mark in ordered if mark.ends]
+        ax.errorbar(
+            [mark.cost for mark in intervals],
+            [mark.percent for mark in intervals],
+            yerr=[
+                [mark.percent - mark.low for mark in intervals],
+                [mark.high - mark.percent for mark in intervals],
+            ],
+            fmt="none",
+            ecolor=color,
+            elinewidth=0.8,
+            capsize=2,
+            alpha=0.6,
+        )
+        runs = [(mark.cost, percent) for mark in ordered for percent in mark.runs]
+        ax.plot(*zip(*runs, strict=True) if runs else ((), ()), ".", ms=2.5, c=color)
+        ax.plot(
+            [mark.cost for mark in ordered],
+            [mark.percent for mark in ordered],
+            color=color,
+            marker=marker,
+            markersize=4.5,
+            ls="-" if joined else "none",
+            label=name,
+        )
+    every = [mark for marks in series.values() for mark in marks]
+    if len(every) <= MOST_LABELS:
+        _label(ax, every)
+    scale.label_axis(ax)
+    ax.set_ylabel("test top-1 accuracy, %")
+    if len(series) > 1 or first:
+        ax.legend(frameon=False, fontsize=7)
+    tick_percents(ax)
+    return ax
+
+
+def tick_percents(ax: Axes) -> None:
     """Ticks from 0 to 100 alone: marks may need room beyond, where no accuracy is."""
     low, high = ax.get_ylim()
     ticks = ax.get_yticks()
@@ -244,81 +270,6 @@ def draw_layers(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.margins(x=0.14)
     ax.set_xlabel("parameters, thousands")
     ax.legend(frameon=False, loc="center right")
-    return ax
-
-
-def draw_front(ax: Axes, summary: pd.DataFrame, front: pd.Series) -> Axes:
-    """All networks of a search, and the front that validation chose."""
-    rest = summary[~front]
-    ax.plot(
-        rest["bytes_fp32"] / 1e6,
-        100 * rest["val_accuracy"],
-        "o",
-        color="#999999",
-        markersize=3.5,
-        label="trained",
-    )
-    best = summary[front].sort_values("bytes_fp32")
-    ax.plot(
-        best["bytes_fp32"] / 1e6,
-        100 * best["val_accuracy"],
-        "D-",
-        color=OURS,
-        markersize=5,
-        label="Pareto front",
-    )
-    ax.set_xlabel("weights, MB of 10⁶ bytes (32-bit floats)")
-    ax.set_ylabel("validation top-1 accuracy, %")
-    ax.legend(frameon=False, loc="lower right")
-    return ax
-
-
-def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) -> Axes:
-    """Test accuracy of all cells against a cost, shaded by their chance of the front.
-
-    Cells of too few replicates are grey.
-
-    Args:
-        ax: where to.
-        summary: `analysis.statistics.summarise`, with a column `experiment`.
-        scale: the cost.
-        front: the column of the probability of being on its front.
-    """
-    scored = summary[summary["replicates"] > 0]
-    groups = scored.groupby("experiment")
-    for marker, (name, rows) in zip(cycle("os^DvP*X"), groups, strict=False):
-        chances = rows[front].to_numpy()
-        shades = SHADES.to_rgba(np.nan_to_num(chances))
-        shades[np.isnan(chances)] = to_rgba("#999999")
-        cost, percent = rows[scale.column] / scale.per, 100 * rows["test_accuracy"]
-        spread = percent - 100 * rows["test_low"], 100 * rows["test_high"] - percent
-        ax.errorbar(
-            cost,
-            percent,
-            yerr=spread,
-            fmt="none",
-            ecolor="#999999",
-            elinewidth=0.8,
-            zorder=1,
-        )
-        ax.scatter(
-            cost,
-            percent,
-            facecolors=shades,
-            marker=marker,
-            edgecolors="#222222",
-            linewidths=0.7,
-            s=30,
-            label=name,
-            zorder=2,
-        )
-    scale.name(ax)
-    _tick_percents(ax)
-    ax.set_ylabel("test top-1 accuracy, %")
-    legend = ax.legend(frameon=False, loc="lower right")
-    for handle in legend.legend_handles:
-        if isinstance(handle, PathCollection):
-            handle.set_facecolor("white")
     return ax
 
 

@@ -6,59 +6,43 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy.special import expit, logit, stdtrit
-from scipy.stats import bootstrap
 
 from dse.analysis.comparison import compare, front_probability
 from dse.errors import DseError
-from dse.families.squeezenet import Metaparameters, resolved_pct_3x3
-from dse.store.schema import METAPARAMETERS
+from dse.fields import Fields
 
 CONFIDENCE = 0.95
 LEAST_REPLICATES = 3
 """That have an interval: of two it is 18 deviations wide, and tells nothing."""
 
 
-def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell of a study: its cost and its accuracy over replicates.
+def summarise(runs: pd.DataFrame, cells: pd.DataFrame, fields: Fields) -> pd.DataFrame:
+    """One row a point of a study: its cost and its accuracy over replicates.
 
     The interval of a mean is by the cell's own standard deviation, from three
     replicates on; see `mean_interval`.
 
     Args:
-        runs: the view `runs` of one study, or of several under one recipe.
+        runs: results of one study, or of several under one recipe, each run once.
         cells: the view `cells` of the same.
+        fields: what is known of their metaparameters.
 
     Returns:
-        Per cell in order its metaparameters, `resolved_pct_3x3`, costs, `replicates`
-        (completed), `failed`, `untrained`, `val_accuracy`, `test_accuracy`, `test_top5`
-        (means; the last where it was scored), `test_deviation`, the interval
-        `test_low`, `test_high`, the cell's own bootstrap interval `bootstrap_low`,
-        `bootstrap_high` (it undercovers with so few replicates), and
-        `bytes_front_probability` and `macs_front_probability`, of being on the Pareto
-        front of accuracy against bytes, or MACs; NaN where too few replicates
-        completed.
+        Per point in order its metaparameters, costs, `failed`, its derived numbers,
+        `replicates` (completed), `untrained`, `val_accuracy`, `test_accuracy`,
+        `test_top5` (means; the last where it was scored), `test_deviation`, the
+        interval `test_low`, `test_high`, and `bytes_front_probability` and
+        `macs_front_probability`, of being on the Pareto front of accuracy against
+        bytes, or MACs; NaN where too few replicates completed.
     """
-    runs = runs.drop_duplicates(
-        ["cell_id", "replicate"]
-    )  # those of aliases are there twice
     complete = runs[runs["status"] == "complete"].groupby("cell_id")
     scores = complete["test_accuracy"]
-    rows = cells.sort_values("position")[
-        [
-            "study",
-            "cell_id",
-            "arch_id",
-            *METAPARAMETERS,
-            "params",
-            "bytes_fp32",
-            "macs",
-            "activations",
-            "failed",
-        ]
-    ].reset_index(drop=True)
-    rows["resolved_pct_3x3"] = [
-        resolved_pct_3x3(metaparameters) for metaparameters in points(rows)
-    ]
+    known, derived = point_columns(cells, fields)
+    costs = ["params", "bytes_fp32", "macs", "activations"]
+    several = ["family"] if cells["family"].nunique() > 1 else []
+    columns = ["study", "cell_id", "arch_id", *several, *known, *costs, "failed"]
+    ordered = cells.sort_values("position", kind="stable")
+    rows = ordered[[*columns, *derived]].reset_index(drop=True)
     by_cell = rows["cell_id"].map
     rows["replicates"] = by_cell(scores.size()).fillna(0).astype("int64")
     untrained = runs[runs["reason"] == "untrained"].groupby("cell_id").size()
@@ -67,19 +51,26 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     rows["test_accuracy"] = by_cell(scores.mean())
     rows["test_top5"] = by_cell(complete["test_top5"].mean())
     rows["test_deviation"] = by_cell(scores.std())
-    for prefix, interval_of in (
-        ("test", mean_interval),
-        ("bootstrap", bootstrap_interval),
-    ):
-        found = {cell: interval_of(group.to_numpy()) for cell, group in scores}
-        for index, end in enumerate(("low", "high")):
-            ends = {cell: interval[index] for cell, interval in found.items()}
-            rows[f"{prefix}_{end}"] = by_cell(pd.Series(ends, dtype="float64"))
+    found = {cell: mean_interval(group.to_numpy()) for cell, group in scores}
+    for index, end in enumerate(("low", "high")):
+        ends = {cell: interval[index] for cell, interval in found.items()}
+        rows[f"test_{end}"] = by_cell(pd.Series(ends, dtype="float64"))
     # Replicates that agree have no width, and rounding may not turn it about.
     rows["test_low"] = rows["test_low"].clip(upper=rows["test_accuracy"])
     rows["test_high"] = rows["test_high"].clip(lower=rows["test_accuracy"])
     fronts = _front_probabilities(runs, rows)
     return rows.join(fronts, on="cell_id")
+
+
+def point_columns(cells: pd.DataFrame, fields: Fields) -> tuple[list[str], list[str]]:
+    """Of the view `cells`, the columns of metaparameters and of derived numbers."""
+    names = cells.columns.tolist()
+    of_points = names[names.index("family") + 1 : names.index("note")]
+    known = {name for own in fields.values() for name in own}
+    return (
+        [name for name in of_points if name in known],
+        [name for name in of_points if name not in known],
+    )
 
 
 def _front_probabilities(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -96,28 +87,6 @@ def _front_probabilities(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame
         for column in names
     }
     return pd.DataFrame(chances, index=cells)
-
-
-def bootstrap_interval(values: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """Percentiles of the mean of resampled values; NaN for fewer than two."""
-    if len(values) < 2:
-        return math.nan, math.nan
-    found = bootstrap(
-        (values,),
-        np.mean,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return float(found.low), float(found.high)
-
-
-def points(rows: pd.DataFrame) -> list[Metaparameters]:
-    """The metaparameters of each row."""
-    return [
-        Metaparameters.from_mapping({name: row[name] for name in METAPARAMETERS})
-        for row in rows.to_dict("records")
-    ]
 
 
 def mean_interval(shares: Float[np.ndarray, " n"]) -> tuple[float, float]:

@@ -1,20 +1,22 @@
 """Whether a paper's sentences hold of a study: PASS, FAIL or INCONCLUSIVE."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
 from dse.analysis.comparison import Comparison, compare, error_of_each_end
 from dse.arch.cost import MEBIBYTE, cost
+from dse.arch.family import Published
 from dse.errors import DseError
-from dse.families.paper import PUBLISHED, Published
-from dse.families.squeezenet import PAPER_WIDTH, squeezenet
 from dse.runs.events import OUTCOMES
 from dse.study.claim import Beats, Claim, GainsLittle, SizesAsPrinted, values_of
 from dse.study.experiment import Experiment
+
+CLASSES = 1000
+"""Of the networks whose sizes papers print: ImageNet's."""
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
@@ -44,33 +46,34 @@ class Judgement:
     bound: float = math.nan
 
 
-def judge(experiment: Experiment, runs: pd.DataFrame) -> list[Judgement]:
+def judge(
+    experiment: Experiment, cell_of: Mapping[Hashable, str], runs: pd.DataFrame
+) -> list[Judgement]:
     """Judge the claims of an experiment by the runs of one study.
 
     Measured claims are tested on test accuracy by one-sided t-tests, paired over the
     replicates that the two cells share: all their PASS and FAIL are right together with
     95 % (`dse.analysis.comparison`).
 
+    Args:
+        experiment: whose claims.
+        cell_of: the cells by what claims call them (`Experiment.keyed`).
+        runs: results of the study, each run once.
+
     Raises:
         DseError: cells are missing, have one replicate, or are of several recipes or
             numerics.
     """
     measured = [c for c in experiment.claims if not isinstance(c, SizesAsPrinted)]
-    judged: dict[Claim, Judgement] = {}
-    if measured:
-        _refuse_mixed(runs)
-        _refuse_missing(experiment, measured, runs)
-        comparison = compare(runs)
-        cell_of = _cells_by_value(experiment, runs)
-        error = error_of_each_end(len(measured))
-        judged = {
-            claim: _judge_measured(experiment, claim, cell_of, comparison, error)
-            for claim in measured
-        }
+    if not measured:
+        return [_judge_sizes(experiment, c) for c in experiment.claims]  # type: ignore[arg-type]
+    _refuse_mixed(runs)
+    _refuse_missing(experiment, measured, cell_of, runs)
+    comparison, error = compare(runs), error_of_each_end(len(measured))
     return [
         _judge_sizes(experiment, claim)
         if isinstance(claim, SizesAsPrinted)
-        else judged[claim]
+        else _judge_measured(experiment, claim, cell_of, comparison, error)
         for claim in experiment.claims
     ]
 
@@ -97,17 +100,17 @@ def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
 def _judge_measured(
     experiment: Experiment,
     claim: Beats | GainsLittle,
-    cell_of: dict[object, str],
+    cell_of: Mapping[Hashable, str],
     comparison: Comparison,
     error_rate: float,
 ) -> Judgement:
-    first, second = values_of(claim)
+    first, second = map(experiment.key_of, values_of(claim))
     bound = claim.margin if isinstance(claim, GainsLittle) else 0.0
     try:
         difference = comparison.difference(cell_of[second], cell_of[first])
     except DseError as error:
         raise DseError(
-            f"{experiment.varied} {second} and {first} have no two complete replicates "
+            f"{_called(experiment, second, first)} have no two complete replicates "
             "in common, so no interval exists; repeat the sweep with more --seeds"
         ) from error
     low, high = difference.interval(error_rate)
@@ -122,7 +125,7 @@ def _judge_measured(
         if difference.are_equal:
             interval = f"the same in all {difference.pairs} replicates, so no interval"
     points = f"{100 * difference.estimate:+.1f} points"
-    finding = f"{first} to {second}: {points} ({interval})"
+    finding = f"{_worded(first)} to {_worded(second)}: {points} ({interval})"
     if isinstance(claim, GainsLittle):
         finding += f", at most {100 * bound:+.1f} asked"
     if verdict == "INCONCLUSIVE":
@@ -132,22 +135,17 @@ def _judge_measured(
 
 def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
     """Compare the paper's labels with exact sizes: within a unit of the last digit."""
-    published = [
-        point
-        for point in PUBLISHED[experiment.published or ""]
-        if point.value in experiment.values
-    ]
-    full = [
-        replace(point, base_e=PAPER_WIDTH, incr_e=PAPER_WIDTH)
-        for point in experiment.points(PAPER_WIDTH)
-    ]
-    points = dict(zip(experiment.values, full, strict=True))
-    wrong = []
-    for point in published:
-        size = cost(squeezenet(points[point.value])).bytes_fp32 / MEBIBYTE
-        if point.value not in claim.slips and not _fits(size, point):
-            wrong.append(f"{point.value}: {size:.2f} MiB, printed {point.size_mib:g}")
-    counted = sum(point.value not in claim.slips for point in published)
+    slips = {experiment.key_of(value) for value in claim.slips}
+    wrong, counted = [], 0
+    for key, printed in experiment.printed.items():
+        if key in slips:
+            continue
+        counted += 1
+        shape = (printed.point.side, printed.point.side, 3)
+        network = printed.point.network(shape, CLASSES)
+        size = cost(network).bytes_fp32 / MEBIBYTE
+        if not _fits(size, printed):
+            wrong.append(f"{key}: {size:.2f} MiB, printed {printed.size_mib:g}")
     if wrong:
         return Judgement(claim, "FAIL", "; ".join(wrong))
     return Judgement(claim, "PASS", f"{counted} of {counted} sizes")
@@ -156,12 +154,6 @@ def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
 def _fits(size: float, point: Published) -> bool:
     unit = 1.0 if point.size_mib >= 10 else 0.1
     return abs(size - point.size_mib) < unit
-
-
-def _cells_by_value(experiment: Experiment, runs: pd.DataFrame) -> dict[object, str]:
-    assert experiment.varied is not None
-    pairs = runs[[experiment.varied, "cell_id"]].drop_duplicates()
-    return dict(zip(pairs[experiment.varied], pairs["cell_id"], strict=True))
 
 
 def _refuse_mixed(runs: pd.DataFrame) -> None:
@@ -179,22 +171,36 @@ def _refuse_mixed(runs: pd.DataFrame) -> None:
 
 
 def _refuse_missing(
-    experiment: Experiment, claims: Sequence[Claim], runs: pd.DataFrame
+    experiment: Experiment,
+    claims: Sequence[Claim],
+    cell_of: Mapping[Hashable, str],
+    runs: pd.DataFrame,
 ) -> None:
     """Every value that a claim names needs a completed run."""
-    named = [value for claim in claims for value in values_of(claim)]
-    done = set(runs.loc[runs["status"] == "complete", experiment.varied])
-    missing = [value for value in dict.fromkeys(named) if value not in done]
+    named = [experiment.key_of(value) for claim in claims for value in values_of(claim)]
+    done = set(runs.loc[runs["status"] == "complete", "cell_id"])
+    missing = [key for key in dict.fromkeys(named) if cell_of[key] not in done]
     final = runs[runs["reason"].isin(OUTCOMES)]
-    failed = [v for v in missing if v in set(final[experiment.varied])]
+    failed = [key for key in missing if cell_of[key] in set(final["cell_id"])]
     if failed:
         raise DseError(
-            f"every run of {experiment.varied} {', '.join(map(str, failed))} failed "
+            f"every run of {_called(experiment, *failed)} failed "
             f"({', '.join(final['reason'].unique())}), and a claim needs one; repeat "
             f"the sweep with --seeds {runs['replicate'].max() + 2} or more"
         )
     if missing:
         raise DseError(
-            f"no run of {experiment.varied} {', '.join(map(str, missing))} is "
+            f"no run of {_called(experiment, *missing)} is "
             "complete, and a claim needs it; dse reproduce trains what is missing"
         )
+
+
+def _called(experiment: Experiment, *keys: Hashable) -> str:
+    """Points as a line names them: `sr 0.5, 0.75`."""
+    names = ", ".join(experiment.factors)
+    return f"{names} {' and '.join(map(_worded, keys))}".strip()
+
+
+def _worded(key: Hashable) -> str:
+    """A value, or those of several factors."""
+    return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)

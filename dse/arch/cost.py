@@ -3,16 +3,11 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
-from dse.arch.graph import (
-    INPUT,
-    Architecture,
-    Convolution,
-    Dropout,
-    Layer,
-    Relu,
-    Shape,
-)
+from dse.arch.graph import INPUT, Architecture
+from dse.arch.layers import Layer, Shape
 from dse.bounds import MOST, brief
 from dse.errors import DseError
 
@@ -20,8 +15,7 @@ BYTES_FP32 = 4
 MEBIBYTE = 2**20
 
 
-@dataclass(frozen=True)
-class LayerCost:
+class LayerCost(NamedTuple):
     """Cost of one layer at batch 1.
 
     Attributes:
@@ -51,17 +45,17 @@ class Cost:
     layers: tuple[LayerCost, ...]
     peak_activations: int
 
-    @property
+    @cached_property
     def params(self) -> int:
         """Weights and biases."""
         return sum(layer.params for layer in self.layers)
 
-    @property
+    @cached_property
     def macs(self) -> int:
         """Multiply-accumulates."""
         return sum(layer.macs for layer in self.layers)
 
-    @property
+    @cached_property
     def activations(self) -> int:
         """Output elements of the convolution and dense layers."""
         return sum(layer.activations for layer in self.layers)
@@ -78,11 +72,7 @@ def cost(architecture: Architecture) -> Cost:
     Raises:
         DseError: it is beyond what a database holds.
     """
-    shapes = architecture.shapes
-    layers = tuple(
-        _layer_cost(layer, shapes[layer.inputs[0]], shapes[layer.name])
-        for layer in architecture.layers
-    )
+    layers = tuple(_layer_cost(layer, architecture) for layer in architecture.layers)
     whole = Cost(layers, max(_alive(architecture)))
     for name in ("bytes_fp32", "macs", "activations", "peak_activations"):
         count = getattr(whole, name)
@@ -94,20 +84,14 @@ def cost(architecture: Architecture) -> Cost:
     return whole
 
 
-def _layer_cost(layer: Layer, source: Shape, output: Shape) -> LayerCost:
-    match layer:
-        case Convolution(filters=filters, kernel=kernel):
-            weights = kernel * kernel * source[2] * filters
-            positions = output[0] * output[1]
-            return LayerCost(
-                layer.name,
-                output,
-                params=weights + filters,
-                macs=weights * positions,
-                activations=positions * filters,
-            )
-        case _:
-            return LayerCost(layer.name, output, params=0, macs=0, activations=0)
+def _layer_cost(layer: Layer, architecture: Architecture) -> LayerCost:
+    output, sources = architecture.shapes[layer.name], architecture.read_by(layer)
+    learnt = layer.parameters(*sources)
+    if not learnt:
+        return LayerCost(layer.name, output, 0, 0, 0)
+    params = sum(math.prod(parameter.shape) for parameter in learnt.values())
+    macs = layer.macs(*sources)
+    return LayerCost(layer.name, output, params, macs, math.prod(output) if macs else 0)
 
 
 def _alive(architecture: Architecture) -> Iterator[int]:
@@ -117,14 +101,18 @@ def _alive(architecture: Architecture) -> Iterator[int]:
     """
     last_reader = {INPUT: 0}
     for index, layer in enumerate(architecture.layers):
-        last_reader[layer.name] = index
+        last_reader[layer.name] = index + 1
         for name in layer.inputs:
             last_reader[name] = index
-    sizes = {name: math.prod(shape) for name, shape in architecture.shapes.items()}
-    alive = {INPUT}
+    sizes = {name: r * c * f for name, (r, c, f) in architecture.shapes.items()}
+    finished: dict[int, list[str]] = {}
+    for name, index in last_reader.items():
+        finished.setdefault(index, []).append(name)
+    alive = sizes[INPUT]
     for index, layer in enumerate(architecture.layers):
-        finished = {name for name in alive if last_reader[name] <= index}
-        in_place = isinstance(layer, Relu | Dropout) and layer.inputs[0] in finished
-        held = alive - set(layer.inputs) if in_place else alive
-        yield sum(sizes[name] for name in held) + sizes[layer.name]
-        alive = (alive - finished) | {layer.name}
+        done, source = finished.get(index, []), layer.inputs[0]
+        in_place = layer.in_place and source in done
+        yield alive + sizes[layer.name] - (sizes[source] if in_place else 0)
+        alive += sizes[layer.name]
+        for name in done:
+            alive -= sizes[name]

@@ -4,139 +4,17 @@ One description serves everything: cost folds over it (`dse.arch.cost`), one `nn
 module interprets it (`dse.models.network`), its hash names the network in every table.
 """
 
-import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any
 
+from dse.arch.layers import LAYERS, Layer, Parameter, Shape
 from dse.errors import DseError
 
-Shape = tuple[int, int, int]
-"""Height, width and channels of one image's feature map."""
-
-Initializer = Literal["he", "xavier", "gaussian"]
-"""He: N(0, 2 / fan_in). Xavier (Caffe): U(±sqrt(3 / fan_in)). Gaussian: N(0, 0.01²)."""
-
 INPUT = "input"
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A named node that reads the outputs of the layers named in `inputs`."""
-
-    kind: ClassVar[str]
-    name: str
-    inputs: tuple[str, ...]
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        """Shape of the output, given those of the inputs; here the first input's."""
-        return inputs[0]
-
-
-@dataclass(frozen=True)
-class Convolution(Layer):
-    """A square convolution with bias.
-
-    `padding` counts zero pixels on each side; output sizes round down.
-    """
-
-    kind = "convolution"
-    filters: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    initializer: Initializer = "he"
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        height, width, _ = inputs[0]
-        rows, columns = (
-            (size + 2 * self.padding - self.kernel) // self.stride + 1
-            for size in (height, width)
-        )
-        return rows, columns, self.filters
-
-
-@dataclass(frozen=True)
-class MaxPool(Layer):
-    """A square max pool.
-
-    `ceil` is Caffe's rule: no padding, and a last window that overhangs the input
-    counts. `same` pads so that the output has ceil(size / stride) rows.
-    """
-
-    kind = "max_pool"
-    window: int
-    stride: int
-    rounding: Literal["ceil", "same"]
-
-    def padding(self, size: int) -> tuple[int, int]:
-        """Pixels of padding before and after an axis of `size` pixels."""
-        total = (self._windows(size) - 1) * self.stride + self.window - size
-        if self.rounding == "ceil":
-            return 0, total
-        return max(total, 0) // 2, max(total, 0) - max(total, 0) // 2
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        height, width, channels = inputs[0]
-        return self._windows(height), self._windows(width), channels
-
-    def _windows(self, size: int) -> int:
-        if self.rounding == "same":
-            return math.ceil(size / self.stride)
-        return math.ceil((size - self.window) / self.stride) + 1
-
-
-@dataclass(frozen=True)
-class Relu(Layer):
-    """max(x, 0)."""
-
-    kind = "relu"
-
-
-@dataclass(frozen=True)
-class Concat(Layer):
-    """The inputs side by side along the channels."""
-
-    kind = "concat"
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        height, width, _ = inputs[0]
-        return height, width, sum(channels for _, _, channels in inputs)
-
-
-@dataclass(frozen=True)
-class Add(Layer):
-    """The sum of inputs of one shape (a bypass)."""
-
-    kind = "add"
-
-
-@dataclass(frozen=True)
-class Dropout(Layer):
-    """Zeroes a share `rate` of the elements in training, and scales the rest up."""
-
-    kind = "dropout"
-    rate: float
-
-
-@dataclass(frozen=True)
-class GlobalAverage(Layer):
-    """The mean over height and width."""
-
-    kind = "global_average"
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        return 1, 1, inputs[0][2]
-
-
-LAYERS: Mapping[str, type[Layer]] = {
-    layer.kind: layer
-    for layer in (Convolution, MaxPool, Relu, Concat, Add, Dropout, GlobalAverage)
-}
 
 
 @dataclass(frozen=True)
@@ -171,19 +49,37 @@ class Architecture:
         for layer in self.layers:
             if layer.name in shapes:
                 raise DseError(f"two layers are called {layer.name!r}; rename one")
-            unknown = [name for name in layer.inputs if name not in shapes]
-            if unknown or not layer.inputs:
-                raise DseError(f"layer {layer.name!r} reads {unknown}, not yet defined")
-            inputs = [shapes[name] for name in layer.inputs]
-            _check_inputs(layer, inputs)
-            shape = layer.output_shape(*inputs)
-            if min(shape) < 1:
+            try:
+                inputs = [shapes[name] for name in layer.inputs]
+            except KeyError as error:
                 raise DseError(
-                    f"an input of {self.input_shape[0]}x{self.input_shape[1]} pixels "
-                    f"is too small: nothing is left of it at layer {layer.name!r}"
-                )
-            shapes[layer.name] = shape
+                    f"layer {layer.name!r} reads {error}, not yet defined"
+                ) from error
+            shapes[layer.name] = self._shape(layer, inputs)
         return shapes
+
+    def _shape(self, layer: Layer, inputs: Sequence[Shape]) -> Shape:
+        if not inputs or not layer.joins(*inputs):
+            raise DseError(
+                f"layer {layer.name!r} cannot join inputs of shapes {inputs}"
+            )
+        shape = layer.output_shape(*inputs)
+        if min(shape) < 1:
+            raise DseError(
+                f"an input of {self.input_shape[0]}x{self.input_shape[1]} pixels "
+                f"is too small: nothing is left of it at layer {layer.name!r}"
+            )
+        return shape
+
+    def read_by(self, layer: Layer) -> list[Shape]:
+        """The shapes that a layer reads."""
+        return [self.shapes[name] for name in layer.inputs]
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Mapping[str, Parameter]]:
+        """What is learnt, by layer, then by name; layers without are left out."""
+        learnt = {x.name: x.parameters(*self.read_by(x)) for x in self.layers}
+        return {name: of_layer for name, of_layer in learnt.items() if of_layer}
 
     @cached_property
     def id(self) -> str:
@@ -193,7 +89,7 @@ class Architecture:
 
     def to_json(self) -> dict[str, Any]:
         """The graph as plain data; `from_json` turns it back."""
-        layers = [{"kind": x.kind, **dataclasses.asdict(x)} for x in self.layers]
+        layers = [layer.to_json() for layer in self.layers]
         return {"input_shape": list(self.input_shape), "layers": layers}
 
     @classmethod
@@ -206,15 +102,3 @@ class Architecture:
 def _layer(record: Mapping[str, Any]) -> Layer:
     fields = {**record, "inputs": tuple(record["inputs"])}
     return LAYERS[fields.pop("kind")](**fields)
-
-
-def _check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
-    match layer:
-        case Add():
-            agree = len(set(inputs)) == 1
-        case Concat():
-            agree = len({shape[:2] for shape in inputs}) == 1
-        case _:
-            agree = len(inputs) == 1
-    if not agree:
-        raise DseError(f"layer {layer.name!r} cannot join inputs of shapes {inputs}")

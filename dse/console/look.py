@@ -45,6 +45,7 @@ def look(
     state = outlook(
         read.cells,
         read.open_runs,
+        read.fields,
         driven=driven,
         idle_seconds=idle,
         workers=seen.workers,

@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from dse.analysis.shown import shown_points
+from dse.fields import Fields
+from dse.runs.labels import labels
 from dse.store import SEARCHES
-from dse.store.schema import METAPARAMETERS
 
 ONLY_POINT = "the only point"
 ONE_BY_ONE = "cpu"
@@ -140,6 +142,7 @@ Record = TypeVar("Record", UnderWay, Failure)
 def outlook(
     cells: pd.DataFrame,
     open_runs: pd.DataFrame,
+    fields: Fields,
     *,
     driven: bool | None = None,
     idle_seconds: float = 0.0,
@@ -150,11 +153,12 @@ def outlook(
     Args:
         cells: see `dse.store.status.Standing`.
         open_runs: see there.
+        fields: see there.
         driven: whether a sweep holds the database; None where that is unknown.
         idle_seconds: since anything was written, for where it is.
         workers: that were seen to train at once; between two runs one is idle.
     """
-    points = label_points(cells)
+    points = label_points(cells, fields)
     points["work"] = points["macs"].astype("float64") * points["images"]
     once = points.drop_duplicates(["study", "cell_id"])
     studies = {str(name): _counts(own) for name, own in once.groupby("study")}
@@ -179,12 +183,15 @@ def outlook(
     )
 
 
-def varied(points: pd.DataFrame) -> list[str]:
-    """The metaparameters in which the points of a study differ."""
-    return [name for name in METAPARAMETERS if points[name].nunique(dropna=False) > 1]
+def varied(points: pd.DataFrame, fields: Fields) -> list[str]:
+    """The columns of metaparameters in which the points of a study differ."""
+    own = [fields[family] for family in points["family"].unique()]
+    names = dict.fromkeys(name for known in own for name in known)
+    several = ["family"] if len(own) > 1 else []
+    return several + [n for n in names if points[n].nunique(dropna=False) > 1]
 
 
-def label_points(cells: pd.DataFrame) -> pd.DataFrame:
+def label_points(cells: pd.DataFrame, fields: Fields) -> pd.DataFrame:
     """The view `cells`, each point with a `label` and what it is `alias_of`.
 
     Returns:
@@ -193,13 +200,10 @@ def label_points(cells: pd.DataFrame) -> pd.DataFrame:
     """
     labelled = cells.assign(label=ONLY_POINT)
     for _, own in cells.groupby("study"):
-        words = [
-            [f"{name} {metaparameter_text(value)}" for value in own[name].tolist()]
-            for name in varied(own)
-        ]
-        if words:
-            named = [", ".join(told) for told in zip(*words, strict=True)]
-            labelled.loc[own.index, "label"] = named
+        if varied(own, fields):
+            named = labels(shown_points(own, fields), fields, named=True)
+            told = [label.partition("\n")[0] for label in named]
+            labelled.loc[own.index, "label"] = told
     network = ["study", "cell_id"]
     first = labelled.groupby(network)["label"].transform("first").astype(object)
     labelled["alias_of"] = first.where(labelled.duplicated(network), None)
@@ -208,6 +212,8 @@ def label_points(cells: pd.DataFrame) -> pd.DataFrame:
 
 def metaparameter_text(value: object) -> str:
     """A metaparameter's value as people write it."""
+    if value is None or value != value:  # of another family
+        return ""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -16,6 +16,7 @@ from dse.console.tables import print_frame
 from dse.console.terminal import open_console
 from dse.errors import printable
 from dse.store.database import Store
+from dse.store.families import fields_of
 from dse.store.query import status
 
 
@@ -30,8 +31,8 @@ def print_status(
     console = console or open_console()
     width = console.width if console.is_terminal else None
     read, state = look(store, study)
-    for name, points in label_points(read.cells).groupby("study"):
-        heading, *lines = cell_lines(points, width)
+    for name, points in label_points(read.cells, read.fields).groupby("study"):
+        heading, *lines = cell_lines(points, read.fields, width)
         _print(console, Text(printable(str(name)), "bold"))
         _print(console, Text(heading, "dim"))
         _print(console, Text("\n".join(lines) + "\n"))
@@ -53,7 +54,10 @@ def print_json(store: Store, study: str | None = None) -> None:
     Raises:
         DseError: there is no such study, or none at all.
     """
-    print_frame(label_points(status(store, study)).drop(columns="label"), "json")
+    labelled = label_points(status(store, study), fields_of(store))
+    several = labelled["family"].nunique() > 1
+    hidden = ["label", "note", *([] if several else ["family"])]
+    print_frame(labelled.drop(columns=hidden), "json")
 
 
 def _print(console: Console, text: Text) -> None:

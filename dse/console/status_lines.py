@@ -17,6 +17,7 @@ from dse.console.state import (
 from dse.console.tables import duration
 from dse.console.terminal import columns_that_fit, hidden_columns_line
 from dse.errors import DseError, printable
+from dse.fields import Fields
 from dse.runs.paths import log_of
 
 MOST_FAILURES = 5
@@ -141,14 +142,14 @@ def detail_lines(failure: Failure, folder: Path, width: int | None) -> list[str]
     return [f"    {printable(line)}" for line in lines]
 
 
-def cell_lines(points: pd.DataFrame, width: int | None) -> list[str]:
+def cell_lines(points: pd.DataFrame, fields: Fields, width: int | None) -> list[str]:
     """A study's points as a table; an alias has no counts of its own.
 
     Where it is wider than `width`, it is set closer, then goes without ids, then
     without what is on the right; a line says so.
     """
     counted = ["complete", "failed", "running", "missing", "planned"]
-    names = varied(points)
+    names = varied(points, fields)
     rows = [["cell_id", *names, *counted, "same network as"]]
     columns = ["cell_id", *names, *counted, "alias_of"]
     for point in points[columns].to_dict("records"):

@@ -8,6 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dse.arch.cost import MEBIBYTE, cost
+from dse.arch.describe import table_1
+from dse.arch.family import Family
 from dse.arch.graph import Architecture
 from dse.console.terminal import (
     GAP,
@@ -17,12 +19,6 @@ from dse.console.terminal import (
     say,
 )
 from dse.errors import printable
-from dse.families.describe import table_1
-from dse.families.squeezenet import (
-    Metaparameters,
-    resolved_pct_3x3,
-    rounding_moves_pct_3x3,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,32 +34,30 @@ CUT, WRAPPED = 40, 24
 """Letters of a cell, and of one of several lines, that a narrow terminal shows."""
 
 
-def print_description(
-    metaparameters: Metaparameters, architecture: Architecture
-) -> None:
+def print_description(point: Family, architecture: Architecture) -> None:
     """The paper's Table 1 for any point, and its totals."""
+    table = table_1(point, architecture)
+    widths = list(dict.fromkeys(name for row in table for name in row.widths))
     rows = []
-    for row in table_1(metaparameters, architecture):
-        fire = row.fire
-        shares = [fire.s1x1, fire.e1x1, fire.e3x3] if fire else ["", "", ""]
+    for row in table:
+        own = [row.widths.get(name, "") for name in widths]
         counts = [f"{row.params:,}", f"{row.macs:,}"] if row.params else ["", ""]
         output = "x".join(map(str, row.output))
-        rows.append([row.name, output, row.filter, row.depth, *shares, *counts])
-    headings = ["layer", "output", "filter/stride", "depth"]
-    headings += ["s1x1", "e1x1", "e3x3", "params", "MACs"]
-    _print(headings, rows, left=3)
+        rows.append([row.name, output, row.filter, row.depth, *own, *counts])
+    headings = ["layer", "output", "filter/stride", "depth", *widths]
+    _print([*headings, "params", "MACs"], rows, left=3)
     costs = cost(architecture)
     size = costs.bytes_fp32
     print(
-        f"{metaparameters.short()} · architecture {architecture.id}\n"
+        f"{point.name}: {point.short()} · architecture {architecture.id}\n"
         f"{costs.params:,} parameters = {size:,} bytes in 32-bit floats "
         f"({size / MEBIBYTE:.3f} MiB, {size / 1e6:.3f} MB of 10^6)\n"
         f"{costs.macs:,} MACs, {costs.activations:,} activations, "
         f"{costs.peak_activations:,} alive at most"
     )
-    if rounding_moves_pct_3x3(metaparameters):
-        resolved = resolved_pct_3x3(metaparameters)
-        print(f"{100 * resolved:.2f} % of the expand filters are 3x3 after rounding")
+    if point.note():
+        told = ", ".join(f"{name} {value:g}" for name, value in point.derived().items())
+        print(f"after rounding to whole widths: {told}")
 
 
 def print_outcome(name: str, outcome: "SweepOutcome") -> None:
@@ -232,8 +226,7 @@ def print_front(report: "Report") -> None:
     front = report.summary[report.summary["front"]].sort_values("bytes_fp32")
     columns = {
         "run": _column(front, "run_id"),
-        **{name: _column(front, name) for name in ("base_e", "incr_e", "freq", "sr")},
-        "pct_3x3": _column(front, "pct_3x3", "{:g}"),
+        **{name: _column(front, name) for name in report.varied},
         "parameters": _column(front, "params", "{:,}"),
         "bytes": _column(front, "bytes_fp32", "{:,}"),
         "MACs": _column(front, "macs", "{:,}"),

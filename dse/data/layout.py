@@ -22,25 +22,27 @@ from dse.data.ambiguous import (
 )
 from dse.data.names import WHOLE, PartName, as_text, listed, part_called
 from dse.data.walk import Found, LeftOut
+from dse.declared import Declared
 from dse.errors import DseError
+from dse.fields import text
 
 
 @dataclass(frozen=True)
-class Named:
-    """What a person names where guessing would be needed; None leaves it to the rule.
+class Named(Declared, name="named"):
+    """What a person names where guessing is needed; None leaves it to the rule."""
 
-    Attributes:
-        image_column: of Parquet files with several columns of images.
-        label_column: of Parquet files with several columns of labels.
-        train_folder: the folder within the dataset's that is trained on, `.` for its
-            own, or of Parquet files how their names begin.
-        test_folder: that of the test images, in the same way but for `.`.
-    """
-
-    image_column: str | None = None
-    label_column: str | None = None
-    train_folder: str | None = None
-    test_folder: str | None = None
+    image_column: str | None = text(
+        None, "of Parquet files with several columns of images"
+    )
+    label_column: str | None = text(
+        None, "of Parquet files with several columns of labels"
+    )
+    train_folder: str | None = text(
+        None,
+        "folder within the dataset's that is trained on, . for its own, or how the "
+        "names of Parquet files begin, where names do not say so",
+    )
+    test_folder: str | None = text(None, "the same of the test images, but for .")
 
     @property
     def folders(self) -> dict[PartName, str]:

@@ -29,6 +29,7 @@ from dse.machine import GPU_MEMORY_SHARE
 from dse.runs.cell import NUMERICS_VERSION
 from dse.runs.events import Event, Reason
 from dse.runs.runlog import RunLogs, end_of_run
+from dse.runs.weights import Keeper
 from dse.train.trainers import trainer_for
 from dse.version import code_version
 
@@ -55,6 +56,7 @@ class ClusterWorker:
         folder = setting.folder if shared else None
         self._trainer = trainer_for(setting.dataset, folder)
         self._logs = RunLogs(folder)
+        self._keeper = Keeper(folder, setting.keeps_weights)
 
     def versions(self) -> dict[str, str]:
         """See `versions`; and the machine's name."""
@@ -66,7 +68,7 @@ class ClusterWorker:
 
     def work(self, job: Job) -> Iterator[Event]:
         """Do a job; its events as they come."""
-        yield from train_guarded(self._trainer, job, self._logs)
+        yield from train_guarded(self._trainer, job, self._logs, self._keeper)
 
 
 class RayExecutor:
@@ -78,11 +80,17 @@ class RayExecutor:
     Args:
         dataset: what to train on; the cluster's machines need not have it.
         execution: the cluster's address, workers, GPUs and the time limit.
-        folder: for logs and checkpoints.
+        folder: for logs, checkpoints and weights.
+        keeps_weights: whether weights of completed runs are kept.
     """
 
     def __init__(
-        self, dataset: ImageData, execution: Execution, folder: Path | None = None
+        self,
+        dataset: ImageData,
+        execution: Execution,
+        folder: Path | None = None,
+        *,
+        keeps_weights: bool = True,
     ) -> None:
         self._pool: list[_Member] = []
         self._cluster = contextlib.ExitStack()
@@ -121,7 +129,7 @@ class RayExecutor:
             max_restarts=0,
             runtime_env={"env_vars": environment},
         )
-        self._setting = ray.put(Setting(dataset, folder))
+        self._setting = ray.put(Setting(dataset, folder, keeps_weights))
 
     @property
     def peak_bytes(self) -> int:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from dse.bounds import check_number, check_whole
+from dse.declared import Declared
 from dse.errors import DseError
+from dse.fields import choice, flag, real, text, whole
 
 KINDS = ("serial", "process", "ray")
 MOST_WORKERS = 4096
@@ -14,47 +15,50 @@ MOST_LIMIT = 1e6
 
 
 @dataclass(frozen=True)
-class Execution:
+class Execution(Declared, name="execution"):
     """How and where runs are executed; what is None is chosen.
 
-    Attributes:
-        kind: serial, process or ray; by default process.
-        workers: jobs at a time; on CPUs one a core, else one a GPU.
-        gpus: GPUs to use; fewer than workers means that they share.
-        address: of a Ray cluster; None for one on this machine.
-        time_limit: minutes without a word of a run after which it counts as hung.
-        memory_limit: GiB that a worker may hold; None for what is free at the start.
-        deterministic: whether a GPU must give the same bits each time, at some cost.
-
     Raises:
-        DseError: a value is out of range, or goes with another kind.
+        DseError: a value is out of range, or goes with another executor.
     """
 
-    kind: str | None = None
-    workers: int | None = None
-    gpus: int | None = None
-    address: str | None = None
-    time_limit: float = 360.0
-    memory_limit: float | None = None
-    deterministic: bool = False
+    executor: str | None = choice(
+        None, KINDS, "serial, process or ray; by default process"
+    )
+    workers: int | None = whole(
+        None, "jobs at a time; by default one a core, or one a GPU", most=MOST_WORKERS
+    )
+    gpus: int | None = whole(
+        None,
+        "GPUs to use, 0 for none; by default all. More workers share them",
+        least=0,
+        most=MOST_WORKERS,
+    )
+    address: str | None = text(
+        None, "of a Ray cluster; by default one is begun on this machine"
+    )
+    time_limit: float = real(
+        360.0,
+        "minutes without a word of a run (compiling, an epoch or a checkpoint) after "
+        "which it counts as hung; not with serial",
+        least=LEAST_MINUTES,
+        most=MOST_LIMIT,
+    )
+    memory_limit: float | None = real(
+        None,
+        "GiB that a worker process may hold; by default all that is free",
+        least=LEAST_GIB,
+        most=MOST_LIMIT,
+    )
+    deterministic: bool = flag(
+        False, "whether a GPU must give the same bits each time, at some cost"
+    )
 
     def __post_init__(self) -> None:
-        if self.kind is not None and self.kind not in KINDS:
-            raise DseError(
-                f"no executor is called {self.kind!r}; expected {', '.join(KINDS)}"
-            )
-        for name, least in (("workers", 1), ("gpus", 0)):
-            if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name), least, MOST_WORKERS)
-        for name, lowest in (
-            ("time_limit", LEAST_MINUTES),
-            ("memory_limit", LEAST_GIB),
-        ):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), lowest, MOST_LIMIT)
-        if self.kind == "serial" and (self.workers or 1) > 1:
+        super().__post_init__()
+        if self.executor == "serial" and (self.workers or 1) > 1:
             raise DseError(f"workers is {self.workers}; the serial executor has one")
-        if self.address is not None and self.kind != "ray":
+        if self.address is not None and self.executor != "ray":
             raise DseError(
                 f"an address of a cluster ({self.address}) goes with --executor ray"
             )

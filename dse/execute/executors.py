@@ -21,6 +21,7 @@ from dse.machine import (
 )
 from dse.runs.events import EpochEnded, Event
 from dse.runs.runlog import RunLogs
+from dse.runs.weights import Keeper
 from dse.train.trainers import trainer_for
 
 
@@ -67,10 +68,12 @@ class SerialExecutor:
         folder: Path | None = None,
         *,
         deterministic: bool = False,
+        keeps_weights: bool = True,
     ) -> None:
         settle_process(on_gpu=has_accelerator(), deterministic=deterministic)
         self._trainer = trainer_for(dataset, folder)
         self._logs = RunLogs(folder)
+        self._keeper = Keeper(folder, keeps_weights)
 
     def start(self, jobs: int) -> None:
         """See `Executor.start`."""
@@ -79,7 +82,7 @@ class SerialExecutor:
         """See `Executor.run`."""
         while (job := queue.take()) is not None:
             assignment = Assignment(job)
-            for event in train_guarded(self._trainer, job, self._logs):
+            for event in train_guarded(self._trainer, job, self._logs, self._keeper):
                 assignment.hear(event)
                 yield event
                 upcoming = queue.following()
@@ -90,7 +93,7 @@ class SerialExecutor:
     @property
     def peak_bytes(self) -> int:
         """See `Executor`."""
-        return peak_bytes(os.getpid())
+        return peak_bytes()
 
     def close(self) -> None:
         """Nothing is under way between two events, but for a compilation."""
@@ -98,27 +101,32 @@ class SerialExecutor:
 
 
 def make_executor(
-    execution: Execution, dataset: ImageData, folder: Path | None = None
+    execution: Execution,
+    dataset: ImageData,
+    folder: Path | None = None,
+    *,
+    keeps_weights: bool = True,
 ) -> Executor:
     """What executes runs on `dataset` in that way.
 
     Args:
         execution: how and where.
         dataset: what to train on.
-        folder: for logs and for checkpoints; None for neither.
+        folder: for logs, checkpoints and weights; None for none of them.
+        keeps_weights: whether weights of completed runs are kept.
 
     Raises:
         DseError: it asks for what is not here.
     """
     check_platforms()
-    if execution.kind == "ray":
+    if execution.executor == "ray":
         try:
             from dse.execute.cluster import RayExecutor
         except ModuleNotFoundError as error:
             raise DseError(
                 "executor ray needs Ray, which is not installed: pip install 'dse[ray]'"
             ) from error
-        return RayExecutor(dataset, execution, folder)
+        return RayExecutor(dataset, execution, folder, keeps_weights=keeps_weights)
     say_what_is_ignored(os.environ, threads=not has_accelerator())
     gpus = visible_gpus()
     if (execution.gpus or 0) > len(gpus):
@@ -127,13 +135,18 @@ def make_executor(
         )
     if execution.gpus is not None:
         gpus = gpus[: execution.gpus]
-    if execution.kind == "serial":
+    if execution.executor == "serial":
         if execution.gpus == 0 and visible_gpus():
             raise DseError(
                 "gpus is 0, and the serial executor takes what JAX takes; set "
                 "JAX_PLATFORMS=cpu, or leave --executor out"
             )
-        return SerialExecutor(dataset, folder, deterministic=execution.deterministic)
+        return SerialExecutor(
+            dataset,
+            folder,
+            deterministic=execution.deterministic,
+            keeps_weights=keeps_weights,
+        )
     return ProcessExecutor(
         dataset,
         execution.workers or len(gpus) or default_workers(),
@@ -141,4 +154,5 @@ def make_executor(
         gpus=gpus,
         limits=Limits.of(execution),
         deterministic=execution.deterministic,
+        keeps_weights=keeps_weights,
     )

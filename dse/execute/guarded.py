@@ -1,20 +1,27 @@
 """Training that goes on: what goes wrong with a run is its failure, with a reason."""
 
+import datetime
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dse.errors import DseError
 from dse.execute.jobs import Assignment, Job
-from dse.runs.events import Done, Event, Failed, Reason
+from dse.runs.events import Done, Event, Failed, Reason, Started
 from dse.runs.runlog import RunLogs
+from dse.runs.weights import Keeper
 from dse.train.trainers import CellTrainer
 
 OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory")
 """What XLA's errors say where memory was not enough."""
 
 
-def train_guarded(trainer: CellTrainer, job: Job, logs: RunLogs) -> Iterator[Event]:
+def train_guarded(
+    trainer: CellTrainer, job: Job, logs: RunLogs, keeper: Keeper
+) -> Iterator[Event]:
     """As `CellTrainer.train`, with logs; an error fails the runs that it stopped.
+
+    Weights are written here, before anybody hears of the result.
 
     Of replicates that had not begun nothing is said: they can begin elsewhere.
 
@@ -23,9 +30,16 @@ def train_guarded(trainer: CellTrainer, job: Job, logs: RunLogs) -> Iterator[Eve
         ImportError: a package is missing, or a broken one.
     """
     assignment = Assignment(job)
+    begun: dict[int, datetime.datetime] = {}
     try:
         for told in trainer.train(job.cell, job.replicates):
             event = _checked(told)
+            if isinstance(event, Started):
+                now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+                begun[event.replicate] = now
+                event = replace(event, begun=now)
+            elif isinstance(event, Done):
+                event = keeper.keep(event, begun[event.replicate])
             assignment.hear(event)
             logs.hear(event)
             yield event
@@ -40,7 +54,7 @@ def train_guarded(trainer: CellTrainer, job: Job, logs: RunLogs) -> Iterator[Eve
 
 
 def _checked(event: Event) -> Event:
-    """A result that is no number is none."""
+    """A result whose accuracy is no number counts as diverged."""
     if isinstance(event, Done):
         for split in ("validation", "test"):
             accuracy = event.metrics[split]["accuracy"]

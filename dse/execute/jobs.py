@@ -24,11 +24,13 @@ class Setting:
 
     Attributes:
         dataset: what to train on.
-        folder: for logs and checkpoints; None for neither.
+        folder: for logs, checkpoints and weights; None for none of them.
+        keeps_weights: whether weights of completed runs are kept.
     """
 
     dataset: ImageData
     folder: Path | None
+    keeps_weights: bool = True
 
 
 @dataclass(frozen=True)

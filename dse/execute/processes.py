@@ -35,7 +35,6 @@ from dse.machine import (
     gpu_environments,
     held_bytes,
     killed_for_memory,
-    peak_bytes,
 )
 from dse.runs.events import Event, Reason
 from dse.runs.paths import append_to
@@ -82,10 +81,11 @@ class ProcessExecutor:
     Args:
         dataset: what to train on.
         workers: how many.
-        folder: for logs and checkpoints; None for neither.
+        folder: for logs, checkpoints and weights; None for none of them.
         gpus: which GPUs they share; none for CPUs.
         limits: what each may take.
         deterministic: whether a GPU must give the same bits each time.
+        keeps_weights: whether weights of completed runs are kept.
     """
 
     def __init__(
@@ -97,9 +97,10 @@ class ProcessExecutor:
         gpus: tuple[str, ...] = (),
         limits: Limits | None = None,
         deterministic: bool = False,
+        keeps_weights: bool = True,
     ) -> None:
         self.workers = workers
-        self._setting = Setting(dataset, folder)
+        self._setting = Setting(dataset, folder, keeps_weights)
         # Who compiles for a GPU has cores to spare, and takes every job in turn.
         self._compile_ahead = bool(gpus) and workers == 1
         self._limits = limits or Limits.of(Execution())
@@ -165,7 +166,6 @@ class ProcessExecutor:
                 raise DseError(told)
             return
         if isinstance(message, JobEnded):
-            self._peaks[worker.place.number] = peak_bytes(worker.process.pid)
             queue.put_back_rest(worker.assignment)
             worker.assignment = None
             return
@@ -178,6 +178,8 @@ class ProcessExecutor:
         unheard = worker.connection.poll()  # while the database was away
         silent = 0.0 if unheard else time.monotonic() - worker.heard
         held = held_bytes(worker.process.pid)
+        number = worker.place.number
+        self._peaks[number] = max(self._peaks.get(number, 0), held)
         if silent > limits.silent_seconds:
             minutes = limits.silent_seconds / 60
             detail = f"nothing was heard of it for {minutes:g} minutes (--time-limit)"

@@ -13,6 +13,7 @@ from dse.execute.jobs import JobEnded, Ready, Setting, Unable
 from dse.machine import offer_to_the_kernel
 from dse.runs.events import EpochEnded
 from dse.runs.runlog import RunLogs
+from dse.runs.weights import Keeper
 from dse.train.trainers import trainer_for
 
 WATCH_SECONDS = 0.5
@@ -49,10 +50,11 @@ def serve(driver: Connection) -> None:
     setting: Setting = driver.recv()
     trainer = trainer_for(setting.dataset, setting.folder)
     logs = RunLogs(setting.folder, redirect=True)
+    keeper = Keeper(setting.folder, setting.keeps_weights)
     driver.send(Ready(origins()))
     while True:
         job, upcoming = driver.recv()
-        for event in train_guarded(trainer, job, logs):
+        for event in train_guarded(trainer, job, logs, keeper):
             driver.send(event)
             if upcoming is not None and isinstance(event, EpochEnded):
                 trainer.prepare(upcoming.cell, upcoming.replicates)

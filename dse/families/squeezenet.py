@@ -1,398 +1,301 @@
-"""SqueezeNet's metamodel: metaparameters -> widths -> graph (sections 3 to 6)."""
+"""SqueezeNet (Iandola et al. 2016, arXiv 1602.07360v4): all that is known of it."""
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal, NamedTuple
 
-from dse.arch.graph import (
-    INPUT,
-    Add,
-    Architecture,
-    Concat,
-    Convolution,
-    Dropout,
-    GlobalAverage,
-    Initializer,
-    Layer,
-    MaxPool,
-    Relu,
-    Shape,
-)
-from dse.bounds import brief, check_whole, is_number, is_whole
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dse.arch.build import Build
+from dse.arch.closed_form import CostArrays, CostSum, Reals, in_blocks
+from dse.arch.family import Family, Published, Source, Values
+from dse.arch.graph import Architecture
+from dse.arch.layers import Shape
+from dse.bounds import brief
 from dse.errors import DseError
+from dse.fields import Grid, choice, share, text, whole
 
-FIRE_MODULES = 8
-WIDEST = 2**16
-"""Of widths, sizes and classes: Optuna keeps no larger ones, and nobody trains them."""
-SMALLEST_INPUT = 24
-IMAGENET_INPUT = 128
-POOL_PLACES = {"1.0": (1, 4, 8), "1.1": (1, 3, 5)}
-"""Max pools follow these modules (1 is conv1, 2 to 9 the Fire modules)."""
-
-MOVED = 5e-4
+FIRES, SMALLEST, IMAGENET = 8, 24, 128
+"""Fire modules; pixels of any input, and from where on the stem is the released one."""
+POOLS = {"1.0": (1, 4, 8), "1.1": (1, 3, 5)}
+"""Max pools follow these modules: 1 is conv1, 2 to 9 the Fire modules."""
+CONV1 = {"1.0": (96, 7), "1.1": (64, 3)}
+"""Filters and kernel."""
+PRINTED_DIGITS = 5e-4
 """A share of 3x3 filters that rounding moves by less is named as it was asked for."""
 
-CONV1_FILTERS = {"1.0": 96, "1.1": 64}
+REST = {
+    "freq": Grid(1, 4, 1),
+    "sr": Grid(0.125, 1.0, 0.125),
+    "pct_3x3": Grid(0.0, 1.0, 0.125),
+}
+"""Of both spaces: `narrow` trains on two cores in seconds a point, `paper` spans
+section 5's widths."""
+TABLE_1 = (
+    *(14_208, 11_920, 12_432, 45_344, 49_440, 104_880, 111_024, 188_992, 197_184),
+    513_000,
+)
+"""Parameters before pruning, 1,248,424 in all."""
+SHARES = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99)
+RATIOS = (0.125, 0.25, 0.5, 0.75, 1.0)
+FIGURE_3A = ((4.8, 7.6, 13.0, 19.0, 24.0), (80.3, 83.4, 85.4, 86.0, 86.1))
+FIGURE_3B = (
+    (5.7, 7.4, 9.3, 11.0, 13.0, 15.0, 17.0, 19.0, 21.0),
+    (76.3, 80.9, 84.0, 84.7, 85.3, 85.6, 85.4, 85.5, 85.3),
+)
+TABLE_3 = ((4.8, 4.8, 7.7), (80.3, 82.5, 82.0), (57.5, 60.4, 58.8))
+"""MB as printed, then top-5 and top-1 accuracy in per cent, a row each."""
 
-Bypass = Literal["none", "simple", "complex"]
-Version = Literal["1.0", "1.1"]
 
+class Fire(NamedTuple):
+    """Filters of one Fire module, or of one in many networks, an array each."""
 
-class OpenWidth(int):
-    """A width that nobody stated: as a number it is the paper's.
-
-    An experiment's preset chooses in its place; a stated width it leaves alone, also
-    one of the same number.
-    """
-
-
-PAPER_WIDTH = OpenWidth(128)
-
-
-@dataclass(frozen=True)
-class Metaparameters:
-    """The metaparameters of section 5.1, and section 6's macroarchitecture.
-
-    A width that is not given stays open, for an experiment's preset to choose
-    (`open_widths`); `dataclasses.replace` leaves it so. Whole numbers are 65,536 at
-    most.
-
-    Attributes:
-        base_e: expand filters in the first Fire module, at least 1.
-        incr_e: expand filters added after every `freq` Fire modules, at least 0.
-        freq: Fire modules between two increments, at least 1.
-        sr: squeeze ratio SR in [0, 1], s1x1 over e.
-        pct_3x3: share of 3x3 among the expand filters, in [0, 1].
-        bypass: `none`, `simple` or `complex` (section 6, figure 2).
-        version: `1.0` as in the paper, or the released `1.1`.
-        pools: modules that a max pool follows (1 is conv1, 2 to 9 the Fire modules),
-            as `1,4,8`: strategy 3 of section 3.1; `version` for the version's own.
-
-    Raises:
-        DseError: a value is out of range or of the wrong type.
-    """
-
-    base_e: int = PAPER_WIDTH
-    incr_e: int = PAPER_WIDTH
-    freq: int = 2
-    sr: float = 0.125
-    pct_3x3: float = 0.5
-    bypass: Bypass = "none"
-    version: Version = "1.0"
-    pools: str = "version"
-
-    def __post_init__(self) -> None:
-        for name, least in (("base_e", 1), ("incr_e", 0), ("freq", 1)):
-            value = _whole(name, getattr(self, name), least)
-            object.__setattr__(self, name, value)
-        for name in ("sr", "pct_3x3"):
-            object.__setattr__(self, name, _share(name, getattr(self, name)))
-        for name, choices in (
-            ("bypass", ("none", "simple", "complex")),
-            ("version", tuple(POOL_PLACES)),
-        ):
-            if getattr(self, name) not in choices:
-                raise DseError(
-                    f"{name} is {getattr(self, name)!r}; "
-                    f"expected one of {', '.join(choices)}"
-                )
-        object.__setattr__(self, "pools", _pools(self.pools))
+    s1x1: Any
+    e: Any
+    e3x3: Any
 
     @property
-    def open_widths(self) -> tuple[str, ...]:
-        """Which of base_e and incr_e nobody stated."""
-        return tuple(
-            name
-            for name in ("base_e", "incr_e")
-            if isinstance(getattr(self, name), OpenWidth)
-        )
-
-    @property
-    def pool_places(self) -> tuple[int, ...]:
-        """The modules that a max pool follows, ascending."""
-        if self.pools == "version":
-            return POOL_PLACES[self.version]
-        return tuple(map(int, self.pools.split(",")))
-
-    @classmethod
-    def from_mapping(cls, values: dict[str, Any]) -> "Metaparameters":
-        """Metaparameters by name; the paper's SqueezeNet where one is missing.
-
-        Raises:
-            DseError: a name is none of the metaparameters', or a value is wrong.
-        """
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise DseError(
-                f"no metaparameter is called {unknown[0]!r}; "
-                f"expected one of {', '.join(known)}"
-            )
-        return cls(**values)
-
-    def short(self) -> str:
-        """All that differs from a plain 1.0, in a few words."""
-        words = [
-            f"base_e {self.base_e}",
-            f"incr_e {self.incr_e}",
-            f"freq {self.freq}",
-            f"SR {self.sr:g}",
-            f"3x3 {100 * self.pct_3x3:g} %",
-        ]
-        if self.bypass != "none":
-            words.append(f"{self.bypass} bypass")
-        if self.version != "1.0":
-            words.append(f"version {self.version}")
-        if self.pools != "version":
-            words.append(f"pools after {self.pools}")
-        return ", ".join(words)
+    def e1x1(self) -> Any:
+        """The expand filters that are not 3x3."""
+        return self.e - self.e3x3
 
 
-def _whole(name: str, value: object, least: int) -> int:
-    if isinstance(value, OpenWidth):
-        return value
-    if not is_whole(value, least, WIDEST):
-        raise DseError(
-            f"{name} is {brief(value)}; expected a whole number from {least} up to "
-            f"{WIDEST:,}"
-        )
-    return int(value)
+class Outer(NamedTuple):
+    """What surrounds the Fire modules, chosen by the size of the input.
+
+    ImageNet's is the released Caffe network; the small one keeps the resolution of 24
+    to 127 pixels through conv1 and trains without batch norm.
+    """
+
+    is_small: bool
+    kernel: int
+    stride: int
+    padding: int
+    rounding: Literal["ceil", "same"]
+    conv10_padding: int
 
 
-def _share(name: str, value: object) -> float:
-    if not is_number(value) or not 0 <= value <= 1:
-        raise DseError(f"{name} is {brief(value)}; expected a number from 0 to 1")
-    return float(value)
-
-
-def _pools(value: object) -> str:
+def places(value: object) -> str:
     """Places of pools in one spelling: ascending, none twice, no spaces."""
     words = str(value).replace(" ", "").split(",")
-    last = FIRE_MODULES + 1
     if words == ["version"]:
         return "version"
-    if not all(word in map(str, range(1, last + 1)) for word in words):
+    if not all(word in map(str, range(1, FIRES + 2)) for word in words):
         raise DseError(
-            f"pools is {brief(value)}; expected modules from 1 to {last}, as 1,4,8, or "
-            "version"
+            f"pools is {brief(value)}; expected modules from 1 to {FIRES + 1}, as "
+            "1,4,8, or version"
         )
     return ",".join(map(str, sorted(set(map(int, words)))))
 
 
 @dataclass(frozen=True)
-class FireWidths:
-    """Filters of one Fire module: squeeze s1x1, expand e1x1 and e3x3."""
+class SqueezeNet(Family, name="squeezenet"):
+    """SqueezeNet: the metamodel of section 5.1, and section 6's macroarchitecture."""
 
-    s1x1: int
-    e1x1: int
-    e3x3: int
+    base_e: int = whole(
+        128, "expand filters of the first Fire module", cost="rises", scales=True
+    )
+    incr_e: int = whole(
+        128, "filters added every freq modules", least=0, cost="rises", scales=True
+    )
+    freq: int = whole(2, "Fire modules between two increments", cost="falls")
+    sr: float = share(
+        0.125, "squeeze ratio SR, s1x1 over e", label="SR {}", cost="rises"
+    )
+    pct_3x3: float = share(
+        0.5, "share of 3x3 among the expand filters", label="{} %", cost="rises"
+    )
+    bypass: str = choice("none", ("none", "simple", "complex"), "bypass connections")
+    version: str = choice("1.0", ("1.0", "1.1"), "1.0 as in the paper, or released 1.1")
+    pools: str = text(
+        "version",
+        "modules that a max pool follows (1 is conv1), as 1,4,8; version for its own",
+        places, label="pools {}", ordered=True,
+    )  # fmt: skip
+
+    side: ClassVar[int] = 227
+    spaces: ClassVar[Mapping[str, Mapping[str, Values]]] = {
+        "narrow": {"base_e": Grid(4, 32, 4), "incr_e": Grid(0, 32, 4), **REST},
+        "paper": {"base_e": Grid(16, 256, 16), "incr_e": Grid(0, 256, 16), **REST},
+    }
+
+    def widths(self) -> list[Fire]:
+        """Filters of fire2 to fire9."""
+        numbers = {name: getattr(self, name) for name in NUMBERS}
+        return list(fires(numbers, math.floor, max))
 
     @property
-    def e(self) -> int:
-        """Expand filters e = e1x1 + e3x3, the module's output channels."""
-        return self.e1x1 + self.e3x3
+    def pool_places(self) -> tuple[int, ...]:
+        """The modules that a max pool follows, ascending."""
+        if self.pools == "version":
+            return POOLS[self.version]
+        return tuple(map(int, self.pools.split(",")))
 
+    @cached_property
+    def _resolved(self) -> float:
+        widths = self.widths()
+        return float(sum(f.e3x3 for f in widths) / sum(f.e for f in widths))
 
-def widths(metaparameters: Metaparameters) -> tuple[FireWidths, ...]:
-    """Filters of fire2 to fire9 (section 5.1), fractions rounded half up.
+    def derived(self) -> Mapping[str, float]:
+        """The share of 3x3 filters once widths are whole numbers."""
+        return {"resolved_pct_3x3": self._resolved}
 
-    e_i = base_e + incr_e·⌊i / freq⌋ for i = 0..7; e3x3 = pct_3x3·e_i, e1x1 the rest,
-    s1x1 = SR·e_i but at least 1.
-    """
-    m = metaparameters
-    modules = []
-    for i in range(FIRE_MODULES):
-        e = m.base_e + m.incr_e * (i // m.freq)
-        e3x3 = round_half_up(m.pct_3x3 * e)
-        modules.append(FireWidths(max(1, round_half_up(m.sr * e)), e - e3x3, e3x3))
-    return tuple(modules)
+    def note(self) -> str:
+        """That share, where it is another than the one asked for, as printed."""
+        moved = abs(self._resolved - self.pct_3x3) >= PRINTED_DIGITS
+        return f"{100 * self._resolved:.3g} %" if moved else ""
 
+    def modules(self) -> Mapping[str, Mapping[str, int]]:
+        """Table 1's columns s1x1, e1x1 and e3x3."""
+        widths = enumerate(self.widths(), start=2)
+        return {
+            f"fire{place}": {"s1x1": fire.s1x1, "e1x1": fire.e1x1, "e3x3": fire.e3x3}
+            for place, fire in widths
+        }
 
-def resolved_pct_3x3(metaparameters: Metaparameters) -> float:
-    """Share of 3x3 among all expand filters once widths are whole numbers."""
-    modules = widths(metaparameters)
-    return sum(w.e3x3 for w in modules) / sum(w.e for w in modules)
-
-
-def rounding_moves_pct_3x3(metaparameters: Metaparameters) -> bool:
-    """Whether the resolved share is another than the one asked for, as printed."""
-    return abs(resolved_pct_3x3(metaparameters) - metaparameters.pct_3x3) >= MOVED
-
-
-def round_half_up(value: float) -> int:
-    """⌊value + 1/2⌋."""
-    return math.floor(value + 0.5)
-
-
-@dataclass(frozen=True)
-class Stem:
-    """What surrounds the Fire modules, chosen by the size of the input.
-
-    ImageNet's (from 128 pixels) is the released Caffe network; the small one keeps
-    the resolution of 24 to 127 pixels through conv1 and trains without batch norm.
-    """
-
-    conv1_filters: int
-    conv1_kernel: int
-    conv1_stride: int
-    conv1_padding: int
-    rounding: Literal["ceil", "same"]
-    conv10_padding: int
-    conv10_relu: bool
-    initializer: Initializer
-    conv10_initializer: Initializer
-
-
-def stem(metaparameters: Metaparameters, size: int) -> Stem:
-    """The stem for square or oblong inputs whose shorter side is `size` pixels.
-
-    Raises:
-        DseError: `size` is under 24.
-    """
-    version, base_e = metaparameters.version, metaparameters.base_e
-    filters = CONV1_FILTERS[version]
-    if size < SMALLEST_INPUT:
-        raise DseError(
-            f"the input is {size} pixels; expected at least {SMALLEST_INPUT} "
-            "(pad or enlarge the images)"
+    def architecture(self, input_shape: Shape, classes: int) -> Architecture:
+        """See `Family`; at least 24 pixels."""
+        net = Build(input_shape, classes, "he")
+        outer = self._outer(min(input_shape[:2]))
+        net.initializer = "he" if outer.is_small else "xavier"
+        channels = CONV1[self.version][0]
+        if outer.is_small:
+            channels = max(1, math.floor(channels * self.base_e / 128 + 0.5))
+        net.conv("conv1", channels, outer.kernel, outer.stride, outer.padding)
+        for place, fire in enumerate(self.widths(), start=2):
+            if place - 1 in self.pool_places:
+                net.max_pool(f"pool{place - 1}", 3, 2, outer.rounding)
+            self._fire(net, f"fire{place}", fire, channels)
+            channels = fire.e
+        if FIRES + 1 in self.pool_places:
+            net.max_pool(f"pool{FIRES + 1}", 3, 2, outer.rounding)
+        net.dropout("drop9")
+        net.conv(
+            "conv10",
+            classes,
+            1,
+            padding=outer.conv10_padding,
+            relu=not outer.is_small,
+            initializer="he" if outer.is_small else "gaussian",
         )
-    if size < IMAGENET_INPUT:
-        narrowed = max(1, round_half_up(filters * base_e / 128))
-        return Stem(narrowed, 3, 1, 1, "same", 0, False, "he", "he")
-    kernel, padding = (7, 1) if version == "1.0" else (3, 0)
-    return Stem(filters, kernel, 2, 0, "ceil", padding, True, "xavier", "gaussian")
+        net.average("pool10")
+        return net.done()
 
-
-def squeezenet(
-    metaparameters: Metaparameters,
-    input_shape: Shape = (227, 227, 3),
-    classes: int = 1000,
-) -> Architecture:
-    """The SqueezeNet variant of these metaparameters.
-
-    Args:
-        metaparameters: the point in the design space.
-        input_shape: height, width, channels of one image.
-        classes: class scores, at least 2.
-
-    Raises:
-        DseError: the input is under 24 pixels, `classes` or the channels are too few,
-            or one of them is no whole number up to 65,536.
-    """
-    _check_input(input_shape, classes)
-    outer = stem(metaparameters, min(input_shape[:2]))
-    pools = metaparameters.pool_places
-    layers: list[Layer] = _convolution(
-        "conv1",
-        INPUT,
-        outer.conv1_filters,
-        outer.conv1_kernel,
-        outer.conv1_stride,
-        outer.conv1_padding,
-        outer.initializer,
-    )
-    channels = outer.conv1_filters
-    for place, fire in enumerate(widths(metaparameters), start=2):
-        if place - 1 in pools:
-            layers.append(_pool(place - 1, layers[-1].name, outer.rounding))
-        source = layers[-1].name
-        layers += _fire(f"fire{place}", source, fire, outer.initializer)
-        if metaparameters.bypass != "none":
-            complex_too = metaparameters.bypass == "complex"
-            layers += _bypass(place, source, channels, fire.e, complex_too, layers)
-        channels = fire.e
-    if FIRE_MODULES + 1 in pools:
-        layers.append(_pool(FIRE_MODULES + 1, layers[-1].name, outer.rounding))
-    layers.append(Dropout("drop9", (layers[-1].name,), 0.5))
-    conv10 = Convolution(
-        "conv10",
-        ("drop9",),
-        classes,
-        1,
-        padding=outer.conv10_padding,
-        initializer=outer.conv10_initializer,
-    )
-    layers.append(conv10)
-    if outer.conv10_relu:
-        layers.append(Relu("relu_conv10", ("conv10",)))
-    layers.append(GlobalAverage("pool10", (layers[-1].name,)))
-    return Architecture(input_shape, tuple(layers))
-
-
-def _check_input(input_shape: Shape, classes: int) -> None:
-    check_whole("classes", classes, 2, WIDEST)
-    if len(input_shape) != 3:
-        raise DseError(
-            f"the input is {brief(input_shape)}; expected height, width and channels"
-        )
-    for name, size in zip(("height", "width"), input_shape, strict=False):
-        check_whole(f"the input's {name}", size, 0, WIDEST)
-    channels = input_shape[2]
-    if not is_whole(channels, 1, WIDEST):
-        raise DseError(
-            f"the input has {brief(channels)} channels; expected 1 or more, at most "
-            f"{WIDEST:,}"
-        )
-
-
-def _convolution(
-    name: str,
-    source: str,
-    filters: int,
-    kernel: int,
-    stride: int = 1,
-    padding: int = 0,
-    initializer: Initializer = "he",
-) -> list[Layer]:
-    convolution = Convolution(
-        name, (source,), filters, kernel, stride, padding, initializer
-    )
-    return [convolution, Relu(_relu_name(name), (name,))]
-
-
-def _relu_name(name: str) -> str:
-    module, _, part = name.rpartition("/")
-    return f"{module}/relu_{part}" if module else f"relu_{part}"
-
-
-def _pool(place: int, source: str, rounding: Literal["ceil", "same"]) -> Layer:
-    return MaxPool(f"pool{place}", (source,), 3, 2, rounding)
-
-
-def _fire(
-    module: str, source: str, fire: FireWidths, initializer: Initializer
-) -> list[Layer]:
-    """Squeeze, then the expand halves that have filters, side by side."""
-    squeeze = f"{module}/squeeze1x1"
-    layers = _convolution(squeeze, source, fire.s1x1, 1, initializer=initializer)
-    squeezed = layers[-1].name
-    halves = []
-    for part, filters, kernel in (("1x1", fire.e1x1, 1), ("3x3", fire.e3x3, 3)):
-        if filters:
-            name = f"{module}/expand{part}"
-            layers += _convolution(
-                name, squeezed, filters, kernel, 1, kernel // 2, initializer
+    def _outer(self, side: int) -> Outer:
+        if side < SMALLEST:
+            raise DseError(
+                f"the input is {side} pixels; expected at least {SMALLEST} "
+                "(pad or enlarge the images)"
             )
-            halves.append(layers[-1].name)
-    if len(halves) == 2:
-        layers.append(Concat(f"{module}/concat", tuple(halves)))
-    return layers
+        if side < IMAGENET:
+            return Outer(True, 3, 1, 1, "same", 0)
+        around = 1 if self.version == "1.0" else 0
+        return Outer(False, CONV1[self.version][1], 2, 0, "ceil", around)
+
+    def _fire(self, net: Build, module: str, fire: Fire, channels: int) -> None:
+        """Squeeze, then the expand halves that have filters, side by side; bypass."""
+        source = net.last
+        squeezed = net.conv(f"{module}/squeeze1x1", fire.s1x1, 1)
+        halves = [
+            net.conv(f"{module}/expand{k}x{k}", filters, k, 1, k // 2, source=squeezed)
+            for filters, k in ((fire.e1x1, 1), (fire.e3x3, 3))
+            if filters
+        ]
+        if len(halves) == 2:
+            net.concat(f"{module}/concat", *halves)
+        output = net.last
+        if self.bypass == "none" or (channels != fire.e and self.bypass == "simple"):
+            return
+        if channels != fire.e:
+            source = net.conv(f"{module}/bypass1x1", fire.e, 1, source=source)
+        net.sum(f"{module}/add", source, output)
+
+    @classmethod
+    def costs(
+        cls, points: Mapping[str, ArrayLike], input_shape: Shape, classes: int
+    ) -> CostArrays:
+        """See `Family`; in closed form, for one macroarchitecture at a time."""
+        if any(np.ndim(points.get(x, "")) for x in ("bypass", "version", "pools")):
+            return super().costs(points, input_shape, classes)
+        given = {name: value for name, value in points.items() if name not in NUMBERS}
+        plain = cls.of({name: str(value) for name, value in given.items()})
+        numbers = {name: points.get(name, getattr(plain, name)) for name in NUMBERS}
+        outer = plain._outer(min(input_shape[:2]))
+        shapes = plain.architecture(input_shape, classes).shapes
+        layers = ("conv1", *(f"fire{i}/squeeze1x1" for i in range(2, 10)), "conv10")
+        positions = [math.prod(shapes[layer][:2]) for layer in layers]
+        conv1 = outer.kernel**2 * input_shape[2]
+
+        def add_up(block: Mapping[str, Reals]) -> CostSum:
+            base_e = block["base_e"]
+            total = CostSum(base_e.size)
+            channels = np.full(base_e.shape, float(CONV1[plain.version][0]))
+            if outer.is_small:
+                channels = np.maximum(1, np.floor(channels * base_e / 128 + 0.5))
+            total.add(conv1 * channels, channels, positions[0])
+            modules = fires(block, np.floor, np.maximum)
+            for place, (s1x1, e, e3x3) in enumerate(modules, start=1):
+                weights = s1x1 * (channels + e + 8 * e3x3)
+                biases = s1x1 + e
+                if plain.bypass == "complex":
+                    widened = channels != e
+                    weights += widened * (channels * e)
+                    biases += widened * e
+                total.add(weights, biases, positions[place])
+                channels = e
+            scores = np.full(base_e.shape, float(classes))
+            total.add(channels * classes, scores, positions[-1])
+            return total
+
+        return in_blocks(numbers, add_up)
+
+    @classmethod
+    def published(cls) -> Mapping[str, Source]:
+        """ImageNet, single crop; Figure 3 is read out of its vector drawing."""
+
+        def source(points: Iterable[Any], printed: Any, *slips: str) -> Source:
+            rows = zip(points, *printed, strict=True)
+            return Source(tuple(Published(*row) for row in rows), slips)
+
+        modules = ("conv1", *(f"fire{i}" for i in range(2, 10)), "conv10")
+        return {
+            "table 1": Source(parameters=dict(zip(modules, TABLE_1, strict=True))),
+            "figure 3(a)": source(
+                (cls(sr=ratio) for ratio in RATIOS),
+                FIGURE_3A,
+                "the network of 13 MB is at 85.4 % in Figure 3(a), at 85.3 % in 3(b) "
+                "and in both labels",
+            ),
+            "figure 3(b)": source(
+                (cls(sr=0.5, pct_3x3=share) for share in SHARES),
+                FIGURE_3B,
+                "section 5.3 has the plateau at 85.6 % with 50 % of 3x3 filters; that "
+                "is the marker of 62.5 %, the one of 50 % is at 85.3 %",
+            ),
+            "table 3": source(
+                (cls(bypass=name) for name in ("none", "simple", "complex")),
+                TABLE_3,
+                "complex bypass is printed with 7.7 MB; the four convolutions that "
+                "figure 2 draws make 1,589,672 parameters, 6.06 MiB",
+            ),
+        }
 
 
-def _bypass(
-    place: int,
-    source: str,
-    channels: int,
-    e: int,
-    complex_too: bool,
-    layers: list[Layer],
-) -> list[Layer]:
-    """Simple where channel counts agree; else complex's 1x1 convolution, if asked."""
-    module, output = f"fire{place}", layers[-1].name
-    if channels == e:
-        return [Add(f"{module}/add", (source, output))]
-    if not complex_too:
-        return []
-    initializer = next(x for x in layers if isinstance(x, Convolution)).initializer
-    bypass = _convolution(f"{module}/bypass1x1", source, e, 1, initializer=initializer)
-    return [*bypass, Add(f"{module}/add", (bypass[-1].name, output))]
+NUMBERS = ("base_e", "incr_e", "freq", "sr", "pct_3x3")
+
+
+def fires(
+    m: Mapping[str, Any], floor: Callable[[Any], Any], most: Callable[[Any, Any], Any]
+) -> Iterator[Fire]:
+    """Section 5.1, of one network or of many: e_i = base_e + incr_e·⌊i / freq⌋.
+
+    i = 0..7; e3x3 = pct_3x3·e_i, e1x1 the rest, s1x1 = SR·e_i but at least 1; fractions
+    are rounded half up.
+    """
+    for i in range(FIRES):
+        e = m["base_e"] + m["incr_e"] * floor(i / m["freq"])
+        s1x1, e3x3 = floor(m["sr"] * e + 0.5), floor(m["pct_3x3"] * e + 0.5)
+        yield Fire(most(1, s1x1), e, e3x3)

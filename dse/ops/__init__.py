@@ -8,10 +8,16 @@ import jax.numpy as jnp
 from dse.ops import fast, reference
 from dse.ops.interface import Operations
 
-REFERENCE = Operations(reference.convolution, reference.max_pool)
-FAST_ON_CPU = Operations(fast.convolution, fast.max_pool)
-FAST_ON_GPU = Operations(reference.convolution, fast.max_pool, jnp.bfloat16)
-STACKED = Operations(fast.product_convolution, fast.max_pool, jnp.bfloat16)
+AVERAGE_POOL = reference.average_pool
+
+REFERENCE = Operations(reference.convolution, reference.max_pool, AVERAGE_POOL)
+FAST_ON_CPU = Operations(fast.convolution, fast.max_pool, AVERAGE_POOL)
+FAST_ON_GPU = Operations(
+    reference.convolution, fast.max_pool, AVERAGE_POOL, jnp.bfloat16
+)
+STACKED = Operations(
+    fast.product_convolution, fast.max_pool, AVERAGE_POOL, jnp.bfloat16
+)
 """For `vmap` over replicates, which would make grouped convolutions of convolutions."""
 
 

@@ -36,6 +36,15 @@ class MaxPoolForm(Protocol):
     ) -> Float[Array, "n oh ow c"]: ...
 
 
+@runtime_checkable
+class AveragePoolForm(Protocol):
+    """Mean over square windows; what is padded does not count."""
+
+    def __call__(
+        self, x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
+    ) -> Float[Array, "n oh ow c"]: ...
+
+
 @dataclass(frozen=True)
 class Operations:
     """One form of each operation.
@@ -43,9 +52,11 @@ class Operations:
     Attributes:
         convolution: the form of convolution.
         max_pool: the form of max pooling.
+        average_pool: the form of average pooling.
         dtype: what activations are computed in; parameters stay float32.
     """
 
     convolution: ConvolutionForm
     max_pool: MaxPoolForm
+    average_pool: AveragePoolForm
     dtype: DTypeLike = jnp.float32

@@ -1,6 +1,7 @@
 """The reference form: what XLA makes of the textbook operation."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
@@ -39,3 +40,22 @@ def max_pool(
         ((0, 0), *padding, (0, 0)),
     )
     return pooled
+
+
+def average_pool(
+    x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
+) -> Float[Array, "n oh ow c"]:
+    """Mean over windows, of what of them lies in the input (Caffe's, unpadded)."""
+
+    def summed(values: Float[Array, "m h w c"]) -> Float[Array, "m oh ow c"]:
+        total: Array = lax.reduce_window(
+            values,
+            np.zeros((), values.dtype),  # traced, it would have no gradient
+            lax.add,
+            (1, window, window, 1),
+            (1, stride, stride, 1),
+            ((0, 0), *padding, (0, 0)),
+        )
+        return total
+
+    return summed(x) / summed(jnp.ones((1, *x.shape[1:3], 1), x.dtype))

@@ -10,9 +10,9 @@ from dse.report.recipes import report_recipes
 from dse.report.result import Report
 from dse.report.search import report_search
 from dse.report.study import report_study
-from dse.runs.records import StudyRecord
 from dse.store.database import Store
 from dse.study.experiment import Experiment
+from dse.study.plan import Plan
 
 __all__ = [
     "Claims",
@@ -30,13 +30,14 @@ def report_experiment(
     store: Store,
     name: str,
     experiment: Experiment,
-    studies: Sequence[StudyRecord],
+    plans: Sequence[Plan],
     dataset: ImageData,
 ) -> Report:
     """Report on an experiment: on its study, or on its arms beside each other."""
-    folder = folder_of(store.place.own, name, studies[0])
-    if experiment.arms:
-        arms = dict(zip(experiment.arms, studies, strict=True))
+    folder = folder_of(store.place.own, name, plans[0].study)
+    if [*experiment.recipes_changed] != [""]:
+        studies = [plan.study for plan in plans]
+        arms = dict(zip(experiment.recipes_changed, studies, strict=True))
         return report_recipes(store, arms, experiment, dataset, folder)
-    [study] = studies
-    return report_study(store, study, experiment, dataset, folder)
+    [plan] = plans
+    return report_study(store, plan, experiment, dataset, folder)

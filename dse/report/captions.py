@@ -2,7 +2,10 @@
 
 import pandas as pd
 
+from dse.arch.family import Source
 from dse.data.dataset import ImageData
+from dse.fields import Fields
+from dse.runs.labels import fields_of_points
 from dse.runs.recipe import Recipe
 from dse.study.widths import equations
 
@@ -48,10 +51,24 @@ def recipe_line(recipe: Recipe) -> str:
     return ", ".join([main, *more])
 
 
-def shared_widths(rows: pd.DataFrame) -> str:
+def shared_widths(rows: pd.DataFrame, fields: Fields) -> str:
     """The widths that all rows have in common: `base_e = incr_e = 16`."""
-    shared = [name for name in ("base_e", "incr_e") if rows[name].nunique() == 1]
-    return equations({name: int(rows[name].iloc[0]) for name in shared})
+    names = {
+        name: None
+        for own in fields.values()
+        for name, field in own.items()
+        if field.scales and name in rows
+    }
+    values = {name: rows[name].dropna().unique() for name in names}
+    shared = {name: found[0] for name, found in values.items() if len(found) == 1}
+    return equations(shared)
+
+
+def published_widths(source: Source) -> str:
+    """The same of what is published."""
+    points = [printed.point for printed in source.points]
+    rows = pd.DataFrame([point.values for point in points])
+    return shared_widths(rows, fields_of_points(points))
 
 
 def replicates_line(summary: pd.DataFrame, seed: int) -> str:
@@ -62,7 +79,6 @@ def replicates_line(summary: pd.DataFrame, seed: int) -> str:
 
 
 def untrained_line(runs: pd.DataFrame) -> str:
-    """How many runs stayed at chance; nothing where none did."""
-    once = runs.drop_duplicates("run_id")  # those of aliases are there twice
-    untrained = int((once["reason"] == "untrained").sum())
-    return f" {untrained} of {len(once)} runs stayed at chance." if untrained else ""
+    """How many runs stayed at chance, each counted once; nothing where none did."""
+    untrained = int((runs["reason"] == "untrained").sum())
+    return f" {untrained} of {len(runs)} runs stayed at chance." if untrained else ""

@@ -7,10 +7,10 @@ import pandas as pd
 
 from dse.analysis.verdicts import claims_table, judge
 from dse.errors import DseError
-from dse.families.paper import SLIPS
-from dse.report.captions import shared_widths
-from dse.runs.records import StudyRecord
+from dse.report.captions import published_widths, shared_widths
+from dse.runs.labels import fields_of_points
 from dse.study.experiment import Experiment
+from dse.study.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,20 @@ class Claims:
     slips: Sequence[str]
 
 
-def check_claims(
-    study: StudyRecord, experiment: Experiment, runs: pd.DataFrame
-) -> Claims:
-    """Judge an experiment's claims by the runs of a study."""
+def check_claims(plan: Plan, experiment: Experiment, runs: pd.DataFrame) -> Claims:
+    """Judge an experiment's claims by the results of a study, each run once."""
     table, refusal = None, ""
+    cell_of = {key: point.cell.id for key, point in plan.keyed.items()}
     try:
-        table = claims_table(judge(experiment, runs))
+        table = claims_table(judge(experiment, cell_of, runs))
     except DseError as error:
         refusal = str(error)
+    fields = fields_of_points([point.metaparameters for point in plan.points])
+    widths = published_widths(experiment.source)
     caveat = (
-        f"measured as top-1 on {study.dataset}, {shared_widths(runs)}, "
-        f"{study.recipe.epochs} epochs; "
-        "the paper's are of ImageNet at base_e 128"
+        f"measured as top-1 on {plan.study.dataset}, {shared_widths(runs, fields)}, "
+        f"{plan.study.recipe.epochs} epochs; the paper's are of ImageNet"
+        f"{f' at {widths}' if widths else ''}"
     )
-    slips = SLIPS.get(experiment.published or "", ())
-    return Claims(study.name, table, refusal, caveat, slips)
+    slips = experiment.source.slips
+    return Claims(plan.study.name, table, refusal, caveat, slips)

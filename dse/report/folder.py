@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from dse.analysis.plotting import Figure, drawing
 from dse.data.dataset import ImageData
 from dse.errors import DseError
+from dse.files import write_whole
 from dse.runs.records import StudyRecord
-from dse.store.files import write_whole
+from dse.store.query import once
 
 SOMETIMES = {"claims", "curves", "table1"}
 """What not every report has: one of an earlier report is deleted."""
@@ -28,7 +30,7 @@ def write_report(
     dataset: ImageData,
     tables: Mapping[str, pd.DataFrame],
     figures: Mapping[str, Figure],
-    widths: Mapping[str, int] | None = None,
+    widths: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write tables as CSV, `runs` as Parquet too, and figures as PNG and SVG.
 
@@ -78,12 +80,11 @@ def configuration(
     studies: Sequence[StudyRecord],
     dataset: ImageData,
     runs: pd.DataFrame,
-    widths: Mapping[str, int] | None = None,
+    widths: Mapping[str, Any] | None = None,
 ) -> dict[str, object]:
     """What made the runs: recipes, versions, devices, and the time that they took."""
     chosen = {} if widths is None else {"widths_by_preset": dict(widths)}
-    once = runs.drop_duplicates("run_id")
-    seconds = once[["train_seconds", "compile_seconds"]].sum()
+    seconds = once(runs)[["train_seconds", "compile_seconds"]].sum()
     first = studies[0]
     return {
         "studies": {

@@ -5,16 +5,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from dse.analysis.figures import MACS, SHADES, SIZE, draw_all_cells, new_figure
+from dse.analysis.figures import MACS, SIZE, new_figure
+from dse.analysis.fronts import SHADES, draw_all_cells
 from dse.analysis.plotting import drawing
-from dse.analysis.statistics import points, summarise
+from dse.analysis.shown import shown_points
+from dse.analysis.statistics import summarise
 from dse.data.dataset import ImageData
 from dse.report.captions import data_line, recipe_line, replicates_line
 from dse.report.folder import write_report
 from dse.report.result import Report
+from dse.runs.labels import labels
 from dse.runs.records import StudyRecord
 from dse.store.database import Store
-from dse.store.query import view
+from dse.store.families import fields_of
+from dse.store.query import once, view
 
 
 def report_front(
@@ -23,9 +27,11 @@ def report_front(
     """Write all cells of `studies` with their chances to be on either front."""
     runs = pd.concat([view(store, "runs", study.name) for study in studies])
     cells = pd.concat([view(store, "cells", study.name) for study in studies])
-    summary = summarise(runs, cells.drop_duplicates("cell_id"))
+    cells, fields = cells.drop_duplicates("cell_id"), fields_of(store)
+    cells = cells.sort_values("position", kind="stable")
+    summary = summarise(once(runs), cells, fields)
     summary.insert(1, "experiment", summary["study"].str.partition("/")[0])
-    summary["cell"] = [metaparameters.short() for metaparameters in points(summary)]
+    summary["cell"] = labels(shown_points(cells, fields), fields, named=True)
     summary = summary.sort_values("bytes_fp32").reset_index(drop=True)
     recipe = studies[0].recipe
     with drawing():

@@ -48,7 +48,7 @@ def report_recipes(
     if not (runs["status"] == "complete").any():
         raise DseError(f"no run of {experiment.title} was trained to the end")
     first = next(iter(studies.values())).recipe
-    summary = compare_recipes(runs)
+    summary = compare_recipes(runs.drop_duplicates(["arm", "cell_id", "replicate"]))
     changes = [study.recipe.changes_from(first) for study in studies.values()]
     summary.insert(1, "changes", changes)
     networks = runs["arch_id"].nunique()

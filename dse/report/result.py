@@ -22,6 +22,7 @@ class Report:
         labels: what the figure calls each row.
         of: what the rows are: a study's cells, a search's networks, recipes, or the
             cells of several studies for their front.
+        varied: the fields that a search varies.
         weights: where the weights of a search's best network lie, if they were kept.
         table_1: the paper's Table 1 beside our counts, where the experiment shows it.
         holes: runs that failed for what is not the training's own doing, by reason.
@@ -33,6 +34,7 @@ class Report:
     summary: pd.DataFrame
     labels: Sequence[str] = ()
     of: Literal["study", "search", "recipes", "front"] = "study"
+    varied: Sequence[str] = ()
     weights: Path | None = None
     table_1: pd.DataFrame | None = None
     holes: Mapping[str, int] = field(default_factory=dict)

@@ -1,8 +1,10 @@
 """From a search to a folder with its front."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from dse.analysis.figures import draw_front, new_figure
+from dse.analysis.figures import new_figure
+from dse.analysis.fronts import draw_front
 from dse.analysis.pareto import on_front
 from dse.analysis.plotting import drawing
 from dse.analysis.statistics import summarise
@@ -13,18 +15,23 @@ from dse.report.folder import write_report
 from dse.report.result import Report
 from dse.runs.records import StudyRecord
 from dse.store.database import Store
-from dse.store.query import view, weights_folder
+from dse.store.families import fields_of
+from dse.store.query import once, view, weights_folder
 
 
 def report_search(
-    store: Store, study: StudyRecord, dataset: ImageData, folder: Path
+    store: Store,
+    study: StudyRecord,
+    dataset: ImageData,
+    folder: Path,
+    varied: Sequence[str],
 ) -> Report:
     """Write a search's runs, its summary with the front, and the figure."""
-    runs = view(store, "runs", study.name)
+    runs, fields = view(store, "runs", study.name), fields_of(store)
     if not (runs["status"] == "complete").any():
         raise _nothing_trained(study)
-    summary = summarise(runs, view(store, "cells", study.name))
-    run_ids = runs.drop_duplicates("cell_id").set_index("cell_id")["run_id"]
+    summary = summarise(once(runs), view(store, "cells", study.name), fields)
+    run_ids = once(runs).set_index("cell_id")["run_id"]
     summary = summary[summary["cell_id"].isin(run_ids.index)].reset_index(drop=True)
     summary["run_id"] = summary["cell_id"].map(run_ids)
     accuracy = summary["val_accuracy"].to_numpy()
@@ -44,7 +51,7 @@ def report_search(
     write_report(folder, [study], dataset, tables, {"figure": figure})
     best = summary[summary["front"]].sort_values("bytes_fp32").iloc[-1]
     weights = weights_folder(store, int(best["run_id"]))
-    return Report(folder, summary, of="search", weights=weights)
+    return Report(folder, summary, of="search", varied=varied, weights=weights)
 
 
 def _nothing_trained(study: StudyRecord) -> DseError:

@@ -1,6 +1,6 @@
 """From a finished study to a folder of tables and figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,23 +10,22 @@ from dse.analysis.figures import (
     MACS,
     SIZE,
     draw_layers,
-    draw_measured,
     draw_published,
     marks,
     new_figure,
-    point_label,
-    published_label,
     published_marks,
 )
 from dse.analysis.plotting import Figure, drawing
-from dse.analysis.statistics import LEAST_REPLICATES, points, summarise
+from dse.analysis.points import draw_points
+from dse.analysis.shown import shown_points
+from dse.analysis.statistics import LEAST_REPLICATES, summarise
+from dse.arch.describe import table_1
 from dse.data.dataset import ImageData
 from dse.errors import DseError
-from dse.families.describe import table_1
-from dse.families.paper import PUBLISHED, TABLE_1_PARAMS, TABLE_1_TOTAL
-from dse.families.squeezenet import Metaparameters, rounding_moves_pct_3x3, squeezenet
+from dse.fields import Fields
 from dse.report.captions import (
     data_line,
+    published_widths,
     recipe_line,
     replicates_line,
     shared_widths,
@@ -35,19 +34,22 @@ from dse.report.captions import (
 from dse.report.claims import check_claims
 from dse.report.folder import write_report
 from dse.report.result import Report
+from dse.runs.labels import Shown, fields_of_points, labels
 from dse.runs.records import StudyRecord
 from dse.store.database import Store
-from dse.store.query import view
+from dse.store.families import fields_of
+from dse.store.query import once, view
 from dse.study.experiment import Experiment
+from dse.study.plan import Plan
 from dse.study.widths import chosen_widths, widths_line
 
-JOINED = ("sr", "pct_3x3", "pools")
-"""What is varied in steps, so that a line from point to point means something."""
+CLASSES = 1000
+"""Of ImageNet, for which tables are printed."""
 
 
 def report_study(
     store: Store,
-    study: StudyRecord,
+    plan: Plan,
     experiment: Experiment,
     dataset: ImageData,
     folder: Path,
@@ -57,41 +59,46 @@ def report_study(
     Raises:
         DseError: no run of it is complete, or a file cannot be written.
     """
-    runs = view(store, "runs", study.name)
-    epochs = view(store, "epochs", study.name)
-    summary = summarise(runs, view(store, "cells", study.name))
+    study, fields = plan.study, fields_of(store)
+    every = view(store, "runs", study.name)
+    runs, epochs = once(every), view(store, "epochs", study.name)
+    cells = view(store, "cells", study.name).sort_values("position", kind="stable")
+    summary = summarise(runs, cells, fields)
     if not summary["replicates"].any():
         raise DseError(
             f"no run of {study.name} was trained to the end, so there is nothing to "
             "draw; dse query 'SELECT status, reason, detail FROM runs' says why"
         )
-    labels = [point_label(m, experiment.varied) for m in points(summary)]
-    tables = {"runs": runs, "summary": summary, "epochs": epochs}
-    table = paper_table_1(experiment.anchor) if experiment.shows == "layers" else None
+    points = shown_points(cells, fields)
+    names = labels(points, fields)
+    if isinstance(experiment.points, Mapping):
+        names = [str(name) for name in plan.keyed]
+    tables = {"runs": every, "summary": summary, "epochs": epochs}
+    table = printed_table(experiment) if experiment.shows == "layers" else None
     if table is not None:
         tables["table1"] = table
-    claims = check_claims(study, experiment, runs) if experiment.claims else None
+    claims = check_claims(plan, experiment, runs) if experiment.claims else None
     if claims is not None and claims.table is not None:
         tables["claims"] = claims.table
     widths = widths_line(experiment, study.preset)
-    caption = _caption(study, dataset, runs, summary, widths)
+    caption = _caption(study, dataset, runs, summary, widths, points)
     with drawing():
         figures = {
             "figure": _main_figure(
-                experiment, dataset, caption, summary, runs, labels, table
+                experiment, dataset, caption, summary, runs, names, fields, table
             )
         }
-        drawn = summary.assign(label=labels).drop_duplicates("cell_id")
+        drawn = summary.assign(label=names).drop_duplicates("cell_id")
         drawn = drawn[drawn["replicates"] > 0]
         if len(drawn) > 1:
             curves = mean_curves(epochs, runs)[drawn["cell_id"]]
             title = f"{experiment.title}: learning curves"
             caption = _curves_caption(study, dataset, drawn)
-            names = drawn["label"].tolist()
-            figures["curves"] = curves_figure(title, caption, curves, names)
+            called = drawn["label"].tolist()
+            figures["curves"] = curves_figure(title, caption, curves, called)
     chosen = chosen_widths(experiment, study.preset)
     write_report(folder, [study], dataset, tables, figures, chosen)
-    return Report(folder, summary, labels, table_1=table, claims=claims, widths=widths)
+    return Report(folder, summary, names, table_1=table, claims=claims, widths=widths)
 
 
 def _curves_caption(study: StudyRecord, dataset: ImageData, drawn: pd.DataFrame) -> str:
@@ -117,24 +124,32 @@ def _main_figure(
     caption: str,
     summary: pd.DataFrame,
     runs: pd.DataFrame,
-    labels: Sequence[str],
+    names: Sequence[str],
+    fields: Fields,
     table: pd.DataFrame | None,
 ) -> Figure:
-    published = PUBLISHED.get(experiment.published or "", ())
-    joined = experiment.varied in JOINED
-    panels = 2 if published or table is not None else 1
+    printed, factors = experiment.source.points, list(experiment.factors)
+    panels = 2 if printed or table is not None else 1
     figure, axes = new_figure(panels, experiment.title, caption)
     scale = MACS if experiment.shows == "macs" else SIZE
-    drawn = marks(summary, runs, labels, scale)
-    draw_measured(axes[0], drawn, scale, joined=joined)
-    axes[0].set_title(f"This run: {dataset.name}, {shared_widths(summary)}")
-    if published:
-        names = [published_label(experiment.varied, p.value) for p in published]
-        draw_published(axes[1], published_marks(published, names), joined=joined)
-        axes[1].set_title(f"The paper's {experiment.published}: base_e = 128")
+    drawn = marks(summary, runs, names, scale)
+    draw_points(axes[0], summary, drawn, scale, factors, fields)
+    widths = shared_widths(summary, fields)
+    axes[0].set_title(", ".join(filter(None, [f"This run: {dataset.name}", widths])))
+    if printed:
+        points = [each.point for each in printed]
+        own = fields_of_points(points)
+        called = labels([Shown.of(point) for point in points], own)
+        joined = len(factors) == 1 and own[points[0].name][factors[0]].ordered
+        draw_published(axes[1], published_marks(printed, called), joined=joined)
+        title = (
+            f"The paper's {experiment.published}: {published_widths(experiment.source)}"
+        )
+        axes[1].set_title(title)
     elif table is not None:
         draw_layers(axes[1], table)
-        axes[1].set_title(f"Table 1: {TABLE_1_TOTAL:,} parameters")
+        total = sum(experiment.source.parameters.values())
+        axes[1].set_title(f"Table 1: {total:,} parameters")
     return figure
 
 
@@ -144,6 +159,7 @@ def _caption(
     runs: pd.DataFrame,
     summary: pd.DataFrame,
     widths: str,
+    points: Sequence[Shown],
 ) -> str:
     interval = (
         "dots: runs, bars: 95 % interval of the mean"
@@ -151,8 +167,8 @@ def _caption(
         else "dots: runs, too few for an interval"
     )
     moved = (
-        " In brackets: the share of 3x3 filters once widths are whole numbers."
-        if any(map(rounding_moves_pct_3x3, points(summary)))
+        " In brackets: what rounding to whole widths made of it."
+        if any(point.note for point in points)
         else ""
     )
     return (
@@ -162,21 +178,23 @@ def _caption(
     )
 
 
-def paper_table_1(metaparameters: Metaparameters) -> pd.DataFrame:
-    """Table 1 at the paper's own settings beside the printed parameter counts."""
-    rows = table_1(metaparameters, squeezenet(metaparameters))
-    return pd.DataFrame(
+def printed_table(experiment: Experiment) -> pd.DataFrame:
+    """The anchor's modules at its own settings beside the printed parameter counts."""
+    point = next(iter(experiment.keyed.values()))
+    shape = (point.side, point.side, 3)
+    rows = table_1(point, point.network(shape, CLASSES))
+    widths = list(dict.fromkeys(name for row in rows for name in row.widths))
+    table = pd.DataFrame(
         [
             {
                 "layer": row.name,
                 "output": "x".join(map(str, row.output)),
                 "filter": row.filter,
-                "s1x1": row.fire.s1x1 if row.fire else None,
-                "e1x1": row.fire.e1x1 if row.fire else None,
-                "e3x3": row.fire.e3x3 if row.fire else None,
+                **{name: row.widths.get(name) for name in widths},
                 "params": row.params,
-                "printed": TABLE_1_PARAMS.get(row.name),
+                "printed": experiment.source.parameters.get(row.name),
             }
             for row in rows
         ]
-    ).astype(dict.fromkeys(("s1x1", "e1x1", "e3x3", "printed"), "Int64"))
+    )
+    return table.astype(dict.fromkeys((*widths, "printed"), "Int64"))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -34,11 +35,22 @@ class Cell:
     @cached_property
     def id(self) -> str:
         """Identity: sixteen hexadecimal digits of a hash over all that decides."""
-        deciding: dict[str, Any] = {
-            "architecture": self.architecture.id,
-            "recipe": self.recipe.to_json(),
-            "dataset": self.dataset_fingerprint,
-            "numerics_version": NUMERICS_VERSION,
-        }
-        text = json.dumps(deciding, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        recipe = self.recipe.to_json()
+        return cell_id(self.architecture.id, recipe, self.dataset_fingerprint)
+
+
+def cell_id(
+    architecture_id: str,
+    recipe: Mapping[str, Any],
+    dataset_fingerprint: str,
+    numerics_version: int = NUMERICS_VERSION,
+) -> str:
+    """The identity of a cell, from what decides it; see `Cell.id`."""
+    deciding: dict[str, Any] = {
+        "architecture": architecture_id,
+        "recipe": recipe,
+        "dataset": dataset_fingerprint,
+        "numerics_version": numerics_version,
+    }
+    text = json.dumps(deciding, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,8 +1,18 @@
 """What a training tells its driver: plain, picklable records."""
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file of weights: its name within the folder of weights, and their hash."""
+
+    path: str
+    hash: str
+
 
 Metrics = Mapping[str, Mapping[str, float]]
 """Values by split (`train`, `validation`, `test`), then by name (`loss`, ...)."""
@@ -36,10 +46,12 @@ class Started(Event):
 
     Attributes:
         device: where.
+        begun: when, where it is trained, in UTC.
         run_id: its number in the database; the driver knows.
     """
 
     device: str
+    begun: datetime.datetime | None = None
     run_id: int | None = None
 
 
@@ -91,7 +103,9 @@ class Done(Event):
             also where it went on while another cell trained.
         step_seconds: in training steps alone.
         weights: NumPy arrays by layer name, then `kernel` or `bias`; under `input`
-            the `mean` and `deviation` that normalise pixels.
+            the `mean` and `deviation` that normalise pixels. Empty where they are in a
+            file, or are not kept.
+        kept: the file that they are in (`dse.runs.weights.Kept`).
     """
 
     metrics: Metrics
@@ -99,6 +113,7 @@ class Done(Event):
     compile_seconds: float
     step_seconds: float
     weights: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True)

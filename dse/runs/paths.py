@@ -1,5 +1,6 @@
 """Where the files of a run lie; known without JAX."""
 
+import datetime
 import errno
 import os
 import re
@@ -9,6 +10,8 @@ from typing import BinaryIO, cast
 
 from dse.errors import DseError
 
+WEIGHTS = "weights"
+"""The folder of weights, beside a database."""
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,199}")
 
 
@@ -66,6 +69,21 @@ def checkpoints_of(folder: Path, cell_id: str, replicate: int) -> Path:
         DseError: see `within`.
     """
     return within(folder / "checkpoints", f"{cell_id}-{replicate}")
+
+
+def weights_of(
+    folder: Path, cell_id: str, replicate: int, begun: datetime.datetime
+) -> Path:
+    """Where the weights of a run go that was begun then.
+
+    No other run's are called so: a database that was moved away, and one that took its
+    name, keep apart what they train.
+
+    Raises:
+        DseError: see `within`.
+    """
+    name = f"{cell_id}-{begun:%Y%m%dT%H%M%S%f}-{replicate}.safetensors"
+    return within(folder / WEIGHTS, name)
 
 
 def log_of(folder: Path, cell_id: str, replicate: int) -> Path:

@@ -1,10 +1,11 @@
 """A study and its points, as planners, the database and reports know them."""
 
 import json
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from dse.families.squeezenet import Metaparameters
+from dse.arch.family import Family
 from dse.runs.cell import NUMERICS_VERSION, Cell
 from dse.runs.recipe import Recipe
 
@@ -32,10 +33,15 @@ class StudyRecord:
 class Point:
     """A cell under the metaparameters by which a study reaches it."""
 
-    metaparameters: Metaparameters
+    metaparameters: Family
     cell: Cell
 
-    @cached_property
+    @property
     def key(self) -> str:
-        """The metaparameters as text, to tell points of a study apart."""
-        return json.dumps(asdict(self.metaparameters), sort_keys=True)
+        """Family and metaparameters as text, to tell points of a study apart."""
+        return point_key(self.metaparameters.name, self.metaparameters.values)
+
+
+def point_key(family: str, metaparameters: Mapping[str, Any]) -> str:
+    """The key of a point, also of one whose family is not here."""
+    return f"{family} {json.dumps(dict(metaparameters), sort_keys=True)}"

@@ -1,170 +1,177 @@
-"""Named design spaces over the five metaparameters, and hard budgets on cost."""
+"""A design space: values of a family's fields around an anchor, for a search."""
 
+import hashlib
+import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
-from numpy.typing import ArrayLike
 
-from dse.arch.cost import BYTES_FP32
-from dse.arch.graph import Shape
-from dse.bounds import MOST, check_number
+from dse.arch.closed_form import CostArrays
+from dse.arch.family import Family, Values
+from dse.arch.layers import Shape
 from dse.errors import DseError
-from dse.families.closed_form import CostArrays, squeezenet_cost
+from dse.families import DEFAULT, family_called
+from dse.fields import Grid, unknown_name
+from dse.spaces.budget import Budget
 
-
-@dataclass(frozen=True)
-class Grid:
-    """Evenly spaced values from `low` to `high`, whole numbers or fractions."""
-
-    low: float
-    high: float
-    step: float
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """All values, ascending."""
-        steps = round((self.high - self.low) / self.step)
-        return tuple(self.low + self.step * i for i in range(steps + 1))
+MOST_CORNERS = 1_000
+"""Combinations of fields without a direction of cost, of which all are tried."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """The values that each metaparameter of section 5.1 may take."""
+    """The values that some fields of a family may take; the rest are the anchor's.
 
-    base_e: Grid
-    incr_e: Grid
-    freq: Grid
-    sr: Grid
-    pct_3x3: Grid
+    Attributes:
+        anchor: a point of the family.
+        values: by field, a grid of numbers, or a tuple of values.
+
+    Raises:
+        DseError: a field is none of the family's, or cannot have such values.
+    """
+
+    anchor: Family
+    values: Mapping[str, Values]
+
+    def __post_init__(self) -> None:
+        fields = self.anchor.fields
+        if not self.values:
+            raise DseError("a space varies nothing; expected values of some fields")
+        for name, values in self.values.items():
+            if name not in fields:
+                raise DseError(unknown_name(f"{self.anchor.name} has no", name, fields))
+            if isinstance(values, Grid):
+                if fields[name].kind not in ("whole", "real"):
+                    raise DseError(
+                        f"a space has a grid of {name}; expected a tuple of values"
+                    )
+                values = (values.low, values.high)
+                if fields[name].kind == "whole":
+                    values = tuple(map(int, values))
+            for value in values:
+                fields[name].checked(name, value)
+
+    def listed(self, name: str) -> tuple[Any, ...]:
+        """All values of a field, as the family has them."""
+        values = self.values[name]
+        if not isinstance(values, Grid):
+            return tuple(values)
+        whole = self.anchor.fields[name].kind == "whole"
+        return tuple(int(x) if whole else x for x in values.values)
 
     @property
-    def grids(self) -> Mapping[str, Grid]:
-        """The grids by name."""
+    def settings(self) -> int:
+        """How many there are."""
+        count = 1
+        for name in self.values:
+            count *= len(self.listed(name))
+        return count
+
+    @property
+    def cheapest(self) -> Mapping[str, Any]:
+        """The values of least cost, of the fields that say how cost moves with them."""
+        directions = {name: self.anchor.fields[name].cost for name in self.values}
         return {
-            "base_e": self.base_e,
-            "incr_e": self.incr_e,
-            "freq": self.freq,
-            "sr": self.sr,
-            "pct_3x3": self.pct_3x3,
+            name: (min if direction == "rises" else max)(self.listed(name))
+            for name, direction in directions.items()
+            if direction
         }
 
     @property
-    def cheapest(self) -> Mapping[str, float]:
-        """The corner of least cost: all low, but increments as rare as can be."""
-        corner = {name: grid.low for name, grid in self.grids.items()}
-        return {**corner, "freq": self.freq.high}
+    def corners(self) -> list[Mapping[str, Any]]:
+        """`cheapest` beside every combination of the other fields' values."""
+        cheapest = self.cheapest
+        others = {x: self.listed(x) for x in self.values if x not in cheapest}
+        return [
+            {**cheapest, **dict(zip(others, values, strict=True))}
+            for values in itertools.product(*others.values())
+        ]
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits of all that it is."""
+        listed = {name: list(self.listed(name)) for name in self.values}
+        text = json.dumps(
+            [self.anchor.name, self.anchor.values, listed], sort_keys=True
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def point(self, values: Mapping[str, Any]) -> Family:
+        """The anchor with these values."""
+        return replace(self.anchor, **values)  # type: ignore[type-var]
 
 
-_EIGHTHS = Grid(0.125, 1.0, 0.125)
-_EIGHTHS_AND_ZERO = Grid(0.0, 1.0, 0.125)
+def named_space(name: str | None, width: float) -> tuple[str, Space]:
+    """The space of a family that is called `name`, and what its studies are called.
 
-SPACES: Mapping[str, Space] = {
-    "narrow": Space(
-        base_e=Grid(4, 32, 4),
-        incr_e=Grid(0, 32, 4),
-        freq=Grid(1, 4, 1),
-        sr=_EIGHTHS,
-        pct_3x3=_EIGHTHS_AND_ZERO,
-    ),
-    "paper": Space(
-        base_e=Grid(16, 256, 16),
-        incr_e=Grid(0, 256, 16),
-        freq=Grid(1, 4, 1),
-        sr=_EIGHTHS,
-        pct_3x3=_EIGHTHS_AND_ZERO,
-    ),
-}
-"""`narrow` trains on two cores in seconds a point; `paper` spans section 5's widths."""
-
-
-def named_space(name: str) -> Space:
-    """The space called `name`.
+    Args:
+        name: `family.space`, or the name alone of the family that is meant where none
+            is named; None for the one that suits a width.
+        width: of a preset: the first space is for narrow ones, the last for others.
 
     Raises:
         DseError: there is none.
     """
-    if name not in SPACES:
-        raise DseError(f"no space is called {name!r}; expected {' or '.join(SPACES)}")
-    return SPACES[name]
-
-
-COSTS = {"params": "params", "bytes": "bytes_fp32", "macs": "macs"}
-"""The cost that each kind of limit is about."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Hard upper limits on cost; None where there is none.
-
-    Raises:
-        DseError: one is under 1, or no finite number.
-    """
-
-    max_params: int | None = None
-    max_bytes: int | None = None
-    max_macs: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, limit in self.limits.items():
-            if limit is not None:
-                check_number(f"max_{name}", limit, 1, MOST)
-
-    @property
-    def limits(self) -> Mapping[str, int | None]:
-        """The limits by the name of the cost."""
-        return {
-            "params": self.max_params,
-            "bytes": self.max_bytes,
-            "macs": self.max_macs,
-        }
-
-    def excess(self, params: int, macs: int) -> dict[str, float]:
-        """Share of each limit by which the cost exceeds it; at most 0 when feasible."""
-        costs = {"params": params, "bytes": BYTES_FP32 * params, "macs": macs}
-        return {
-            name: costs[name] / limit - 1
-            for name, limit in self.limits.items()
-            if limit is not None
-        }
-
-    def admits(self, costs: CostArrays) -> Bool[np.ndarray, "..."]:
-        """Where the costs stay within every limit."""
-        admitted = np.ones(np.shape(costs.params), bool)
-        for name, limit in self.limits.items():
-            if limit is not None:
-                admitted &= getattr(costs, COSTS[name]) <= limit
-        return admitted
+    family, dot, called = (name or "").rpartition(".")
+    kind = family_called(family if dot else DEFAULT)
+    if not kind.spaces:
+        raise DseError(
+            f"{kind.name} has no named spaces; say what varies, as --set "
+            f"{next(iter(kind.fields))}=..."
+        )
+    if name is None:
+        called = [*kind.spaces][0 if width < 1 else -1]
+    if called not in kind.spaces:
+        raise DseError(unknown_name("no space is called", called, kind.spaces))
+    return name or called, Space(kind(), kind.spaces[called])
 
 
 def narrowed(space: Space, budget: Budget, input_shape: Shape, classes: int) -> Space:
     """`space` less the values that no point within `budget` can have.
 
-    Cost rises with every metaparameter but `freq`, with which it falls: a value is of
-    use when it fits the budget with all others at their cheapest.
+    A value is of use when it fits the budget with all others at their cheapest, in some
+    combination of those fields that do not say how cost moves with them.
 
     Raises:
         DseError: not even the cheapest point fits; the line gives its cost.
     """
-    cheapest = space.cheapest
+    family, anchor = type(space.anchor), space.anchor.values
+    corners = space.corners
+    if len(corners) > MOST_CORNERS:
+        return space
 
-    def costs_with(**values: ArrayLike) -> CostArrays:
-        point: dict[str, Any] = {**cheapest, **values}
-        return squeezenet_cost(**point, input_shape=input_shape, classes=classes)
+    def costs_of(corner: Mapping[str, Any], **values: Any) -> CostArrays:
+        return family.costs({**anchor, **corner, **values}, input_shape, classes)
 
-    least = costs_with()
-    if not budget.admits(least):
-        named = ", ".join(f"{name}={value:g}" for name, value in cheapest.items())
+    fitting = [corner for corner in corners if budget.admits(costs_of(corner))]
+    if not fitting:
+        least = min(corners, key=lambda corner: int(costs_of(corner).params))
+        costs = costs_of(least)
+        named = ", ".join(f"{x}={_brief(y)}" for x, y in least.items())
         raise DseError(
             f"no point of the space meets the budget: the smallest ({named}) has "
-            f"{least.params:,} parameters, {least.bytes_fp32:,} bytes, "
-            f"{least.macs:,} MACs; raise the budget or take a narrower space"
+            f"{int(costs.params):,} parameters, {int(costs.bytes_fp32):,} bytes, "
+            f"{int(costs.macs):,} MACs; raise the budget or take a narrower space"
         )
-    grids = {}
-    for name, grid in space.grids.items():
-        values = np.asarray(grid.values)
-        useful = values[budget.admits(costs_with(**{name: values}))]
-        grids[name] = replace(grid, low=float(useful[0]), high=float(useful[-1]))
-    return Space(**grids)
+    kept: dict[str, Values] = {}
+    for name, values in space.values.items():
+        listed = space.listed(name)
+        if name not in space.cheapest:
+            kept[name] = tuple(x for x in listed if x in [c[name] for c in fitting])
+            continue
+        arrays = {name: np.asarray(listed)}
+        useful = np.any([budget.admits(costs_of(c, **arrays)) for c in fitting], axis=0)
+        found = [value for value, fits in zip(listed, useful, strict=True) if fits]
+        kept[name] = (
+            replace(values, low=float(found[0]), high=float(found[-1]))
+            if isinstance(values, Grid)
+            else tuple(found)
+        )
+    return Space(space.anchor, kept)
+
+
+def _brief(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,18 +1,15 @@
-"""What is written: studies and their cells, then runs as they begin and end.
+"""Runs, written as they begin and end.
 
 What a sweep writes can be written twice: a server may be lost between a commit and its
 answer.
 """
 
 import datetime
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from contextlib import suppress
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Table,
     and_,
     delete,
     insert,
@@ -20,149 +17,18 @@ from sqlalchemy import (
     update,
 )
 
-from dse.arch.cost import cost
 from dse.errors import DseError
-from dse.runs.cell import NUMERICS_VERSION
 from dse.runs.events import Done, EpochEnded, Event, Failed, Metrics, Started
 from dse.runs.recipe import Recipe
-from dse.runs.records import Point, StudyRecord
-from dse.store.artifacts import save_weights
+from dse.runs.weights import save_weights
 from dse.store.database import Store
 from dse.store.schema import (
-    architectures,
     artifacts,
     cells,
     metrics,
     runs,
-    studies,
-    study_cells,
 )
 from dse.version import code_version
-
-
-def register_study(store: Store, study: StudyRecord) -> None:
-    """Enter the study, or raise its number of replicates; it is never lowered.
-
-    Raises:
-        DseError: the study there has another recipe, dataset or numerics version.
-    """
-    values = {
-        **asdict(study),
-        "recipe": study.recipe.to_json(),
-        "numerics_version": NUMERICS_VERSION,
-    }
-    with store.writing() as connection:
-        row = connection.execute(
-            select(studies).where(studies.c.name == study.name)
-        ).one_or_none()
-        if row is None:
-            connection.execute(insert(studies).values(values))
-            return
-        _refuse_other_recipe(study, row)
-        connection.execute(
-            update(studies)
-            .where(studies.c.name == study.name)
-            .values(replicates=max(study.replicates, row.replicates))
-        )
-
-
-def refuse_other_study(store: Store, study: StudyRecord) -> None:
-    """Read alone: that what is called `study` there, if anything, is the same.
-
-    Raises:
-        DseError: it has another recipe, dataset or numerics version.
-    """
-    with store.reading() as connection:
-        query = select(studies).where(studies.c.name == study.name)
-        row = connection.execute(query).one_or_none()
-    if row is not None:
-        _refuse_other_recipe(study, row)
-
-
-def _refuse_other_recipe(study: StudyRecord, row: Any) -> None:
-    different = study.recipe.differences(Recipe.from_json(row.recipe))
-    if row.dataset_fingerprint != study.dataset_fingerprint:
-        different = f"{different}; " if different else ""
-        different += f"the content of dataset {study.dataset}"
-    if row.numerics_version != NUMERICS_VERSION:
-        different = f"{different}; " if different else ""
-        different += (
-            f"numerics version {row.numerics_version} there, {NUMERICS_VERSION} here"
-        )
-    if different:
-        raise DseError(
-            f"study {study.name} was begun with another recipe ({different}); a study "
-            "holds one: take another --storage, or copy the experiment under a new name"
-        )
-
-
-def register_points(
-    store: Store, study: str, points: Sequence[Point], *, only: bool = False
-) -> None:
-    """Enter the cells of a study, with their architectures, where they are new.
-
-    Args:
-        store: the database.
-        study: the study's name.
-        points: its cells.
-        only: whether the study wants these alone, in this order. Runs of a cell that
-            it no longer wants are kept, and come back with it.
-    """
-    with store.writing() as connection:
-        if only:
-            connection.execute(delete(study_cells).where(study_cells.c.study == study))
-        query = select(study_cells.c.point).where(study_cells.c.study == study)
-        known = set(connection.execute(query).scalars())
-        for point in points:
-            if point.key in known:
-                continue
-            _enter_cell(connection, point)
-            values = asdict(point.metaparameters)
-            connection.execute(
-                insert(study_cells).values(
-                    study=study,
-                    point=point.key,
-                    position=len(known),
-                    cell_id=point.cell.id,
-                    **values,
-                )
-            )
-            known.add(point.key)
-
-
-def _enter_cell(connection: Connection, point: Point) -> None:
-    cell, architecture = point.cell, point.cell.architecture
-    if not _has(connection, architectures, architecture.id):
-        costs = cost(architecture)
-        connection.execute(
-            insert(architectures).values(
-                id=architecture.id,
-                family="squeezenet",
-                metaparameters=asdict(point.metaparameters),
-                graph=architecture.to_json(),
-                params=costs.params,
-                macs=costs.macs,
-                activations=costs.activations,
-                peak_activations=costs.peak_activations,
-            )
-        )
-    if not _has(connection, cells, cell.id):
-        connection.execute(
-            insert(cells).values(
-                id=cell.id,
-                arch_id=architecture.id,
-                recipe=cell.recipe.to_json(),
-                dataset=cell.dataset,
-                dataset_fingerprint=cell.dataset_fingerprint,
-                class_names=list(cell.class_names),
-                numerics_version=NUMERICS_VERSION,
-            )
-        )
-
-
-def _has(connection: Connection, table: Table, key: str) -> bool:
-    found = connection.execute(select(table.c.id).where(table.c.id == key))
-    return found.first() is not None
 
 
 def begin_run(store: Store, started: Started) -> int:
@@ -185,7 +51,7 @@ def begin_run(store: Store, started: Started) -> int:
             "epochs": recipe.epochs,
             "device": started.device,
             "code_version": code_version(),
-            "created_at": datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
+            "created_at": started.begun or _now(),
         }
         before = connection.execute(
             select(runs.c.tries, runs.c.status, runs.c.created_at).where(where)
@@ -204,6 +70,10 @@ def begin_run(store: Store, started: Started) -> int:
         return int(connection.execute(entered).scalar_one())
 
 
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+
+
 def add_epoch(store: Store, ended: EpochEnded) -> None:
     """Enter an epoch's metrics."""
     train = {**ended.metrics["train"], "images_per_second": ended.images_per_second}
@@ -213,11 +83,14 @@ def add_epoch(store: Store, ended: EpochEnded) -> None:
         _set_metrics(connection, run_id, ended.epoch, values)
 
 
-def complete_run(store: Store, done: Done, *, keep_weights: bool) -> None:
-    """Enter a run's result; its weights are on disk before the row says so."""
-    kept = (
-        save_weights(store.place, done, _begun(store, done)) if keep_weights else None
-    )
+def complete_run(store: Store, done: Done) -> None:
+    """Enter a run's result; its weights are on disk before the row says so.
+
+    A worker that shares no folder with the database sends them.
+    """
+    kept = done.kept
+    if kept is None and done.weights:
+        kept = save_weights(store.place.own, done, _begun(store, done))
     with store.writing(lasting=True) as connection:
         run_id = _run_id(connection, done)
         connection.execute(
@@ -265,8 +138,13 @@ def fail_run(store: Store, failed: Failed) -> int:
             .where(where)
             .values(status="failed", reason=failed.reason, detail=failed.detail)
         )
-        tries = connection.execute(select(runs.c.tries).where(where)).scalar_one()
-    return int(tries)
+        found = select(runs.c.tries, runs.c.created_at).where(where)
+        row = connection.execute(found).one()
+    # A worker that was lost may have written them, and nobody heard of it.
+    with suppress(DseError):  # a name that is none has no file
+        where_it_lies = failed.cell_id, failed.replicate, row.created_at
+        store.place.delete_unfinished(*where_it_lies)
+    return int(row.tries)
 
 
 def _is_run_of(event: Event) -> ColumnElement[bool]:

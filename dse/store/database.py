@@ -1,6 +1,5 @@
 """Open a database, check its schema, and turn its faults into clear lines."""
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,52 +9,30 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    URL,
     Connection,
     Engine,
-    NullPool,
-    create_engine,
-    event,
     insert,
     inspect,
-    make_url,
     select,
     text,
     update,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError
 
 from dse.errors import DseError, printable
+from dse.files import copy_beside, on_network
 from dse.passwords import shown
-from dse.store import DEFAULT_STORAGE
-from dse.store.files import on_network
-from dse.store.lock import FileSweepLock, ServerSweepLock, SweepLock
-from dse.store.messages import Unreachable, clear_faults, may_pass
+from dse.store.engine import keeps_journal, make_engine, parsed_url, sqlite_file
+from dse.store.lock import FileSweepLock, ServerSweepLock, SweepLock, refuse_any_sweep
+from dse.store.messages import Unreachable, clear_faults
+from dse.store.migrations import OLDEST, migrate
 from dse.store.place import Place
-from dse.store.schema import SCHEMA_VERSION, UPGRADABLE, VIEWS, metadata, schema
+from dse.store.schema import SCHEMA_VERSION, metadata, schema
+from dse.store.views import make_views
 
 Result = TypeVar("Result")
-EXAMPLE = "postgresql://user@host/name"
 MOST_SECONDS_AWAY = 600
 SECONDS_BETWEEN_TRIES = 0.5
-SECONDS_FOR_READERS = 2
-"""How long to wait for those that read a file before its journal is changed."""
-
-SQLITE_OPTIONS: dict[str, Any] = {
-    "connect_args": {"timeout": 30},
-    "poolclass": NullPool,
-}
-"""Wait for another's lock; open the file anew each time, so that none stays open."""
-
-SERVER_PATIENCE = {
-    "connect_timeout": 10,
-    "keepalives_idle": 60,
-    "keepalives_interval": 10,
-    "keepalives_count": 6,
-    "tcp_user_timeout": 120_000,
-}
-"""Seconds, tries and milliseconds after which a silent server counts as away."""
-
 MOST_MILLISECONDS_LOCKED = "30000"
 ONE_WRITER = text(
     "SELECT set_config('lock_timeout', :most, true), "
@@ -138,11 +115,11 @@ class Store:
             return
         try:
             with self.engine.connect() as kept:
-                yield _keeps_journal(kept, "wal")
+                yield keeps_journal(kept, "wal")
         finally:
             # Another connection: an interrupted statement spoils its own.
             with suppress(DBAPIError), self.engine.connect() as fresh:
-                _keeps_journal(fresh, "delete")
+                keeps_journal(fresh, "delete")
 
     def patiently(self, work: Callable[[], Result]) -> Result:
         """`work()`, under the lock; again and again while the database is away.
@@ -195,6 +172,12 @@ class Store:
             yield
 
     @contextmanager
+    def changing_schema(self) -> Iterator[Connection]:
+        """A transaction that may make views and tables: all of it, or nothing."""
+        with clear_faults(self.url), _schema_transaction(self) as connection:
+            yield connection
+
+    @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that cannot write."""
         with clear_faults(self.url), self.engine.connect() as connection:
@@ -215,19 +198,22 @@ class Store:
             yield connection
 
 
-def open_store(url: str, *, create: bool = True, upgrade: bool | None = None) -> Store:
+def open_store(
+    url: str, *, create: bool = True, upgrade: bool | None = None, keep: bool = True
+) -> Store:
     """Open the database at `url`.
 
     Args:
         url: SQLAlchemy's form, such as `sqlite:///results/dse.db`.
         create: whether to make it where it is missing.
         upgrade: whether to bring an older schema up to date; as `create` by default.
+        keep: whether a copy of it as it was is kept then, and said.
 
     Raises:
         DseError: it is missing, unreachable, no database, or of another schema.
     """
-    parsed = _parsed(url)
-    file = _sqlite_file(parsed)
+    parsed = parsed_url(url)
+    file = sqlite_file(parsed)
     is_new = file is not None and not file.exists()
     if file is not None and is_new:
         if not create:
@@ -244,82 +230,17 @@ def open_store(url: str, *, create: bool = True, upgrade: bool | None = None) ->
     with clear_faults(url):
         whole = parsed.render_as_string(hide_password=False)
         place = Place.of_server(parsed) if file is None else Place.of_file(file)
-        store = Store(whole, _engine(parsed, file), place)
+        store = Store(whole, make_engine(parsed, file), place)
         may_upgrade = create if upgrade is None else upgrade
-        _check_schema(store, create=create, upgrade=may_upgrade, is_new=is_new)
+        _check_schema(
+            store, create=create, upgrade=may_upgrade, is_new=is_new, keep=keep
+        )
     return store
 
 
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-        host = parsed.host or ""
-        host.encode("idna")
-        if parsed.get_backend_name() != "sqlite":
-            url.encode()
-    except (ArgumentError, ValueError):
-        # Without the cause, which may quote a part of the password.
-        raise DseError(
-            f"storage {shown(url)!r} is no database URL; expected one like "
-            f"{DEFAULT_STORAGE} or {EXAMPLE}"
-        ) from None
-    if parsed.get_backend_name() == "sqlite" and (
-        host
-        or parsed.username
-        or parsed.database in (None, "", ":memory:")
-        or {"uri", "mode"} & set(parsed.query)
-    ):
-        raise DseError(
-            f"storage {shown(url)!r} names no file, and results are kept in one; "
-            f"expected three slashes and its path, as {DEFAULT_STORAGE}"
-        )
-    if "@" in host:
-        raise DseError(
-            f"storage {shown(url)!r} has an @ too many; write one of a password as %40"
-        )
-    if parsed.drivername in ("postgres", "postgresql"):
-        return parsed.set(drivername="postgresql+psycopg")
-    return parsed
-
-
-def _sqlite_file(url: URL) -> Path | None:
-    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
-
-
-def _engine(url: URL, file: Path | None) -> Engine:
-    # The pool would log how an interrupted statement's connection is dropped.
-    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-    try:
-        engine = create_engine(url, **engine_options(url))
-    except (NoSuchModuleError, ImportError) as error:
-        raise DseError(
-            f"storage {url.drivername!r} needs a driver that is not installed "
-            f"({error}); pip install 'dse[postgresql]' brings PostgreSQL's"
-        ) from error
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise DseError(
-            f"storage {url.drivername!r} is of a kind that dse does not know; expected "
-            f"one like {DEFAULT_STORAGE} or {EXAMPLE}"
-        )
-    if file is None:
-        return engine
-
-    @event.listens_for(engine, "connect")
-    def set_pragmas(connection: Any, _: object) -> None:
-        connection.execute("PRAGMA foreign_keys = ON")
-
-    return engine
-
-
-def engine_options(url: URL) -> dict[str, Any]:
-    """How SQLAlchemy is to open the database at `url`."""
-    if url.get_backend_name() == "postgresql":
-        own = {k: v for k, v in SERVER_PATIENCE.items() if k not in url.query}
-        return {"pool_pre_ping": True, "connect_args": own}
-    return {} if _sqlite_file(url) is None else SQLITE_OPTIONS
-
-
-def _check_schema(store: Store, *, create: bool, upgrade: bool, is_new: bool) -> None:
+def _check_schema(
+    store: Store, *, create: bool, upgrade: bool, is_new: bool, keep: bool
+) -> None:
     if not inspect(store.engine).has_table(schema.name):
         if not create:
             raise DseError(
@@ -335,25 +256,58 @@ def _check_schema(store: Store, *, create: bool, upgrade: bool, is_new: bool) ->
         with _schema_transaction(store) as connection:
             if not inspect(connection).has_table(schema.name):
                 metadata.create_all(connection)
-                _make_views(connection)
+                make_views(connection)
                 connection.execute(insert(schema).values(version=SCHEMA_VERSION))
-    if upgrade and _version(store) in UPGRADABLE:
-        with _schema_transaction(store) as connection:
-            for name in VIEWS:
-                connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
-            _make_views(connection)
-            connection.execute(update(schema).values(version=SCHEMA_VERSION))
     version = _version(store)
-    if version in UPGRADABLE:
-        raise DseError(
-            f"database {shown(store.url)} has schema version {version}; the next dse "
-            f"sweep into it brings it to {SCHEMA_VERSION}, then repeat this"
-        )
-    if version != SCHEMA_VERSION:
+    if version is None or not OLDEST <= version <= SCHEMA_VERSION:
         raise DseError(
             f"database {shown(store.url)} has schema version {version}; this dse works "
             f"with {SCHEMA_VERSION}: use the dse that wrote it, or another --storage"
         )
+    if version < SCHEMA_VERSION and not upgrade:
+        raise DseError(
+            f"database {shown(store.url)} has schema version {version}; the next dse "
+            f"sweep into it brings it to {SCHEMA_VERSION} and keeps all, then repeat "
+            "this"
+        )
+    if version < SCHEMA_VERSION:
+        _bring_forward(store, keep=keep)
+
+
+def _copied(file: Path, version: int) -> Path:
+    try:
+        return copy_beside(file, f".schema{version}")
+    except OSError as error:
+        raise DseError(
+            f"database {file} cannot be brought forward, since no copy of it can be "
+            f"kept: {error.strerror or error}; free some space, and repeat the command"
+        ) from error
+
+
+def _bring_forward(store: Store, *, keep: bool) -> None:
+    """Migrate a database of an older schema; of a file a copy is kept beside it.
+
+    Raises:
+        DseError: a sweep holds it, or there is no room for the copy.
+    """
+    with store.sweeping([]), _schema_transaction(store) as connection:
+        version = connection.execute(select(schema.c.version)).scalar_one()
+        if version == SCHEMA_VERSION:  # another process was quicker
+            return
+        kept, file = "", store.place.database
+        if file is None:
+            refuse_any_sweep(connection, shown(store.url))
+        elif keep:
+            kept = f"; as it was it is kept as {_copied(file, version)}"
+        migrate(connection, version, SCHEMA_VERSION)
+        connection.execute(update(schema).values(version=SCHEMA_VERSION))
+    if not keep:
+        return
+    line = (
+        f"dse: database {shown(store.url)} is brought from schema {version} to "
+        f"{SCHEMA_VERSION}, with all its rows{kept}"
+    )
+    print(printable(line), file=sys.stderr)
 
 
 def _version(store: Store) -> int | None:
@@ -362,33 +316,9 @@ def _version(store: Store) -> int | None:
     return version
 
 
-def _make_views(connection: Connection) -> None:
-    for name, query in VIEWS.items():
-        connection.execute(text(f"CREATE VIEW {name} AS {query}"))
-
-
 def _be_the_one_writer(connection: Connection) -> None:
     """On a server, until the transaction ends."""
     connection.execute(ONE_WRITER, {"most": MOST_MILLISECONDS_LOCKED})
-
-
-def _keeps_journal(connection: Connection, mode: str) -> bool:
-    """Have the file such a journal; whether it has, which others' reading prevents.
-
-    A log is opened with the first reading.
-    """
-    until = time.monotonic() + SECONDS_FOR_READERS
-    while True:
-        try:
-            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-            kept = connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}").scalar()
-            connection.exec_driver_sql(f"SELECT version FROM {schema.name}").all()
-        except DBAPIError as error:
-            if not may_pass(error) or time.monotonic() > until:
-                return False
-            time.sleep(0.1)
-        else:
-            return bool(kept == mode)
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, delete, select
 
 from dse.bounds import MOST, check_whole
 from dse.errors import DseError
+from dse.fields import unknown_name
 from dse.store.database import Store
-from dse.store.schema import METAPARAMETERS, artifacts, runs, study_cells
+from dse.store.schema import artifacts, runs, study_cells
 
 EXPECTED = (
     "expected an id that dse status --json shows, or how it begins, or metaparameters "
@@ -109,20 +110,18 @@ def _cells_called(name: str, points: Sequence[Any]) -> set[str]:
 
 def _cells_with(values: str, points: Sequence[Any]) -> set[str]:
     """The cells of a study with metaparameters as sr=0.5,pct_3x3=0.5."""
-    pairs = [part.partition("=")[::2] for part in values.split(",")]
+    pairs = [part.partition("=")[::2] for part in _parts(values)]
     wanted = {key.strip(): value.strip() for key, value in pairs}
-    unknown = [key for key in wanted if key not in METAPARAMETERS]
+    names = dict.fromkeys(name for row in points for name in row.metaparameters)
+    unknown = [key for key in wanted if key not in names]
     if unknown:
-        raise DseError(
-            f"cell {values!r} names {unknown[0]!r}; expected some of "
-            f"{', '.join(METAPARAMETERS)}"
-        )
+        raise DseError(unknown_name(f"cell {values!r} names", unknown[0], names))
     if len(wanted) < len(pairs):
         raise DseError(f"cell {values!r} names a metaparameter twice; {EXPECTED}")
     found = {
         row.cell_id
         for row in points
-        if all(_is(getattr(row, key), value) for key, value in wanted.items())
+        if all(_is(row.metaparameters.get(x), value) for x, value in wanted.items())
     }
     every = {row.cell_id for row in points}
     if not found:
@@ -133,6 +132,17 @@ def _cells_with(values: str, points: Sequence[Any]) -> set[str]:
             "what tells them apart, or cells by their ids"
         )
     return found
+
+
+def _parts(values: str) -> list[str]:
+    """Equations between commas; what has none is the rest of the value before it."""
+    parts: list[str] = []
+    for part in values.split(","):
+        if "=" in part or not parts:
+            parts.append(part)
+        else:
+            parts[-1] += f",{part}"
+    return parts
 
 
 def _is(value: object, written: str) -> bool:

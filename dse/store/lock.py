@@ -41,6 +41,12 @@ HOLDER = """
         AND ((l.classid::bigint << 32) | l.objid::bigint) = :number"""
 
 
+ANY_HOLDER = """
+    SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    JOIN pg_database d ON d.oid = l.database
+    WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()
+        AND a.application_name LIKE 'dse %' AND a.pid <> pg_backend_pid()"""
+
 SWEEP_LOCK = "sweep.lock"
 SECONDS_FOR_A_LOOK = 1.0
 """A live status holds the lock for a moment, to see whether anyone else does."""
@@ -172,6 +178,20 @@ class ServerSweepLock:
             if connection.execute(text(END_SESSION), self._session).first() is None:
                 return
             time.sleep(0.1)
+
+
+def refuse_any_sweep(connection: Connection, name: str) -> None:
+    """Refuse to go on while any sweep holds something of a server's database.
+
+    Raises:
+        DseError: one does.
+    """
+    holder = connection.execute(text(ANY_HOLDER)).scalar()
+    if holder is not None:
+        raise DseError(
+            f"a sweep ({str(holder).removeprefix('dse ')}) goes on in {name}, which is "
+            "of an older version; wait for its end"
+        )
 
 
 def _me() -> str:

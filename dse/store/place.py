@@ -14,10 +14,9 @@ from sqlalchemy import URL
 
 from dse.data.names import bounded, short_digest
 from dse.errors import DseError
-from dse.runs.paths import checkpoints_of, log_of, within
+from dse.runs.paths import WEIGHTS, checkpoints_of, log_of, weights_of, within
 from dse.store import DEFAULT_STORAGE
 
-WEIGHTS = "weights"
 USUAL_PORT = "5432"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Spellings of one host."""
@@ -82,20 +81,6 @@ class Place:
             folders.add(self.beside / WEIGHTS)
         return any(folder.is_dir() and any(folder.iterdir()) for folder in folders)
 
-    def weights_of(
-        self, cell_id: str, replicate: int, begun: datetime.datetime
-    ) -> Path:
-        """Where the weights of a run go that was begun then.
-
-        No other run's are called so: a database that was moved away, and one that took
-        its name, keep apart what they train.
-
-        Raises:
-            DseError: see `within`.
-        """
-        name = f"{cell_id}-{begun:%Y%m%dT%H%M%S%f}-{replicate}"
-        return within(self.weights, name)
-
     def delete_unfinished(
         self, cell_id: str, replicate: int, begun: datetime.datetime
     ) -> None:
@@ -104,11 +89,11 @@ class Place:
         Raises:
             DseError: see `within`.
         """
-        whole = self.weights_of(cell_id, replicate, begun)
-        for folder in (
-            whole,
-            *whole.parent.glob(f"{whole.name}.orbax-checkpoint-tmp*"),
-        ):
+        file = weights_of(self.own, cell_id, replicate, begun)
+        for left in (file, *file.parent.glob(f".{file.name}.*")):
+            left.unlink(missing_ok=True)
+        before = file.with_suffix("")  # a folder, of an older version
+        for folder in (before, *file.parent.glob(f"{before.name}.orbax-*")):
             shutil.rmtree(folder, ignore_errors=True)
 
     def find_weights(self, name: object) -> Path | None:
@@ -120,6 +105,8 @@ class Place:
         """
         for folder in (self.weights, self.beside / WEIGHTS):
             found = within(folder, name)
+            if found.is_file():
+                return found
             if found.is_dir():
                 for inner in found.rglob("*"):
                     if inner.is_symlink() or not (inner.is_dir() or inner.is_file()):
@@ -142,11 +129,16 @@ class Place:
             except DseError as error:
                 stays.append(str(error))
                 continue
-            if own.is_dir() and (elsewhere is None or name in elsewhere):
+            if own.exists() and (elsewhere is None or name in elsewhere):
                 stays.append(f"{own} stays: another database beside it may need it")
             elif own.is_dir():
                 shutil.rmtree(own, ignore_errors=True)
-            elif older.is_dir():
+            elif own.is_file():
+                try:
+                    own.unlink()
+                except OSError as error:
+                    stays.append(f"{own} stays: {error.strerror}")
+            elif older.exists():
                 stays.append(f"{older} stays: databases shared that folder")
         return stays
 

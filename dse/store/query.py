@@ -1,6 +1,8 @@
 """What is read: statuses, the view `runs` as a frame, and people's own SQL."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import fields as fields_of_class
 from pathlib import Path
 
 import pandas as pd
@@ -9,46 +11,53 @@ from sqlalchemy import Connection, select, text
 from dse.arch.graph import Architecture
 from dse.bounds import MOST, brief, is_whole
 from dse.errors import DseError
+from dse.fields import Kind
+from dse.runs.events import Kept
 from dse.runs.recipe import Recipe
 from dse.runs.records import StudyRecord
-from dse.store.artifacts import Kept, Weights, read_weights
+from dse.runs.weights import Weights
+from dse.store.artifacts import read_weights
 from dse.store.database import Store
-from dse.store.schema import (
-    METAPARAMETERS,
-    architectures,
-    artifacts,
-    cells,
-    runs,
-    studies,
-)
+from dse.store.families import fields_of
+from dse.store.schema import architectures, artifacts, cells, runs, studies
 from dse.store.statement import only_reading, readable, settled
+from dse.store.views import columns_of, derived_names, stored_fields
 
 
 def _columns(kind: str, names: str) -> dict[str, str]:
     return dict.fromkeys(names.split(), kind)
 
 
+DTYPE_OF: Mapping[Kind, str] = {
+    "whole": "int64",
+    "real": "float64",
+    "flag": "bool",
+    "choice": "str",
+    "text": "str",
+}
+"""Of metaparameters."""
+
 DTYPES = {
     **_columns(
         "str",
-        "study cell_id arch_id family bypass version pools dataset preset status "
-        "reason detail device code_version split name set",
+        "study cell_id arch_id family note dataset preset status reason detail device "
+        "code_version split name set",
     ),
     **_columns(
         "int64",
-        "run_id base_e incr_e freq replicate seed params macs activations "
+        "run_id replicate seed params macs activations "
         "peak_activations bytes_fp32 epochs epoch numerics_version tries position "
         "planned complete failed running missing images",
     ),
-    **_columns("Int64", "parent_run"),
     **_columns(
         "float64",
-        "sr pct_3x3 val_accuracy test_accuracy test_top5 train_seconds step_seconds "
+        "val_accuracy test_accuracy test_top5 train_seconds step_seconds "
         "compile_seconds train_loss train_accuracy val_loss images_per_second",
     ),
     **_columns("datetime64[us, UTC]", "created_at"),
 }
-"""Type of every column of the views, and of what is read of studies."""
+"""Of every other column of the views, and of what is read of studies; derived
+numbers are float64."""
 
 
 def study_names(store: Store) -> list[str]:
@@ -90,7 +99,39 @@ def read_view(connection: Connection, name: str, study: str | None) -> pd.DataFr
         connection,
         params=None if study is None else {"study": study},
     )
-    return typed(frame)
+    fields = stored_fields(connection)
+    kinds = columns_of(fields)
+    if "family" in frame:
+        here = set(frame["family"].unique())
+        own = {x for family in here for x in fields[family]}
+        own |= set(derived_names(connection, here))
+        others = {*kinds, *derived_names(connection)} - own
+        frame = frame.drop(columns=[x for x in frame.columns if x in others])
+        frame = _points_first(frame, [*kinds, *derived_names(connection)])
+    return typed(frame, kinds)
+
+
+def results(store: Store, *study_names: str) -> pd.DataFrame:
+    """The view `runs` of these studies, each run once.
+
+    In the view a run stands once for each point that is the same network, and for each
+    study that has it.
+    """
+    frames = [view(store, "runs", name) for name in study_names]
+    return once(pd.concat(frames, ignore_index=True))
+
+
+def once(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the view `runs`, each run once."""
+    return runs.drop_duplicates(["cell_id", "replicate"], ignore_index=True)
+
+
+def _points_first(frame: pd.DataFrame, of_points: Sequence[str]) -> pd.DataFrame:
+    """The columns of metaparameters and derived numbers after the family's."""
+    own = [name for name in of_points if name in frame]
+    rest = [name for name in frame.columns if name not in own]
+    place = rest.index("family") + 1
+    return frame[[*rest[:place], *own, *rest[place:]]]
 
 
 def check_study(store: Store, study: str | None) -> None:
@@ -118,16 +159,29 @@ def study_called(store: Store, name: str) -> StudyRecord:
     check_study(store, name)
     with store.reading() as connection:
         row = connection.execute(select(studies).where(studies.c.name == name)).one()
-    values = {field.name: getattr(row, field.name) for field in fields(StudyRecord)}
+    names = [field.name for field in fields_of_class(StudyRecord)]
+    values = {name: getattr(row, name) for name in names}
     return StudyRecord(**{**values, "recipe": Recipe.from_json(row.recipe)})
 
 
-def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with the types of `DTYPES`, whatever the database made of them."""
+def typed(frame: pd.DataFrame, kinds: Mapping[str, Kind] | None = None) -> pd.DataFrame:
+    """`frame` with true types, whatever the database made of them.
+
+    Args:
+        frame: what was read.
+        kinds: of metaparameters, by column. A family may lack one: whole numbers are
+            then of the type that has missing ones.
+    """
     if "created_at" in frame:
         created = pd.to_datetime(frame["created_at"], format="ISO8601", utc=True)
         frame["created_at"] = created
-    return frame.astype({n: DTYPES[n] for n in frame.columns})
+    types = {}
+    for name in frame.columns:
+        kind = (kinds or {}).get(name)
+        types[name] = DTYPES.get(name, "float64") if kind is None else DTYPE_OF[kind]
+        if kind in ("whole", "flag") and frame[name].isna().any():
+            types[name] = {"whole": "Int64", "flag": "boolean"}[kind]
+    return frame.astype(types)
 
 
 def status(store: Store, study: str | None = None) -> pd.DataFrame:
@@ -138,9 +192,11 @@ def status(store: Store, study: str | None = None) -> pd.DataFrame:
     """
     check_study(store, study)
     cells = view(store, "cells", study).sort_values(["study", "position"])
-    columns = [*METAPARAMETERS, "planned", "complete", "failed"]
-    columns += ["running", "missing"]
-    return cells[["study", "cell_id", *columns]].reset_index(drop=True)
+    columns = [name for name in columns_of(fields_of(store)) if name in cells]
+    columns += ["planned", "complete", "failed", "running", "missing"]
+    return cells[["study", "cell_id", "family", *columns, "note"]].reset_index(
+        drop=True
+    )
 
 
 def sql(store: Store, query: str) -> pd.DataFrame:

@@ -1,25 +1,18 @@
 """Where runs stand: all that a sweep reads, known without pandas."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import select
 
-from dse.families.squeezenet import Metaparameters
+from dse.arch.family import Family
+from dse.runs.records import point_key
+from dse.runs.run_state import RunState
 from dse.store.database import Store
-from dse.store.schema import METAPARAMETERS, runs, study_cells
+from dse.store.schema import runs, study_cells
 
 CELLS_AT_ONCE = 500
-
-
-@dataclass(frozen=True)
-class RunState:
-    """Where a run stands, and how often it was started."""
-
-    status: str
-    reason: str | None
-    val_accuracy: float | None
-    tries: int = 1
 
 
 def run_states(
@@ -45,14 +38,54 @@ def run_states(
     return states
 
 
-def points_of(store: Store, study: str) -> list[Metaparameters]:
+@dataclass(frozen=True)
+class StoredPoint:
+    """A point as a database has it: its family need not be here.
+
+    Attributes:
+        family: its name.
+        key: see `Point`.
+        values: the metaparameters.
+    """
+
+    family: str
+    key: str
+    values: Mapping[str, Any] = field(compare=False)
+
+    @classmethod
+    def of(cls, metaparameters: Family) -> "StoredPoint":
+        """That of a point at hand."""
+        values = metaparameters.values
+        return cls(metaparameters.name, point_key(metaparameters.name, values), values)
+
+    def completed(self, plain: Mapping[str, Family]) -> "StoredPoint":
+        """With fields that its family got later at their defaults.
+
+        Args:
+            plain: by family, the point of all defaults.
+        """
+        if self.family not in plain:
+            return self
+        family = plain[self.family]
+        later = {
+            name: family.values[name]
+            for name, field in family.fields.items()
+            if name not in self.values and field.later
+        }
+        values = {**self.values, **later}
+        return StoredPoint(self.family, point_key(self.family, values), values)
+
+    def get(self, name: str) -> object:
+        """A metaparameter, or its family."""
+        return self.family if name == "family" else self.values.get(name)
+
+
+def points_of(store: Store, study: str) -> list[StoredPoint]:
     """The points that a study wants, in order; none of one that is not there."""
-    names = [study_cells.c[name] for name in METAPARAMETERS]
     query = (
-        select(*names)
+        select(study_cells.c.family, study_cells.c.point, study_cells.c.metaparameters)
         .where(study_cells.c.study == study)
         .order_by(study_cells.c.position)
     )
     with store.reading() as connection:
-        rows = connection.execute(query).mappings().all()
-    return [Metaparameters.from_mapping(dict(row)) for row in rows]
+        return [StoredPoint(*row) for row in connection.execute(query)]

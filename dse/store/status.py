@@ -6,10 +6,12 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
+from dse.fields import Fields
 from dse.runs.recipe import Recipe
 from dse.store.database import Store
 from dse.store.query import check_study, read_view, typed
 from dse.store.schema import metrics, runs, studies, study_cells
+from dse.store.views import stored_fields
 
 SNAPSHOT = {True: "BEGIN", False: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"}
 """What has several reads see one state, of SQLite and of others."""
@@ -24,10 +26,12 @@ class Standing:
             counted in passes over its `set`, or in images where the recipe does.
         open_runs: the runs that are under way or failed, the oldest first, with the
             newest epoch's scores and speed.
+        fields: what is known of the cells' metaparameters.
     """
 
     cells: pd.DataFrame
     open_runs: pd.DataFrame
+    fields: Fields
 
 
 def read_standing(store: Store, study: str | None = None) -> Standing:
@@ -43,10 +47,11 @@ def read_standing(store: Store, study: str | None = None) -> Standing:
         trained = {row.name: _trained(row) for row in connection.execute(lengths)}
         points = read_view(connection, "cells", study)
         open_runs = pd.read_sql_query(_open_runs(study), connection)
+        fields = stored_fields(connection)
     points = points.sort_values(["study", "position"], ignore_index=True)
     points["set"] = points["study"].map(lambda name: trained[name][0])
     points["images"] = points["study"].map(lambda name: trained[name][1])
-    return Standing(typed(points), typed(open_runs))
+    return Standing(points, typed(open_runs), fields)
 
 
 def _trained(study: Any) -> tuple[str, int]:

@@ -10,16 +10,11 @@ from dse.arch.cost import cost
 from dse.execute.executors import Executor
 from dse.execute.jobs import Job, JobQueue
 from dse.runs.events import OUTCOMES, Done, EpochEnded, Event, Failed, Started
-from dse.store.append import (
-    add_epoch,
-    begin_run,
-    complete_run,
-    fail_run,
-    register_points,
-    register_study,
-)
+from dse.runs.run_state import RunState
+from dse.store.append import add_epoch, begin_run, complete_run, fail_run
 from dse.store.database import Store
-from dse.store.run_states import RunState, points_of, run_states
+from dse.store.enter import register_points, register_study
+from dse.store.run_states import points_of, run_states
 from dse.study.plan import Plan, jobs_for, refuse_other_experiment
 from dse.study.tries import Tries
 
@@ -43,7 +38,8 @@ def register(
         read = partial(points_of, store, plan.study.name)
         there = store.patiently(read)
         refuse_other_experiment(plan, there)
-        lost = {*there} - {point.metaparameters for point in plan.points}
+        known = {point.key for point in plan.completed(there)}
+        lost = known - {point.key for point in plan.points}
         if lost:
             print(
                 f"dse: study {plan.study.name} had {len(lost)} more "
@@ -75,8 +71,6 @@ def complete(
     executor: Executor,
     listener: Listener,
     tries: Tries,
-    *,
-    keep_weights: bool,
 ) -> None:
     """Train what is missing of plans; every event is in the database when it is heard.
 
@@ -91,7 +85,7 @@ def complete(
             of_plan.hear(event)
         listener(event)
 
-    execute(JobQueue(jobs), store, executor, hear, tries, keep_weights=keep_weights)
+    execute(JobQueue(jobs), store, executor, hear, tries)
 
 
 class _Trials:
@@ -101,7 +95,8 @@ class _Trials:
         from dse.study.optuna_study import PlanProjection
 
         self._store, self._plan, self._tries = store, plan, tries
-        self._projection = PlanProjection(store, plan.study.name)
+        several = len({point.metaparameters.name for point in plan.points}) > 1
+        self._projection = PlanProjection(store, plan.study.name, several=several)
         self._points = {point.cell.id: point for point in reversed(plan.points)}
         states = run_states(store, plan.cells)
         for cell_id in plan.cells:
@@ -133,8 +128,6 @@ def execute(
     executor: Executor,
     listener: Listener,
     tries: Tries,
-    *,
-    keep_weights: bool,
 ) -> None:
     """Run jobs and write down every event before `listener` hears of it.
 
@@ -151,7 +144,7 @@ def execute(
             case EpochEnded():
                 store.patiently(partial(add_epoch, store, event))
             case Done():
-                write = partial(complete_run, keep_weights=keep_weights)
+                write = partial(complete_run)
                 store.patiently(partial(write, store, event))
                 _forget_checkpoints(store, event)
             case Failed():

@@ -1,111 +1,47 @@
-"""An experiment: an anchor architecture, one varied metaparameter, and presets."""
+"""An experiment: points around an anchor, or a list of them, and presets."""
 
-import importlib.util
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
-from dse.bounds import check_whole
-from dse.data.dataset import Dataset, ImageData, balanced_part, validation_split
-from dse.data.load import EMBEDDED
+from dse.arch.family import Family, Published, Source
+from dse.data.dataset import ImageData
+from dse.declared import Declared
 from dse.errors import DseError
-from dse.families.paper import PUBLISHED
-from dse.families.squeezenet import WIDEST, Metaparameters
+from dse.fields import Field
 from dse.runs.recipe import Recipe
+from dse.study.checks import check_arms, check_points, check_values
 from dse.study.claim import Claim, SizesAsPrinted, values_of
-from dse.study.names import check_names, name_of_file
-
-MOST_REPLICATES = 10_000
-MOST_VALUES = 10_000
-MOST_RUNS = 1_000_000
-"""Of one sweep: at a second each they take twelve days."""
-MOST_IMAGES = 10**9
-
-SHARED_BY_ARMS = ("epochs", "steps", "seed", "resize", "crop", "pixel_mean")
-ARM_MAY_CHANGE = tuple(f.name for f in fields(Recipe) if f.name not in SHARED_BY_ARMS)
-"""Of a recipe, in an ablation: arms see the same images equally often."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A size at which to run an experiment.
-
-    Attributes:
-        base_e: width; base_e and incr_e of every cell, where the experiment leaves
-            them open.
-        replicates: runs a cell.
-        recipe: how to train.
-        dataset: what to train on unless asked otherwise.
-        train_images: of the train part, as many of each class; None for all.
-        least_images: images that a run sees at least; on a small set the recipe's
-            epochs are raised to that.
-
-    Raises:
-        DseError: a number is out of range.
-    """
-
-    base_e: int
-    replicates: int
-    recipe: Recipe
-    dataset: str = EMBEDDED
-    train_images: int | None = None
-    least_images: int = 0
-
-    def __post_init__(self) -> None:
-        check_whole("base_e", self.base_e, 1, WIDEST)
-        check_whole("replicates", self.replicates, 1, MOST_REPLICATES)
-        check_whole("least_images", self.least_images, 0, MOST_IMAGES)
-        if self.train_images is not None:
-            check_whole("train_images", self.train_images, 1, MOST_IMAGES)
-
-    def replicates_for(self, asked: int | None) -> int:
-        """Runs a cell: as many as asked, or the preset's number.
-
-        Raises:
-            DseError: fewer than one is asked, or more than anybody waits for.
-        """
-        wanted = self.replicates if asked is None else asked
-        check_whole("replicates (--seeds)", wanted, 1, MOST_REPLICATES)
-        return wanted
-
-    def part_of(self, dataset: Dataset) -> Dataset:
-        """What of a dataset the preset trains on."""
-        if self.train_images is None:
-            return dataset
-        return balanced_part(dataset, self.train_images)
-
-    def recipe_for(self, dataset: ImageData) -> Recipe:
-        """The recipe with its epochs and augmentation settled for a dataset."""
-        recipe = self.recipe.resolved(dataset.name, dataset.image_shape)
-        if recipe.steps is not None:
-            images = len(validation_split(dataset, recipe.seed, 0).train)
-            per_epoch = max(1, images // recipe.batch_size)
-            return replace(recipe, epochs=math.ceil(recipe.steps / per_epoch))
-        own = dataset.own_validation
-        trained = len(dataset.train) - (0 if own is None else len(own))
-        passes = math.ceil(self.least_images / trained)
-        return replace(recipe, epochs=max(recipe.epochs, passes))
+from dse.study.names import arm_names, check_names
+from dse.study.preset import Preset, named_preset
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A one-factor-at-a-time study around an anchor.
+    """Points of one family or of several, under presets.
+
+    Either an anchor whose fields `varied` take their values, one or several: every
+    combination is a point, and every combination of values of a recipe's fields is an
+    arm. Or `points`, a list or a mapping of networks of any families.
 
     Attributes:
         title: what it shows, for figures.
-        anchor: the metaparameters that stay. A preset chooses the widths base_e and
-            incr_e that it does not state; what it states is the same under all of them.
+        anchor: the point that stays. A preset scales the widths that it does not state;
+            what it states is the same under all of them.
         presets: sizes by name.
-        varied: the metaparameter that changes, alone: where base_e varies, incr_e is
-            what the anchor states, or the preset's. None for the anchor alone.
-        values: its values, in the order of the figure.
-        published: the paper's own points (`dse.families.paper`), if it has any.
+        varied: the field that changes, alone, or a mapping of several to their values.
+            None for the anchor alone.
+        values: values of a single field, in the order of the figure.
+        published: what of its family's publications it is held against
+            (`Family.published`), if any.
         shows: what the report draws.
         claims: what the source says of them, and what would count as true.
         arms: recipes to compare, each a study of its own: a name, and what it changes
             of the preset's recipe. The first is what the others are held against.
+        points: networks, or networks by name, in place of an anchor.
 
     Raises:
         DseError: a value is out of range, nothing varies, a claim is of a value that
@@ -113,212 +49,213 @@ class Experiment:
     """
 
     title: str
-    anchor: Metaparameters
-    presets: Mapping[str, Preset]
-    varied: str | None = None
+    anchor: Family | None = None
+    presets: Mapping[str, Preset] = field(default_factory=dict)
+    varied: str | Mapping[str, Sequence[Any]] | None = None
     values: Sequence[Any] = ()
     published: str | None = None
     shows: Literal["size", "macs", "layers"] = "size"
     claims: Sequence[Claim] = ()
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    points: Mapping[str, Family] | Sequence[Family] = ()
 
     def __post_init__(self) -> None:
         if not self.presets:
             raise DseError("an experiment has no presets; expected one or more")
         check_names("a preset", self.presets)
-        check_names("an arm", self.arms)
-        names = [field.name for field in fields(Metaparameters)]
-        if self.varied is not None and self.varied not in names:
+        if (self.anchor is None) == (not self.points):
             raise DseError(
-                f"an experiment varies {self.varied!r}; expected one of "
-                f"{', '.join(names)}"
+                "an experiment has an anchor or points; expected one of them"
             )
-        if not isinstance(self.values, list | tuple | range):
+        if self.points and (self.varied is not None or self.values):
+            raise DseError("an experiment with points varies nothing besides")
+        if isinstance(self.varied, Mapping) and self.values:
             raise DseError(
-                f"the values of an experiment are a {type(self.values).__name__}; "
-                "expected a list or a tuple"
+                "an experiment that varies several fields has their values in the "
+                "mapping; leave out values"
             )
-        if len(self.values) > MOST_VALUES:
+        named = (
+            self.points.values() if isinstance(self.points, Mapping) else self.points
+        )
+        check_points([*named, *filter(None, [self.anchor])])
+        check_values(self.anchor, self.asked)
+        if self.arms and any(name in Recipe.fields for name in self.asked):
             raise DseError(
-                f"an experiment varies {self.varied} over {len(self.values):,} values; "
-                f"expected {MOST_VALUES:,} at most"
+                "an experiment has arms and varies the recipe; expected one of them"
             )
-        if self.varied is not None and not self.values:
-            raise DseError(f"an experiment varies {self.varied} over no values")
-        if self.published is not None and self.published not in PUBLISHED:
-            raise DseError(
-                f"nothing is published as {self.published!r}; expected one of "
-                f"{', '.join(PUBLISHED)}"
-            )
-        for claim in self.claims:
-            if self.varied is None or (
-                isinstance(claim, SizesAsPrinted) and self.published is None
-            ):
-                raise DseError(
-                    f"a claim of {type(claim).__name__} needs an experiment that "
-                    "varies something, and for printed sizes a published source"
-                )
-            if isinstance(claim, SizesAsPrinted):
-                self._refuse_no_sizes(claim)
-            for value in values_of(claim):
-                if value not in self.values:
-                    raise DseError(
-                        f"a claim is of {self.varied} {value!r}; expected one of "
-                        f"{', '.join(map(str, self.values))}"
-                    )
-        if self.arms and self.claims:
+        if self.claims and [*self.recipes_changed] != [""]:
             raise DseError(
                 "an experiment has arms and claims; claims are of one recipe: give "
                 "each its own experiment"
             )
-        for arm, changes in self.arms.items():
-            counted = any(p.recipe.steps for p in self.presets.values())
-            if counted and "batch_size" in changes:
-                raise DseError(
-                    f"arm {arm} changes batch_size, and a preset counts steps: arms "
-                    "train equally long"
-                )
-            unknown = [x for x in changes if x not in ARM_MAY_CHANGE]
-            if unknown:
-                raise DseError(
-                    f"arm {arm} changes {', '.join(unknown)}; expected some of "
-                    f"{', '.join(ARM_MAY_CHANGE)}: arms train equally long"
-                )
-        self.points(self.anchor.base_e)
+        check_names("an arm", self.arms or filter(None, self.recipes_changed))
+        recipes = [preset.recipe for preset in self.presets.values()]
+        check_arms(self.recipes_changed, recipes)
+        self._check_claims()
 
-    def _refuse_no_sizes(self, claim: SizesAsPrinted) -> None:
-        """A claim of printed sizes is of one at least."""
-        printed = [point.value for point in PUBLISHED[self.published or ""]]
-        if not any(x in printed and x not in claim.slips for x in self.values):
+    def _check_claims(self) -> None:
+        point = next(iter(self.keyed.values()))
+        published = type(point).published()
+        if self.published is not None and self.published not in published:
             raise DseError(
-                f"a claim of printed sizes is of none: {self.published} prints "
-                f"{self.varied} {', '.join(map(str, printed))}; vary some of those, or "
-                "leave the claim out"
+                f"nothing is published as {self.published!r}; expected one of "
+                f"{', '.join(published) or 'none: the family has no published points'}"
             )
+        for claim in self.claims:
+            of_sizes = isinstance(claim, SizesAsPrinted)
+            if len(self.keyed) < 2 or (of_sizes and self.published is None):
+                raise DseError(
+                    f"a claim of {type(claim).__name__} needs an experiment that "
+                    "varies something, and for printed sizes a published source"
+                )
+            slips = {self.key_of(value) for value in values_of(claim)}
+            if of_sizes and not set(self.printed) - slips:
+                raise DseError(
+                    f"a claim of printed sizes is of none: {self.published} prints "
+                    "other networks; vary some of those, or leave the claim out"
+                )
 
-    def recipes(self, preset: Preset, dataset: ImageData) -> dict[str, Recipe]:
-        """The preset's recipe by the name ""; or those that are compared, by arm."""
-        changed = {
-            arm: replace(preset, recipe=replace(preset.recipe, **changes))
-            for arm, changes in (self.arms or {"": {}}).items()
+    @property
+    def asked(self) -> Mapping[str, Sequence[Any]]:
+        """The values that were asked for, by field."""
+        if isinstance(self.varied, Mapping):
+            return self.varied
+        return {} if self.varied is None else {self.varied: self.values}
+
+    @cached_property
+    def factors(self) -> Mapping[str, tuple[Any, ...]]:
+        """The metaparameters that vary, with their values, each once."""
+        assert self.anchor is not None or not self.asked
+        return {
+            name: tuple(
+                dict.fromkeys(self._field(name).checked(name, x) for x in values)
+            )
+            for name, values in self.asked.items()
+            if name not in Recipe.fields
         }
-        return {arm: each.recipe_for(dataset) for arm, each in changed.items()}
+
+    @property
+    def varied_names(self) -> tuple[str, ...] | None:
+        """The metaparameters that vary; None where points are listed."""
+        return None if self.anchor is None else tuple(self.factors)
+
+    def _field(self, name: str) -> Field:
+        kind: type[Declared] = Recipe if name in Recipe.fields else type(self.anchor)  # type: ignore[assignment]
+        return kind.fields[name]
+
+    @property
+    def listed(self) -> Mapping[str, Family]:
+        """The points that were listed, by name."""
+        if isinstance(self.points, Mapping):
+            return self.points
+        named = {point.short(): point for point in self.points}
+        several = len({type(point) for point in self.points}) > 1
+        return {f"{p.name} {n}" if several else n: p for n, p in named.items()}
+
+    @property
+    def cells(self) -> int:
+        """How many combinations there are, arms counted, before any is made."""
+        if self.points:
+            return len(self.points) * max(1, len(self.arms))
+        return math.prod(map(len, self.asked.values())) * max(1, len(self.arms))
+
+    @cached_property
+    def keyed(self) -> Mapping[Hashable, Family]:
+        """The points by what claims call them: a name, a value, a tuple of values."""
+        if self.anchor is None:
+            return {name: point for name, point in self.listed.items()}  # noqa: C416
+        combinations = itertools.product(*self.factors.values())
+        points: dict[Hashable, Family] = {
+            values: replace(self.anchor, **dict(zip(self.factors, values, strict=True)))  # type: ignore[type-var]
+            for values in combinations
+        }
+        if len(self.factors) != 1:
+            return points
+        [values] = self.factors.values()
+        return dict(zip(values, points.values(), strict=True))
+
+    def key_of(self, value: Any) -> Hashable:
+        """What of `keyed` a claim means.
+
+        Args:
+            value: a value of the field that varies, a mapping or a tuple of those that
+                do, or the name of a point.
+
+        Raises:
+            DseError: there is no such point.
+        """
+        key: Any = value
+        if isinstance(value, Mapping):
+            key = tuple(value.get(name) for name in self.factors)
+        if len(self.factors) == 1:
+            [name] = self.factors
+            key = self._field(name).checked(name, value)
+        elif isinstance(key, tuple) and len(key) == len(self.factors):
+            pairs = zip(self.factors, key, strict=True)
+            key = tuple(self._field(name).checked(name, x) for name, x in pairs)
+        if not isinstance(key, Hashable) or key not in self.keyed:
+            what = "" if not self.factors else f"{' and '.join(self.factors)} "
+            raise DseError(
+                f"a claim is of {what}{value!r}; expected one of "
+                f"{', '.join(map(str, self.keyed))}"
+            )
+        found: Hashable = key
+        return found
+
+    def scaled(self, width: float) -> dict[Hashable, Family]:
+        """The points, what they leave open at a share of the published widths."""
+        return {key: point.scaled(width) for key, point in self.keyed.items()}
 
     @property
     def open_widths(self) -> tuple[str, ...]:
-        """Which of base_e and incr_e a preset chooses."""
-        return tuple(name for name in self.anchor.open_widths if name != self.varied)
+        """The fields that a preset scales."""
+        points = self.keyed.values()
+        return tuple({name: None for point in points for name in point.unstated})
 
-    def points(self, width: int) -> list[Metaparameters]:
-        """The anchor under each value of what varies; its open widths are `width`."""
-        chosen: dict[str, Any] = dict.fromkeys(self.open_widths, width)
-        anchor = replace(self.anchor, **chosen)
-        if self.varied is None:
-            return [anchor]
-        return [replace(anchor, **{self.varied: value}) for value in self.values]
+    @cached_property
+    def recipes_changed(self) -> Mapping[str, Mapping[str, Any]]:
+        """What each arm changes of the recipe; the only one is called ""."""
+        varied = {n: v for n, v in self.asked.items() if n in Recipe.fields}
+        if not varied:
+            return self.arms or {"": {}}
+        combinations = [
+            dict(zip(varied, values, strict=True))
+            for values in itertools.product(*varied.values())
+        ]
+        return dict(zip(arm_names(combinations), combinations, strict=True))
+
+    def recipes(self, preset: Preset, dataset: ImageData) -> dict[str, Recipe]:
+        """The preset's recipe by the name ""; or those that are compared, by arm."""
+        return {
+            arm: replace(preset, recipe=replace(preset.recipe, **changes)).recipe_for(
+                dataset
+            )
+            for arm, changes in self.recipes_changed.items()
+        }
 
     def preset(self, name: str) -> Preset:
         """The preset called `name`; see `named_preset`."""
         return named_preset(self.presets, name)[1]
 
+    @property
+    def source(self) -> Source:
+        """What is published of it; nothing where no source is named."""
+        if self.published is None:
+            return Source()
+        point = next(iter(self.keyed.values()))
+        return type(point).published()[self.published]
 
-def named_preset(presets: Mapping[str, Preset], name: str | None) -> tuple[str, Preset]:
-    """The preset called `name`, or the first, with its name.
-
-    Raises:
-        DseError: there is none.
-    """
-    if name is None:
-        name = next(iter(presets))
-    if name not in presets:
-        *others, last = presets
-        expected = f"{', '.join(others)} or {last}" if others else last
-        raise DseError(f"no preset is called {name!r}; expected {expected}")
-    return name, presets[name]
-
-
-def shipped_experiments() -> dict[str, Path]:
-    """Files of the experiments that come with the package, by name."""
-    package = Path(__file__).parents[1]
-    folders = [package / "experiments", package.parent / "experiments"]
-    folder = next((f for f in folders if f.is_dir()), folders[0])
-    return {file.stem: file for file in sorted(folder.glob("[!_]*.py"))}
+    @cached_property
+    def printed(self) -> Mapping[Hashable, Published]:
+        """By key, the published point that is the same but for its widths."""
+        return {
+            key: printed
+            for key, point in self.keyed.items()
+            for printed in self.source.points
+            if _without_widths(printed.point) == _without_widths(point)
+        }
 
 
-def load_experiment(name: str) -> tuple[str, Experiment]:
-    """The experiment that a shipped name or a path to a file means, with its name.
-
-    Raises:
-        DseError: there is none, the file holds none, or is called as another thing.
-    """
-    shipped = shipped_experiments()
-    if name in shipped:
-        called, file = name, shipped[name]
-    elif name.endswith(".py") and Path(name).is_file():
-        file = Path(name)
-        called = name_of_file(file, shipped)
-    else:
-        raise DseError(
-            f"no experiment is called {name!r}; expected {', '.join(shipped)} or the "
-            "path of a .py file"
-        )
-    spec = importlib.util.spec_from_file_location(f"dse_experiment_{called}", file)
-    if spec is None or spec.loader is None:
-        raise DseError(f"{file} cannot be read as a Python file")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except DseError:
-        raise
-    except (Exception, SystemExit) as error:
-        kind = type(error).__name__
-        raise DseError(f"experiment {file} cannot be run: {kind}: {error}") from error
-    experiment = getattr(module, "EXPERIMENT", None)
-    if not isinstance(experiment, Experiment):
-        raise DseError(f"{file} defines no EXPERIMENT = Experiment(...)")
-    return called, experiment
-
-
-def load_together(
-    names: str | Sequence[str], preset_name: str | None
-) -> tuple[dict[str, Experiment], str, Preset]:
-    """Experiments by name, and the preset under which all of them train, with its name.
-
-    Raises:
-        DseError: there is none, one is not there or there twice, or its preset is not
-            that of the others.
-    """
-    names = [names] if isinstance(names, str) else names
-    if not names:
-        raise DseError("no experiment is given; expected one or more, as fig3b")
-    loaded = [load_experiment(name) for name in names]
-    experiments = dict(loaded)
-    if len({name.casefold() for name in experiments}) < len(loaded):
-        called = ", ".join(name for name, _ in loaded)
-        raise DseError(f"an experiment is given twice: {called}; give each once")
-    chosen = {n: named_preset(e.presets, preset_name) for n, e in experiments.items()}
-    first, *others = chosen
-    for other in others:
-        if chosen[other] != chosen[first]:
-            raise DseError(
-                f"{first} and {other} mean different things by the preset "
-                f"{chosen[first][0]}; run them one after the other"
-            )
-    return experiments, *chosen[first]
-
-
-def check_runs(
-    experiments: Iterable[Experiment], preset: Preset, replicates: int | None
-) -> None:
-    """Refuse more runs than anybody waits for, before a dataset is opened.
-
-    Raises:
-        DseError: so many replicates are asked, or they make too many runs.
-    """
-    each = preset.replicates_for(replicates)
-    cells = sum(max(1, len(e.values)) * max(1, len(e.arms)) for e in experiments)
-    if each * cells > MOST_RUNS:
-        raise DseError(
-            f"replicates (--seeds) is {each:,}, and there are {cells:,} cells: "
-            f"{each * cells:,} runs; expected {MOST_RUNS:,} at most"
-        )
+def _without_widths(point: Family) -> list[Any]:
+    kept = [x for x, field in point.fields.items() if not field.scales]
+    return [point.name, *(point.values[name] for name in kept)]

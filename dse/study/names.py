@@ -1,17 +1,28 @@
 """What experiments, presets and arms may be called: studies and folders are so."""
 
+import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dse.errors import DseError
+from dse.runs.recipe import Recipe
 from dse.store import SEARCHES
 
 TAKEN = ("front", "weights", "checkpoints", "logs")
 """Folders beside a database."""
 MOST_LETTERS = 60
 """Of a name: 240 bytes at most, where a file's may have 255."""
+
+
+def shipped_experiments() -> dict[str, Path]:
+    """Files of the experiments that come with the package, by name."""
+    package = Path(__file__).parents[1]
+    folders = [package / "experiments", package.parent / "experiments"]
+    folder = next((f for f in folders if f.is_dir()), folders[0])
+    return {file.stem: file for file in sorted(folder.glob("[!_]*.py"))}
 
 
 def name_of_file(file: Path, shipped: Mapping[str, Path]) -> str:
@@ -25,29 +36,45 @@ def name_of_file(file: Path, shipped: Mapping[str, Path]) -> str:
         DseError: the name is no word, or means something else already.
     """
     name = unicodedata.normalize("NFC", file.stem)
-    others = {other.casefold(): other for other in shipped}
-    known = others.get(name.casefold())
+    known = {other.casefold(): other for other in shipped}.get(name.casefold())
     if known is not None and file.read_bytes() == shipped[known].read_bytes():
         return known
+    if why := _why_not(name, shipped):
+        raise DseError(
+            f"experiment {str(file)!r} would be called {name!r}; {why}: rename the "
+            "file (runs that are there count under any name)"
+        )
+    return name
+
+
+def check_name(name: str, shipped: Mapping[str, Path]) -> str:
+    """What an experiment that is in no file is called.
+
+    Raises:
+        DseError: the name is no word, or means something else already.
+    """
+    if why := _why_not(unicodedata.normalize("NFC", name), shipped):
+        raise DseError(f"an experiment would be called {name!r}; {why}: take another")
+    return unicodedata.normalize("NFC", name)
+
+
+def _why_not(name: str, shipped: Mapping[str, Path]) -> str:
+    """Why no experiment of a person's may be called so; empty where one may."""
+    known = {other.casefold(): other for other in shipped}.get(name.casefold())
     if known is not None:
-        why = f"{known} comes with the package, and its studies are called so"
-    elif name.casefold().startswith(SEARCHES):
-        why = f"names that begin with {SEARCHES} are those of searches"
-    elif name.casefold() in TAKEN:
-        why = f"the folder {name} beside a database holds something else"
-    elif "." in name:
-        why = "a dot parts an experiment's name from an arm's"
-    elif not _is_word(name):
-        why = (
+        return f"{known} comes with the package, and its studies are called so"
+    if name.casefold().startswith(SEARCHES):
+        return f"names that begin with {SEARCHES} are those of searches"
+    if name.casefold() in TAKEN:
+        return f"the folder {name} beside a database holds something else"
+    if "." in name:
+        return "a dot parts an experiment's name from an arm's"
+    if not _is_word(name):
+        return (
             f"expected at most {MOST_LETTERS} letters, digits, spaces, _ and -, the "
             "first and the last no space or -"
         )
-    else:
-        return name
-    raise DseError(
-        f"experiment {str(file)!r} would be called {name!r}; {why}: rename the file "
-        "(runs that are there count under any name)"
-    )
+    return ""
 
 
 def check_names(kind: str, names: Iterable[str]) -> None:
@@ -67,3 +94,27 @@ def check_names(kind: str, names: Iterable[str]) -> None:
 def _is_word(name: str) -> bool:
     word = re.fullmatch(r"\w([\w -]*\w)?", name)
     return word is not None and len(name) <= MOST_LETTERS
+
+
+def arm_names(combinations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of arms by the recipe's fields that they set: `rate 0.05 dropout 0.5`.
+
+    Values that are written alike are told apart by all their digits, and what is too
+    long for a name ends in a digest.
+    """
+    fields = Recipe.fields
+    words = [
+        [fields[name].named(name, value) for name, value in changes.items()]
+        for changes in combinations
+    ]
+    if len({" ".join(told) for told in words}) < len(words):
+        words = [[f"{x} {y!r}" for x, y in changes.items()] for changes in combinations]
+    return [_cut(" ".join(told).replace("'", "")) for told in words]
+
+
+def _cut(name: str) -> str:
+    plain = re.sub(r"[^\w .-]", "-", name)
+    if len(plain) <= MOST_LETTERS:
+        return plain
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{plain[: MOST_LETTERS - 9].strip(' .-')}-{digest}"

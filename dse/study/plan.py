@@ -1,20 +1,20 @@
 """A plan: the cells and replicates that a study wants, and what of it is missing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from dse.arch.cost import cost
+from dse.arch.family import Family
 from dse.bounds import LONGEST, brief
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.execute.jobs import Job
-from dse.families.squeezenet import Metaparameters, squeezenet
 from dse.runs.cell import Cell
 from dse.runs.recipe import Recipe
 from dse.runs.records import Point, StudyRecord
-from dse.store.run_states import RunState
-from dse.store.schema import METAPARAMETERS
+from dse.runs.run_state import RunState
+from dse.store.run_states import StoredPoint
 from dse.study.experiment import Experiment
 from dse.study.tries import Tries
 
@@ -25,18 +25,30 @@ class Plan:
 
     Attributes:
         study: the study as it is entered in the database.
-        points: the cells, under the metaparameters that lead to them.
-        varied: the metaparameter in which they differ; None for a single point.
+        keyed: the cells under the metaparameters that lead to them, by what claims
+            call them (`Experiment.keyed`).
+        varied: the metaparameters in which they differ; None for a list of points.
     """
 
     study: StudyRecord
-    points: tuple[Point, ...]
-    varied: str | None = None
+    keyed: Mapping[Hashable, Point]
+    varied: tuple[str, ...] | None = ()
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The cells in order; of aliases each."""
+        return tuple(self.keyed.values())
 
     @cached_property
     def cells(self) -> Mapping[str, Cell]:
         """The distinct cells by id, in order: aliases are one cell."""
         return {point.cell.id: point.cell for point in self.points}
+
+    def completed(self, there: Sequence[StoredPoint]) -> list[StoredPoint]:
+        """Points of a database, with fields that their families got later."""
+        families = {type(point.metaparameters) for point in self.points}
+        plain = {family.name: family() for family in families}
+        return [point.completed(plain) for point in there]
 
     @property
     def runs(self) -> int:
@@ -82,14 +94,16 @@ def make_plans(
     for arm, recipe in experiment.recipes(preset, dataset).items():
         called = f"{name}.{arm}" if arm else name
         study = study_record(called, preset_name, dataset, recipe, wanted)
-        points = experiment.points(preset.base_e)
-        cells = [make_point(point, recipe, dataset) for point in points]
-        plans.append(Plan(study, tuple(cells), experiment.varied))
+        points = experiment.scaled(preset.width)
+        cells = {key: make_point(x, recipe, dataset) for key, x in points.items()}
+        plans.append(Plan(study, cells, experiment.varied_names))
     return plans
 
 
-def refuse_other_experiment(plan: Plan, there: Sequence[Metaparameters]) -> None:
+def refuse_other_experiment(plan: Plan, there: Sequence[StoredPoint]) -> None:
     """A study may gain and lose values of what it varies, and no more.
+
+    Of an experiment that lists its points it may gain and lose points, but not all.
 
     Args:
         plan: what is to be trained.
@@ -98,22 +112,35 @@ def refuse_other_experiment(plan: Plan, there: Sequence[Metaparameters]) -> None
     Raises:
         DseError: they are another experiment's.
     """
-    here = [point.metaparameters for point in plan.points]
-    different = []
-    for name in METAPARAMETERS:
-        before, now = (
-            sorted({getattr(point, name) for point in points})
-            for points in (there, here)
-        )
-        if there and name != plan.varied and before != now:
-            told = [", ".join(map(str, values)) for values in (before, now)]
-            different.append(f"{name} {told[0]} there, {told[1]} here")
-    if different:
+    here = [StoredPoint.of(point.metaparameters) for point in plan.points]
+    there = plan.completed(there)
+    if not there or (plan.varied is None and set(here) & set(there)):
+        return
+    different = [
+        f"{name} {', '.join(before)} there, {', '.join(now)} here"
+        for name, before, now in _differences(there, here)
+        if name not in (plan.varied or ())
+    ]
+    if different or plan.varied is None:
         raise DseError(
             f"study {plan.study.name} holds another experiment "
             f"({'; '.join(different)}); a study holds one: rename the file (runs that "
             "are there count under any name), or take another --storage"
         )
+
+
+def _differences(
+    there: Sequence[StoredPoint], here: Sequence[StoredPoint]
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """The metaparameters whose values differ, with those of either."""
+    names = dict.fromkeys(name for point in (*there, *here) for name in point.values)
+    for name in ("family", *names):
+        before, now = (
+            sorted({str(point.get(name)) for point in points})
+            for points in (there, here)
+        )
+        if before != now:
+            yield name, before, now
 
 
 def cells_of_shard(plans: Sequence[Plan], shard: str | None) -> set[str]:
@@ -162,11 +189,10 @@ def study_record(
     )
 
 
-def make_point(
-    metaparameters: Metaparameters, recipe: Recipe, dataset: ImageData
-) -> Point:
+def make_point(metaparameters: Family, recipe: Recipe, dataset: ImageData) -> Point:
     """The cell that these metaparameters make of a recipe and a dataset."""
-    architecture = squeezenet(metaparameters, dataset.image_shape, dataset.classes)
+    shape, classes = dataset.image_shape, dataset.classes
+    architecture = metaparameters.network(shape, classes)
     return Point(
         metaparameters,
         Cell(

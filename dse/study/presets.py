@@ -6,13 +6,13 @@ The experiments share them, so a cell that two figures have in common is trained
 from collections.abc import Mapping
 
 from dse.runs.recipe import Recipe
-from dse.study.experiment import Preset
+from dse.study.preset import Preset
 
 PRESETS: Mapping[str, Preset] = {
     # Three epochs are too few for augmentation to pay, and a shorter warm-up leaves
     # some runs at chance.
     "quick": Preset(
-        base_e=16,
+        width=1 / 8,
         replicates=2,
         recipe=Recipe(
             epochs=3,
@@ -28,7 +28,7 @@ PRESETS: Mapping[str, Preset] = {
     # Figure 3 and table 3 on one set in an hour or two of two cores; the settings are
     # chosen by experiments/ablations.py.
     "narrow": Preset(
-        base_e=16,
+        width=1 / 8,
         replicates=5,
         recipe=Recipe(
             epochs=10,
@@ -42,13 +42,13 @@ PRESETS: Mapping[str, Preset] = {
         train_images=25_000,
     ),
     "full": Preset(
-        base_e=128,
+        width=1,
         replicates=5,
         recipe=Recipe(epochs=30, peak_learning_rate=0.05, batch_size=128),
     ),
     # The released solver and its data: 256 pixels, a crop of 227, the mean subtracted.
     "imagenet": Preset(
-        base_e=128,
+        width=1,
         replicates=1,
         recipe=Recipe(
             epochs=69,

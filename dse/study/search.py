@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from dse.arch.cost import cost
 from dse.bounds import check_number, check_whole
@@ -11,22 +12,18 @@ from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.execute.executors import Executor
 from dse.execute.jobs import JobQueue
-from dse.families.squeezenet import Metaparameters
 from dse.runs.cell import Cell
 from dse.runs.events import Done, Event, Started
 from dse.runs.records import Point, StudyRecord
-from dse.spaces.space import Budget, Space, named_space, narrowed
+from dse.spaces.budget import Budget
+from dse.spaces.space import Space, narrowed
 from dse.store import SEARCHES
-from dse.store.append import register_points, register_study
 from dse.store.database import Store
+from dse.store.enter import register_points, register_study
 from dse.store.run_states import run_states
 from dse.study.driver import Listener, execute, mean_val_accuracy
-from dse.study.optuna_study import (
-    SamplerName,
-    SearchProjection,
-    make_sampler,
-    storage_faults,
-)
+from dse.study.optuna_search import SamplerName, SearchProjection, make_sampler
+from dse.study.optuna_study import storage_faults
 from dse.study.plan import jobs_for, make_point
 from dse.study.tries import Tries
 
@@ -48,7 +45,8 @@ class Search:
     """What to search for, and how long.
 
     Attributes:
-        space: a named space.
+        space: what to search.
+        space_name: what it is called.
         sampler: `tpe`, `nsga2` or `random`.
         budget: hard limits; points beyond are never trained.
         trials: networks to train in all, None for no limit.
@@ -59,7 +57,8 @@ class Search:
         DseError: no limit is given, or one is not positive.
     """
 
-    space: str
+    space: Space
+    space_name: str
     sampler: SamplerName
     budget: Budget
     trials: int | None
@@ -74,7 +73,6 @@ class Search:
         check_whole("batch", self.batch, 1, MOST_BATCH)
         if self.trials is None and self.minutes is None:
             raise DseError("a search needs an end; give --trials or --minutes")
-        named_space(self.space)
         make_sampler(self.sampler, (0,))
 
     @property
@@ -85,7 +83,7 @@ class Search:
             for name, limit in self.budget.limits.items()
             if limit is not None
         ]
-        return "-".join([f"{SEARCHES}{self.sampler}", self.space, *limits])
+        return "-".join([f"{SEARCHES}{self.sampler}", self.space_name, *limits])
 
 
 def is_search(study: StudyRecord) -> bool:
@@ -103,7 +101,6 @@ def run_search(
     tries: Tries,
     *,
     announce: Callable[[Sequence[Point]], None],
-    keep_weights: bool,
 ) -> bool:
     """Train points within the budget until the trials or the time are used up.
 
@@ -119,7 +116,6 @@ def run_search(
         listener: hears every event.
         tries: which failures are tried again.
         announce: hears of every batch before it is trained.
-        keep_weights: whether to keep the weights of completed runs.
 
     Returns:
         Whether it ended because nothing new is left within the budget.
@@ -127,9 +123,8 @@ def run_search(
     Raises:
         DseError: no point of the space meets the budget; the line names the cheapest.
     """
-    space = narrowed(
-        named_space(wanted.space), wanted.budget, dataset.image_shape, dataset.classes
-    )
+    shape, classes = dataset.image_shape, dataset.classes
+    space = narrowed(wanted.space, wanted.budget, shape, classes)
     store.patiently(partial(register_study, store, study))
     begin = partial(_Session, wanted, space, study, dataset, store, tries)
     session = store.patiently(begin)
@@ -145,7 +140,7 @@ def run_search(
             announce(points)
             jobs = jobs_for(session.untrained(points), executor.workers)
             queue = JobQueue(jobs, closed=session.time_is_up)
-            execute(queue, store, executor, hear, tries, keep_weights=keep_weights)
+            execute(queue, store, executor, hear, tries)
             store.patiently(partial(session.tell, batch))
     finally:
         session.save_elapsed()
@@ -213,7 +208,7 @@ class _Session:
             if self.projection.is_cut_off or not (waiting or self.projection.exhausted):
                 self._propose()
             left_over = self.projection.unfinished()
-            return {number: self._point(m) for number, m in left_over.items()}
+            return {number: self._point(x) for number, x in left_over.items()}
 
     def _propose(self) -> None:
         """Ask for a batch of points in budget that are new; fewer if none are left."""
@@ -266,5 +261,5 @@ class _Session:
                     size = cost(point.cell.architecture).bytes_fp32
                     self.projection.tell(number, mean_val_accuracy([state]), size)
 
-    def _point(self, metaparameters: Metaparameters) -> Point:
-        return make_point(metaparameters, self.study.recipe, self.dataset)
+    def _point(self, values: Mapping[str, Any]) -> Point:
+        return make_point(self.space.point(values), self.study.recipe, self.dataset)

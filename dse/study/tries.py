@@ -3,44 +3,58 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from dse.bounds import check_whole
+from dse.declared import Declared
 from dse.errors import DseError
+from dse.fields import text, whole
 from dse.runs.events import FAILURES, OUTCOMES
-from dse.store.run_states import RunState
+from dse.runs.run_state import RunState
 
 MOST_TRIES = 10_000
+AGAIN = tuple(reason for reason in FAILURES if reason not in OUTCOMES)
+"""Failures that are worth another try, unless others are named."""
+
+
+def reasons(value: Any) -> tuple[str, ...]:
+    """Reasons of failures, each of which there is."""
+    if not value:
+        raise DseError(
+            "--retry names no failure; leave it out, or --tries 1 tries none again"
+        )
+    for reason in value:
+        if reason not in FAILURES:
+            raise DseError(
+                f"no failure has the reason {reason!r}; expected some of "
+                f"{', '.join(FAILURES)}"
+            )
+    return tuple(value)
 
 
 @dataclass(frozen=True)
-class Tries:
+class Tries(Declared, name="tries"):
     """Which failures are tried again, and how often a run is started in all.
 
     A run whose driver was killed is begun anew without counting as a try.
-
-    Attributes:
-        limit: starts of a run.
-        again: reasons that are worth another.
 
     Raises:
         DseError: the limit is not positive, or no failure has such a reason.
     """
 
-    limit: int = 3
-    again: tuple[str, ...] = tuple(x for x in FAILURES if x not in OUTCOMES)
-
-    def __post_init__(self) -> None:
-        check_whole("tries", self.limit, 1, MOST_TRIES)
-        for reason in self.again:
-            if reason not in FAILURES:
-                raise DseError(
-                    f"no failure has the reason {reason!r}; expected some of "
-                    f"{', '.join(FAILURES)}"
-                )
+    tries: int = whole(
+        3,
+        "starts of a run whose worker is lost, hangs, raises or lacks memory",
+        most=MOST_TRIES,
+    )
+    retry: tuple[str, ...] = text(
+        AGAIN,
+        "which failures are tried again; by default all but diverged, untrained",
+        reasons,
+    )
 
     def are_left(self, reason: str, tries: int) -> bool:
         """Whether a run that failed so, at its start number `tries`, begins again."""
-        return reason in self.again and tries < self.limit
+        return reason in self.retry and tries < self.tries
 
     def ended(self, state: RunState | None) -> bool:
         """Whether a run needs nothing more."""
@@ -52,6 +66,6 @@ class Tries:
 
 
 def holes(states: Iterable[RunState]) -> dict[str, int]:
-    """Runs that are none, by reason, where the training itself is not to blame."""
+    """Runs that failed, by reason, where the training itself is not to blame."""
     failed = [s.reason or "" for s in states if s.status == "failed"]
     return dict(Counter(reason for reason in failed if reason not in OUTCOMES))

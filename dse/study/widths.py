@@ -1,26 +1,38 @@
 """Which widths of an experiment its preset chose, and which are its own, in words."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from dse.fields import plain
 from dse.study.experiment import Experiment
 
 
-def chosen_widths(experiment: Experiment, preset: str) -> dict[str, int]:
+def chosen_widths(experiment: Experiment, preset: str) -> dict[str, Any]:
     """The widths that the experiment leaves open, as a preset of its has them."""
-    return dict.fromkeys(experiment.open_widths, experiment.preset(preset).base_e)
+    width = experiment.preset(preset).width
+    chosen: dict[str, Any] = {}
+    for point in experiment.keyed.values():
+        scaled = point.scaled(width)
+        chosen |= {name: plain(getattr(scaled, name)) for name in point.unstated}
+    return chosen
 
 
 def widths_line(experiment: Experiment, preset: str) -> str:
     """What the preset chose and what it left alone, in a line."""
     chosen = chosen_widths(experiment, preset)
+    none_scaled = f"the preset {preset} scales no width"
+    if experiment.anchor is None:
+        width = f"{experiment.preset(preset).width:g} times the published widths"
+        by_preset = f"{width} by the preset {preset}, where points state none"
+        return by_preset if chosen else none_scaled
     own = {
-        name: int(getattr(experiment.anchor, name))
-        for name in ("base_e", "incr_e")
-        if name not in chosen and name != experiment.varied
+        name: plain(getattr(experiment.anchor, name))
+        for name, field in experiment.anchor.fields.items()
+        if field.scales and name not in chosen and name not in experiment.factors
     }
     stated = f"{equations(own)} as the experiment states"
     if not chosen:
-        return f"{stated}; the preset {preset} scales no width"
+        return f"{stated}; {none_scaled}" if own else none_scaled
     scaled = f"{equations(chosen)} by the preset {preset}"
     return f"{scaled}; {stated}" if own else scaled
 
@@ -33,8 +45,9 @@ def widths_lines(experiments: Mapping[str, Experiment], preset: str) -> tuple[st
     return tuple(f"{name}: {line}" for name, line in lines.items())
 
 
-def equations(widths: Mapping[str, int]) -> str:
+def equations(widths: Mapping[str, Any]) -> str:
     """Widths by name: `base_e = incr_e = 16`, or `base_e = 64, incr_e = 8`."""
-    if len(widths) > 1 and len(set(widths.values())) == 1:
-        return f"{' = '.join(widths)} = {next(iter(widths.values()))}"
-    return ", ".join(f"{name} = {value}" for name, value in widths.items())
+    told = {name: f"{value:g}" for name, value in widths.items()}
+    if len(told) > 1 and len(set(told.values())) == 1:
+        return f"{' = '.join(told)} = {next(iter(told.values()))}"
+    return ", ".join(f"{name} = {value}" for name, value in told.items())

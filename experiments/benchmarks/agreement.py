@@ -9,7 +9,7 @@ compared pairwise. Float rounding alone makes two trainings of one replicate par
 an epoch: what may agree is their mean. It writes a file under results/benchmarks/.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,13 @@ from dse.analysis.comparison import Difference
 from dse.data.dataset import Dataset
 from dse.data.load import load
 from dse.execute.environment import settle_process
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
 from dse.machine import has_accelerator
 from dse.ops import REFERENCE
 from dse.ops.interface import Operations
 from dse.runs.cell import Cell
 from dse.runs.events import Done, Failed
-from dse.study.experiment import load_experiment
+from dse.study.loading import load_experiment
 from dse.study.plan import make_point
 from dse.train.process import check_jax
 from dse.train.run import Trainer
@@ -64,9 +64,7 @@ def main() -> None:
     _, experiment = load_experiment("fig3b")
     preset = experiment.preset(wanted.preset)
     dataset = load(wanted.dataset or preset.dataset)
-    point = Metaparameters(
-        preset.base_e, preset.base_e, sr=wanted.sr, pct_3x3=wanted.pct_3x3
-    )
+    point = SqueezeNet(sr=wanted.sr, pct_3x3=wanted.pct_3x3).scaled(preset.width)
     cell = make_point(point, preset.recipe_for(dataset), dataset).cell
     forms = {"reference": REFERENCE, "device": None}
     accuracies = {
@@ -76,7 +74,7 @@ def main() -> None:
     result = {
         "preset": wanted.preset,
         "dataset": dataset.name,
-        "metaparameters": asdict(point),
+        "metaparameters": point.values,
         **compare(accuracies, wanted.margin),
     }
     print(result["verdict"])

@@ -40,11 +40,11 @@ def _answer(**values: float) -> None:
 
 
 def _cell(wanted: dict[str, Any]) -> tuple[Any, Any]:
-    from dse.families.squeezenet import Metaparameters, squeezenet
+    from dse.families import family_called
     from dse.runs.recipe import Recipe
 
-    point = Metaparameters.from_mapping(wanted["metaparameters"])
-    architecture = squeezenet(point, tuple(wanted["input_shape"]), 10)
+    point = family_called(wanted["family"]).of(wanted["metaparameters"])
+    architecture = point.architecture(tuple(wanted["input_shape"]), 10)
     return architecture, Recipe(**wanted["recipe"])
 
 

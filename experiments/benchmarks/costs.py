@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from dse.families.closed_form import squeezenet_cost
+from dse.families.squeezenet import SqueezeNet
 
 POINTS = 2_000_000
 ROUNDS = 7
@@ -16,13 +16,20 @@ ROUNDS = 7
 def main() -> None:
     """Cost random points of the paper's space, and print the rates."""
     generator = np.random.default_rng(0)
-    widths = 8 * generator.integers(1, 65, (2, POINTS))
+    base_e, incr_e = 8 * generator.integers(1, 65, (2, POINTS))
     freq = generator.integers(1, 5, POINTS)
-    ratios, shares = generator.random((2, POINTS))
+    sr, pct_3x3 = generator.random((2, POINTS))
+    points = {
+        "base_e": base_e,
+        "incr_e": incr_e,
+        "freq": freq,
+        "sr": sr,
+        "pct_3x3": pct_3x3,
+    }
     seconds = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        squeezenet_cost(*widths, freq, ratios, shares)
+        SqueezeNet.costs(points, (227, 227, 3), 1000)
         seconds.append(time.perf_counter() - began)
     rates = sorted(POINTS / 1e6 / each for each in seconds)
     print(

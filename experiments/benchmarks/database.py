@@ -31,8 +31,8 @@ from tyro.conf import OmitArgPrefixes
 
 from dse.console.look import look, reading_store
 from dse.console.status import print_status
+from dse.files import write_whole
 from dse.store.database import Store, open_store
-from dse.store.files import write_whole
 from dse.store.query import view
 from dse.store.run_states import run_states
 

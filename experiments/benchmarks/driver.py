@@ -17,17 +17,18 @@ from statistics import median
 from machine import RESULTS, write_result
 
 from dse.data.load import load
+from dse.execute import processes
 from dse.execute.jobs import Job, JobQueue
 from dse.execute.processes import ProcessExecutor
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.events import Done, Event
 from dse.runs.recipe import Recipe
 from dse.store.database import open_store
 from dse.store.run_states import run_states
-from dse.study import processes
 from dse.study.driver import complete, register
-from dse.study.experiment import Experiment, Preset
+from dse.study.experiment import Experiment
 from dse.study.plan import make_plans, make_point
+from dse.study.preset import Preset
 from dse.study.presets import PRESETS
 from dse.study.tries import Tries
 
@@ -45,8 +46,8 @@ def seconds_per_trivial_run(cells: int, *, keep_weights: bool) -> float:
     dataset = load()
     experiment = Experiment(
         "Trivial",
-        Metaparameters(),
-        {"quick": Preset(1, REPLICATES, Recipe(1, 0.1))},
+        SqueezeNet(),
+        {"quick": Preset(width=1 / 128, replicates=REPLICATES, recipe=Recipe(1, 0.1))},
         varied="base_e",
         values=range(1, cells + 1),
     )
@@ -58,25 +59,17 @@ def seconds_per_trivial_run(cells: int, *, keep_weights: bool) -> float:
         store = open_store(f"sqlite:///{folder}/dse.db")
         with (
             store.sweeping(["trivial"]) as held,
-            closing(ProcessExecutor(dataset, WORKERS, folder)) as executor,
+            closing(
+                ProcessExecutor(dataset, WORKERS, folder, keeps_weights=keep_weights)
+            ) as executor,
         ):
             missing = register(held, plans, Tries())
             executor.start(WORKERS)
             first = dict(list(missing.items())[:WORKERS])
-            complete(
-                plans, first, held, executor, say_nothing, Tries(), keep_weights=False
-            )
+            complete(plans, first, held, executor, say_nothing, Tries())
             missing = {c: r for c, r in missing.items() if c not in first}
             began = time.perf_counter()
-            complete(
-                plans,
-                missing,
-                held,
-                executor,
-                say_nothing,
-                Tries(),
-                keep_weights=keep_weights,
-            )
+            complete(plans, missing, held, executor, say_nothing, Tries())
             seconds = time.perf_counter() - began
         runs = run_states(store, plans[0].cells).values()
         assert all(run.status == "complete" for run in runs)
@@ -91,9 +84,7 @@ def seconds_of(workers: int) -> float:
     """Wall time of a dozen quick runs of an epoch, once the workers have compiled."""
     dataset = load()
     quick = PRESETS["quick"].recipe_for(dataset)
-    point = make_point(
-        Metaparameters(16, 16, sr=0.5), replace(quick, epochs=1), dataset
-    )
+    point = make_point(SqueezeNet(16, 16, sr=0.5), replace(quick, epochs=1), dataset)
     jobs = [Job(point.cell, (replicate,)) for replicate in range(TRAINED_RUNS)]
     with closing(ProcessExecutor(dataset, workers)) as executor:
         list(executor.run(JobQueue(jobs[:workers])))

@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from dse.files import write_whole
 from dse.machine import available_cores, has_accelerator
-from dse.store.files import write_whole
 
 RESULTS = Path(__file__).parents[2] / "results" / "benchmarks"
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "torch", "numpy")

@@ -1,19 +1,20 @@
 """A database that is full of made-up runs, in rows of the size of real ones."""
 
 import datetime
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert
 
 from dse.arch.cost import cost
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.recipe import Recipe
+from dse.runs.records import point_key
 from dse.store import schema
 from dse.store.database import Store
+from dse.store.families import enter_families
 
 SHARED_BY = 10
 """Studies, each of its own recipe, that train the same architectures."""
@@ -54,6 +55,7 @@ class Sizes:
 
 def fill(store: Store, sizes: Sizes) -> None:
     """Enter everything, in bulk and in one transaction."""
+    enter_families(store, [SqueezeNet()])
     with store.writing() as connection:
         for table, rows in (
             (schema.architectures, _architectures(sizes)),
@@ -79,13 +81,11 @@ def name_of(study: int) -> str:
 
 
 def _architectures(sizes: Sizes) -> Iterator[dict[str, Any]]:
-    network = squeezenet(Metaparameters(), (32, 32, 3), 10)
+    network = SqueezeNet().architecture((32, 32, 3), 10)
     costs, graph = cost(network), network.to_json()
     for number in range(sizes.groups * sizes.cells):
         yield {
             "id": f"{number:016x}",
-            "family": "squeezenet",
-            "metaparameters": asdict(Metaparameters()),
             "graph": graph,
             "params": costs.params + number,
             "macs": costs.macs + number,
@@ -127,13 +127,16 @@ def _points(sizes: Sizes) -> Iterator[dict[str, Any]]:
     for study in range(sizes.studies):
         for index in range(sizes.cells):
             share = index / sizes.cells
-            point = asdict(Metaparameters(sr=study / sizes.studies, pct_3x3=share))
+            point = SqueezeNet(sr=study / sizes.studies, pct_3x3=share)
             row = {
                 "study": name_of(study),
-                "point": json.dumps(point, sort_keys=True),
+                "point": point_key(point.name, point.values),
                 "position": index,
                 "cell_id": sizes.cell(study, index),
-                **point,
+                "family": point.name,
+                "metaparameters": point.values,
+                "derived": dict(point.derived()),
+                "note": point.note(),
             }
             yield row
             if study < SHARED_BY:

@@ -19,7 +19,7 @@ from pathlib import Path
 import tyro
 
 from dse.execute.environment import settle_process
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
 from dse.study.presets import PRESETS
 
 KINDS = {
@@ -62,13 +62,14 @@ def main() -> None:
     import jax
     from contender import dse_epochs
 
-    point = Metaparameters(
+    point = SqueezeNet(
         wanted.base_e, wanted.base_e, sr=wanted.sr, pct_3x3=wanted.pct_3x3
     )
     recipe = replace(PRESETS["quick"].recipe, batch_size=wanted.batch_size, epochs=1000)
     epoch = dse_epochs(
         {
-            "metaparameters": asdict(point),
+            "family": point.name,
+            "metaparameters": point.values,
             "input_shape": wanted.input_shape,
             "recipe": asdict(recipe),
             "images": wanted.steps * wanted.batch_size,

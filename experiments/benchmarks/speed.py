@@ -33,13 +33,13 @@ from rich.table import Table
 from roofline import Peak
 
 from dse.arch.cost import cost
+from dse.arch.family import Family
 from dse.arch.graph import Architecture
 from dse.data.cache import cache_folder
 from dse.execute.environment import ALLOCATOR, ONE_THREAD
-from dse.families.squeezenet import Metaparameters, squeezenet
 from dse.machine import available_cores, has_accelerator
 from dse.runs.recipe import Recipe
-from dse.study.experiment import load_experiment
+from dse.study.loading import load_experiment
 from dse.study.presets import PRESETS
 
 HERE = Path(__file__).parent
@@ -204,12 +204,12 @@ def race(
         }
 
 
-def figure_3_cells(base_e: int) -> list[Metaparameters]:
-    """The points of Figures 3(a) and 3(b), the shared one once."""
+def figure_3_cells(width: float) -> list[Family]:
+    """The points of Figures 3(a) and 3(b) at a share of their widths, each once."""
     points = [
         point
         for name in ("fig3a", "fig3b")
-        for point in load_experiment(name)[1].points(base_e)
+        for point in load_experiment(name)[1].scaled(width).values()
     ]
     return list(dict.fromkeys(points))
 
@@ -231,12 +231,13 @@ def run_preset(
     ours = contenders[0]
     peak, element = measure_peak(ours), 2 if ours.bfloat16 else 4
     cells, current = [], list(contenders)
-    for point in figure_3_cells(PRESETS[preset].base_e):
-        architecture = squeezenet(point, INPUT_SHAPES[preset], 10)
+    for point in figure_3_cells(PRESETS[preset].width):
+        architecture = point.architecture(INPUT_SHAPES[preset], 10)
         images = images_held(architecture, recipe)
         epochs = math.ceil(IMAGES_A_RUN[preset] / images)
         wanted = {
-            "metaparameters": asdict(point),
+            "family": point.name,
+            "metaparameters": point.values,
             "input_shape": INPUT_SHAPES[preset],
             "recipe": asdict(replace(recipe, epochs=epochs)),
             "images": images,
@@ -247,7 +248,8 @@ def run_preset(
         cells.append(
             {
                 "cell": point.short(),
-                "metaparameters": asdict(point),
+                "family": point.name,
+                "metaparameters": point.values,
                 "contenders": measured,
                 "roofline_images_per_second": limit,
             }

@@ -4,10 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dse.arch.graph import (
-    INPUT,
+from dse.arch.graph import INPUT, Architecture
+from dse.arch.layers import (
     Add,
-    Architecture,
     Concat,
     Convolution,
     Dropout,

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-import dse.train.trainers
+from dse.execute import worker
 from dse.runs.cell import Cell
 from dse.runs.events import Done, EpochEnded, Event, Started
-from dse.study import worker
 
 SCORES = {"loss": 0.5, "accuracy": 0.75}
 METRICS = {"train": SCORES, "validation": SCORES}
@@ -43,5 +42,5 @@ class TrivialTrainer:
 
 
 if __name__ == "__main__":
-    dse.train.trainers.trainer_for = lambda dataset, folder: TrivialTrainer()
+    worker.trainer_for = lambda dataset, folder: TrivialTrainer()
     worker.main(int(sys.argv[1]), int(sys.argv[2]))

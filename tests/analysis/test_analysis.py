@@ -8,20 +8,19 @@ from hypothesis import strategies as st
 
 from dse.analysis.figures import (
     MACS,
-    SHADES,
     SIZE,
-    draw_all_cells,
     draw_measured,
     draw_published,
     marks,
     new_figure,
-    point_label,
     published_marks,
 )
+from dse.analysis.fronts import SHADES, draw_all_cells
 from dse.analysis.pareto import on_front
 from dse.analysis.statistics import mean_interval, summarise
-from dse.families.paper import FIGURE_3B
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
+
+FIELDS = {"squeezenet": SqueezeNet.fields}
 
 
 def odds_interval(mean, half):
@@ -50,7 +49,7 @@ def test_with_too_few_replicates_there_is_no_interval():
 def test_an_interval_stays_within_the_range_and_holds_the_mean(right):
     """There is none where runs agree: of 60 images they may by chance."""
     runs, cells = frames([[count / 60 for count in right]])
-    [row] = summarise(runs, cells).to_dict("records")
+    [row] = summarise(runs, cells, FIELDS).to_dict("records")
     if len(set(right)) == 1:
         assert np.isnan([row["test_low"], row["test_high"]]).all()
         return
@@ -78,6 +77,7 @@ def frames(scores):
                 "position": i,
                 "cell_id": f"c{i}",
                 "arch_id": f"a{i}",
+                "family": "squeezenet",
                 "base_e": 16,
                 "incr_e": 16,
                 "freq": 2,
@@ -86,6 +86,8 @@ def frames(scores):
                 "bypass": "none",
                 "version": "1.0",
                 "pools": "version",
+                "resolved_pct_3x3": 0.25 * i,
+                "note": "",
                 "params": 1000 * (i + 1),
                 "bytes_fp32": 4000 * (i + 1),
                 "macs": 10 - i,
@@ -114,7 +116,7 @@ def frames(scores):
 
 
 def test_summary():
-    summary = summarise(*frames([[0.5, 0.7], [0.9, None], [None, None]]))
+    summary = summarise(*frames([[0.5, 0.7], [0.9, None], [None, None]]), FIELDS)
     assert summary["replicates"].tolist() == [2, 1, 0]
     assert summary["untrained"].tolist() == [0, 1, 2]
     assert summary["test_accuracy"].tolist()[:2] == pytest.approx([0.6, 0.9])
@@ -122,17 +124,13 @@ def test_summary():
     # Two replicates or fewer have means, and no interval.
     assert summary[["test_low", "test_high"]].isna().all(axis=None)
     assert summary["test_deviation"].iloc[0] == pytest.approx(math.sqrt(0.02))
-    # Two values resampled: one is drawn twice in half of the cases.
-    assert summary["bootstrap_low"].tolist()[0] == 0.5
-    assert summary["bootstrap_high"].tolist()[0] == 0.7
-    assert np.isnan(summary["bootstrap_low"].tolist()[1:]).all()
     # No replicate of two cells but one is shared: no residual is left.
     assert summary["bytes_front_probability"].isna().all()
 
 
 def test_the_front_probability_of_a_summary():
     near = [[0.5, 0.6], [0.8, 0.9], [0.7, 0.81]]
-    summary = summarise(*frames(near))
+    summary = summarise(*frames(near), FIELDS)
     first, second, third = summary["bytes_front_probability"]
     assert first == 1
     # The largest is 0.09 to 0.1 less accurate in either replicate.
@@ -147,7 +145,7 @@ def test_the_front_probability_of_a_summary():
 
 def test_a_summary_of_nothing():
     runs, cells = frames([[None], [None]])
-    summary = summarise(runs, cells)
+    summary = summarise(runs, cells, FIELDS)
     assert summary["replicates"].tolist() == [0, 0]
     assert marks(summary, runs, ["a", "b"], SIZE) == []
 
@@ -176,30 +174,32 @@ def test_front_by_definition(points):
     assert on_front(cost, accuracy).tolist() == expected
 
 
-def test_labels_name_the_share_that_rounding_makes():
-    narrow = Metaparameters(16, 16, sr=0.5, pct_3x3=0.01)
-    assert point_label(narrow, "pct_3x3") == "1 %\n(0.625 %)"
-    assert point_label(Metaparameters(pct_3x3=0.25), "pct_3x3") == "25 %"
-    assert point_label(Metaparameters(), "sr") == "SR 0.125"
-    assert point_label(Metaparameters(bypass="simple"), "bypass") == "simple"
-    assert point_label(Metaparameters(), None) == "SqueezeNet"
-
-
 def test_a_figure_holds_what_it_is_given():
     runs, cells = frames([[0.5, 0.7], [0.8, 0.9]])
-    summary = summarise(runs, cells)
+    summary = summarise(runs, cells, FIELDS)
     figure, [ours, paper] = new_figure(2, "Title", "caption")
     drawn = marks(summary, runs, ["x", "y"], SIZE)
     draw_measured(ours, drawn, SIZE, joined=True)
-    names = [str(p.value) for p in FIGURE_3B]
-    draw_published(paper, published_marks(FIGURE_3B, names), joined=True)
+    printed = SqueezeNet.published()["figure 3(b)"].points
+    names = [str(p.point.pct_3x3) for p in printed]
+    draw_published(paper, published_marks(printed, names), joined=True)
     line = ours.lines[-1]
     np.testing.assert_allclose(
         np.array(line.get_xdata(), float), [4000 / 2**20, 8000 / 2**20]
     )
     np.testing.assert_allclose(np.array(line.get_ydata(), float), [60, 85])
     published = paper.lines[-1]
-    assert list(published.get_ydata()) == [p.top5 for p in FIGURE_3B]
+    assert list(published.get_ydata()) == [
+        76.3,
+        80.9,
+        84.0,
+        84.7,
+        85.3,
+        85.6,
+        85.4,
+        85.5,
+        85.3,
+    ]
     assert {text.get_text() for text in ours.texts} == {"x", "y"}
     assert "MiB" in ours.get_xlabel() and "%" in ours.get_ylabel()
     figure.canvas.draw()
@@ -207,7 +207,7 @@ def test_a_figure_holds_what_it_is_given():
 
 def test_an_interval_is_drawn_from_three_replicates_on():
     runs, cells = frames([[0.5, 0.7], [0.8, 0.9, 0.85]])
-    two, three = marks(summarise(runs, cells), runs, ["x", "y"], SIZE)
+    two, three = marks(summarise(runs, cells, FIELDS), runs, ["x", "y"], SIZE)
     assert (two.ends, two.runs) == ((), (50, 70))
     half = 4.302653 * 0.05 / math.sqrt(3) / (0.85 * 0.15)
     ends = [100 * end for end in odds_interval(0.85, half)]
@@ -221,7 +221,7 @@ def test_an_interval_is_drawn_from_three_replicates_on():
 
 def test_work_is_drawn_in_millions():
     runs, cells = frames([[0.5, 0.7], [0.8, 0.9]])
-    drawn = marks(summarise(runs, cells), runs, ["x", "y"], MACS)
+    drawn = marks(summarise(runs, cells, FIELDS), runs, ["x", "y"], MACS)
     _, [ax] = new_figure(1, "Title", "caption")
     draw_measured(ax, drawn, MACS, joined=True)
     np.testing.assert_allclose(np.array(ax.lines[-1].get_xdata(), float), [1e-5, 9e-6])
@@ -229,7 +229,7 @@ def test_work_is_drawn_in_millions():
 
 
 def test_all_cells_have_a_marker_for_their_study_and_a_shade():
-    summary = summarise(*frames([[0.5, 0.6], [0.8, 0.9], [0.7, 0.81]]))
+    summary = summarise(*frames([[0.5, 0.6], [0.8, 0.9], [0.7, 0.81]]), FIELDS)
     summary["experiment"] = ["a", "b", "a"]
     _, [ax] = new_figure(1, "Title", "caption")
     draw_all_cells(ax, summary, SIZE, "bytes_front_probability")
@@ -243,7 +243,7 @@ def test_all_cells_have_a_marker_for_their_study_and_a_shade():
 def drawn(scores, *, joined):
     """Two cells as a study's figure has them, and as that of a front."""
     runs, cells = frames(scores)
-    summary = summarise(runs, cells)
+    summary = summarise(runs, cells, FIELDS)
     summary["experiment"] = "a"
     _, [ours, every] = new_figure(2, "Title", "caption")
     draw_measured(ours, marks(summary, runs, ["x", "y"], SIZE), SIZE, joined=joined)

@@ -10,7 +10,7 @@ import pytest
 
 import dse
 from dse.analysis.statistics import mean_interval
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.recipe import Recipe
 
 FOLDER = Path(dse.__file__).parents[1] / "experiments" / "benchmarks"
@@ -25,7 +25,7 @@ def among_the_benchmarks(monkeypatch):
 def test_the_thirteen_cells_of_figure_3():
     from speed import figure_3_cells
 
-    cells = figure_3_cells(128)
+    cells = figure_3_cells(1.0)
     assert len(cells) == 5 + 9 - 1
     assert {(c.base_e, c.incr_e) for c in cells} == {(128, 128)}
 
@@ -81,10 +81,11 @@ def test_a_contender_trains_when_it_is_told_to(monkeypatch):
     """Images a second that a process of ours reports, in both of its turns."""
     from speed import Contender, racing
 
-    point = Metaparameters(4, 4, sr=0.5)
+    point = SqueezeNet(4, 4, sr=0.5)
     wanted = {
-        "metaparameters": asdict(point),
-        "input_shape": squeezenet(point, (28, 28, 1), 10).input_shape,
+        "family": point.name,
+        "metaparameters": point.values,
+        "input_shape": point.architecture((28, 28, 1), 10).input_shape,
         "recipe": asdict(Recipe(2, 0.05, batch_size=8, crop_padding=0, mirror=False)),
         "images": 16,
         "device": "cpu",

@@ -1,21 +1,22 @@
 """How studies stand, worked out by hand from small frames."""
 
+from functools import partial
+
 import pandas as pd
 import pytest
 
-from dse.console.state import (
-    ONLY_POINT,
-    Counts,
-    Failure,
-    Pace,
-    UnderWay,
-    label_points,
-    outlook,
-    varied,
-)
+from dse.console import state as states
+from dse.console.state import ONLY_POINT, Counts, Failure, Pace, UnderWay
+from dse.families.nin import Nin
+from dse.families.squeezenet import SqueezeNet
+
+FIELDS = {"squeezenet": SqueezeNet.fields, "nin": Nin.fields}
+outlook = partial(states.outlook, fields=FIELDS)
+label_points = partial(states.label_points, fields=FIELDS)
 
 POINT = {
     "study": "fig",
+    "family": "squeezenet",
     "base_e": 16,
     "incr_e": 16,
     "freq": 2,
@@ -24,6 +25,7 @@ POINT = {
     "bypass": "none",
     "version": "1.0",
     "pools": "version",
+    "note": "",
     "macs": 100,
     "planned": 3,
     "complete": 0,
@@ -75,8 +77,8 @@ def a_study():
 def test_a_study_under_way():
     state = outlook(*a_study(), driven=True)
     assert state.total == state.studies["fig"] == Counts(6, 2, 1, 1, 3)
-    assert state.under_way == (UnderWay("fig", "pct_3x3 0.25", 2, 4, 10, 0.6, 50.0),)
-    failure = Failure("fig", "pct_3x3 0.75", "b", 0, "lost", "killed", 3)
+    assert state.under_way == (UnderWay("fig", "pct_3x3 25 %", 2, 4, 10, 0.6, 50.0),)
+    failure = Failure("fig", "pct_3x3 75 %", "b", 0, "lost", "killed", 3)
     assert state.failures == (failure,)
     assert state.reasons == {"lost": 1}
     assert state.workers == 1
@@ -143,14 +145,35 @@ def test_the_second_of_two_points_that_are_one_network_names_the_first():
             {"cell_id": "a", "study": "other"},
         )
     )
-    assert varied(points[:3]) == ["sr", "pct_3x3"]
+    assert states.varied(points[:3], FIELDS) == ["sr", "pct_3x3"]
     assert points["label"].tolist() == [
-        "sr 0.5, pct_3x3 0.01",
-        "sr 0.5, pct_3x3 0.25",
-        "sr 0.75, pct_3x3 0.02",
+        "SR 0.5, pct_3x3 1 %",
+        "SR 0.5, pct_3x3 25 %",
+        "SR 0.75, pct_3x3 2 %",
         ONLY_POINT,
     ]
-    assert points["alias_of"].tolist() == [None, None, "sr 0.5, pct_3x3 0.01", None]
+    assert points["alias_of"].tolist() == [None, None, "SR 0.5, pct_3x3 1 %", None]
+
+
+def of_two_families():
+    """Points of a study as the view has them: a family lacks the other's fields."""
+    of_nin = {"width": 0.5, "head": "dense", "pool2": "max"}
+    lacking = dict.fromkeys(SqueezeNet.fields)
+    return cells(
+        {"cell_id": "a", "sr": 0.5, **dict.fromkeys(of_nin)},
+        {"cell_id": "b", "sr": 0.75, **dict.fromkeys(of_nin)},
+        {"cell_id": "c", "family": "nin", **lacking, **of_nin},
+    )
+
+
+def test_points_of_two_families_are_called_by_them():
+    points = label_points(of_two_families())
+    assert states.varied(points, FIELDS)[0] == "family"
+    assert points["label"].tolist() == [
+        "squeezenet SR 0.5",
+        "squeezenet SR 0.75",
+        "nin",
+    ]
 
 
 def test_aliases_and_shared_cells_count_once():
@@ -174,7 +197,7 @@ def test_aliases_and_shared_cells_count_once():
     ]
     # The first study wants three runs: the fifth is none of its own.
     alone = outlook(points[:2], open_runs)
-    assert [(f.label, f.replicate) for f in alone.failures] == [("pct_3x3 0.01", 1)]
+    assert [(f.label, f.replicate) for f in alone.failures] == [("pct_3x3 1 %", 1)]
 
 
 def test_a_sweep_that_died():

@@ -16,19 +16,14 @@ from dse.console.live import SETTLING, watch
 from dse.console.look import look, reading_store, sweep_holds
 from dse.console.status import print_json, print_status
 from dse.errors import DseError
-from dse.families.squeezenet import Metaparameters
+from dse.families.nin import Nin
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.events import Done, EpochEnded, Failed, Started
 from dse.runs.paths import log_of
 from dse.runs.recipe import Recipe
-from dse.store.append import (
-    add_epoch,
-    begin_run,
-    complete_run,
-    fail_run,
-    register_points,
-    register_study,
-)
+from dse.store.append import add_epoch, begin_run, complete_run, fail_run
 from dse.store.database import open_store
+from dse.store.enter import register_points, register_study
 from dse.store.status import read_standing
 from dse.study.plan import make_point, study_record
 
@@ -46,7 +41,7 @@ class Study:
         self.store = store
         record = study_record(experiment, "quick", dataset, RECIPE, replicates)
         points = [
-            make_point(Metaparameters(4, 4, pct_3x3=share), RECIPE, dataset)
+            make_point(SqueezeNet(4, 4, pct_3x3=share), RECIPE, dataset)
             for share in SHARES
         ]
         register_study(store, record)
@@ -70,7 +65,7 @@ class Study:
         scores = {"loss": 0.5, "accuracy": 0.75}
         metrics = {"train": scores, "validation": scores, "test": scores}
         done = Done(cell_id, replicate, metrics, 40.0, 2.0, 36.0, {})
-        complete_run(self.store, done, keep_weights=False)
+        complete_run(self.store, done)
 
     def fail(self, cell_id, replicate, reason="memory", detail=LONG):
         self.begin(cell_id, replicate)
@@ -134,11 +129,11 @@ def test_a_status_names_aliases_failures_and_the_time_left(study, sweep):
         "cell_id           pct_3x3  complete  failed  running  missing  planned  "
         "same network as",
         f"{first}     0.25         1       1        0        0        2",
-        f"{first}     0.26{'':47}pct_3x3 0.25",
+        f"{first}     0.26{'':47}pct_3x3 25 %",
     ]
     assert lines[4] == f"{second}     0.75         0       0        1        2        2"
     assert lines[6:9] == [
-        f"untrained, 1 try: pct_3x3 0.25, replicate 1 ({first})",
+        f"untrained, 1 try: pct_3x3 25 %, replicate 1 ({first})",
         "    train accuracy 0.26 is that of chance",
         f"    results/logs/{first}-1.log",
     ]
@@ -196,11 +191,48 @@ def test_json_has_the_cells_with_their_aliases(study, capsys):
     study.begin(study.second, 0)
     print_json(study.store, study.name)
     rows = json.loads(capsys.readouterr().out)
-    assert [row["alias_of"] for row in rows] == [None, "pct_3x3 0.25", None]
+    assert [row["alias_of"] for row in rows] == [None, "pct_3x3 25 %", None]
     assert [row["running"] for row in rows] == [0, 0, 1]
     assert [row["missing"] for row in rows] == [2, 2, 2]
     assert rows[0]["cell_id"] == rows[1]["cell_id"] == study.first
     assert "label" not in rows[0]
+
+
+def of_two_families(dataset):
+    """A database with a study of three points, and the last one's cell."""
+    store = open_store("sqlite:///results/dse.db")
+    record = study_record("both", "quick", dataset, RECIPE, 1)
+    points = [SqueezeNet(4, 4), SqueezeNet(4, 4, sr=0.5), Nin(width=0.125)]
+    made = [make_point(point, RECIPE, dataset) for point in points]
+    register_study(store, record)
+    register_points(store, record.name, made)
+    return store, made[-1].cell.id
+
+
+def test_a_study_of_two_families_names_them(workplace, tiny):
+    store, last = of_two_families(tiny)
+    begin_run(store, Started(last, 0, "cpu"))
+    fail_run(store, Failed(last, 0, "memory", ""))
+    console = screen(200)
+    print_status(store, None, console)
+    shown = console.export_text()
+    _, heading, *lines = shown.splitlines()
+    names = heading.split()
+    assert names[:2] == ["cell_id", "family"]
+    assert {"sr", "base_e", "width", "head"} < set(names)
+    assert lines[0].split()[1:3] == ["squeezenet", "4"]
+    # What a family has not is left blank.
+    told = lines[2].split()
+    assert told == [last, "nin", "0.125", "average", "max", *"01001"]
+    assert "memory, 1 try: nin, replicate 0" in shown
+
+
+def test_json_tells_the_family_of_a_row_where_there_are_two(workplace, tiny, capsys):
+    store, _ = of_two_families(tiny)
+    print_json(store)
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["family"] for row in rows] == ["squeezenet", "squeezenet", "nin"]
+    assert (rows[2]["sr"], rows[0]["width"]) == (None, None)
 
 
 def test_what_is_not_there(study, workplace):
@@ -247,9 +279,9 @@ def test_every_change_is_told_until_nothing_is_missing(study):
         told.format(3),
     ]
     assert blocks[0][1] == "nothing is under way"
-    assert blocks[1][2] == "  pct_3x3 0.75  replicate 0  epoch 0 of 4"
+    assert blocks[1][2] == "  pct_3x3 75 %  replicate 0  epoch 0 of 4"
     assert blocks[2][2].endswith("replicate 0  epoch 1 of 4  10.0%  1,000 images/s")
-    assert blocks[2][3].startswith("  pct_3x3 0.25  replicate 0  failed, memory  Xla")
+    assert blocks[2][3].startswith("  pct_3x3 25 %  replicate 0  failed, memory  Xla")
     assert blocks[4][1] == "nothing is missing"
 
 
@@ -265,7 +297,7 @@ def test_the_live_view_is_drawn_anew_and_left_with_ctrl_c(study, sweep):
     assert counted == "1 of 4 runs complete, 3 missing (1 of them running)"
     assert pace.startswith("1,000 images/s, 86 runs/h, about ")
     assert running.split("  ") == [
-        "pct_3x3 0.75",
+        "pct_3x3 75 %",
         "replicate 1",
         "epoch 3 of 4",
         "30.0%",

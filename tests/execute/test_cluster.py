@@ -13,7 +13,7 @@ from dse.errors import DseError
 from dse.execute.execution import Execution
 from dse.execute.executors import SerialExecutor, make_executor
 from dse.execute.jobs import Job, JobQueue
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.events import Done, EpochEnded, Failed, Started
 from dse.runs.recipe import Recipe
 from dse.study.plan import make_point
@@ -42,7 +42,7 @@ def jobs(tiny):
     recipe = Recipe(16, 0.05, batch_size=16, warmup_share=0.3)
     recipe = recipe.resolved(tiny.name, tiny.image_shape)
     points = [
-        make_point(Metaparameters(8, 8, sr=0.5, pct_3x3=pct), recipe, tiny)
+        make_point(SqueezeNet(8, 8, sr=0.5, pct_3x3=pct), recipe, tiny)
         for pct in (0.25, 0.75)
     ]
     return [Job(point.cell, (0, 1)) for point in points]
@@ -61,7 +61,7 @@ def test_a_machine_taken_away_and_the_same_bits(cluster, tiny, jobs):
     here = SerialExecutor(tiny)
     expected = outcome(here.run(JobQueue(jobs)))
     here.close()
-    execution = Execution("ray", workers=2, address=cluster.address)
+    execution = Execution(executor="ray", workers=2, address=cluster.address)
     executor = make_executor(execution, tiny)
     events, queue, training = [], JobQueue(jobs), set()
     try:
@@ -90,7 +90,9 @@ def test_what_a_cluster_does_not_have(cluster, tiny):
         ({"workers": 9}, "workers is 9; the cluster has 2 cores"),
     ):
         with pytest.raises(DseError, match=said):
-            make_executor(Execution("ray", address=cluster.address, **asked), tiny)
+            make_executor(
+                Execution(executor="ray", address=cluster.address, **asked), tiny
+            )
 
 
 @pytest.mark.slow
@@ -99,7 +101,9 @@ def test_another_version_is_refused(cluster, tiny, jobs, monkeypatch):
 
     theirs = module.versions()
     monkeypatch.setattr(module, "versions", lambda: {**theirs, "dse": "0.0.9"})
-    executor = make_executor(Execution("ray", 1, address=cluster.address), tiny)
+    executor = make_executor(
+        Execution(executor="ray", workers=1, address=cluster.address), tiny
+    )
     try:
         with pytest.raises(DseError, match=r"has other versions \(dse .* 0\.0\.9 here"):
             list(executor.run(JobQueue(jobs)))
@@ -117,7 +121,7 @@ def test_an_address_where_no_cluster_is(tiny):
         ("ray://here:10001", "is none of a Ray cluster"),
     ):
         with pytest.raises(DseError, match=said):
-            make_executor(Execution("ray", address=address), tiny)
+            make_executor(Execution(executor="ray", address=address), tiny)
 
 
 def test_a_session_that_is_another_s_is_left_alone(tiny, monkeypatch):
@@ -127,7 +131,7 @@ def test_a_session_that_is_another_s_is_left_alone(tiny, monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: True)
     monkeypatch.setattr(ray, "shutdown", lambda: closed.append(1))
     with pytest.raises(DseError, match="is part of a Ray cluster already; leave it"):
-        make_executor(Execution("ray", 1), tiny)
+        make_executor(Execution(executor="ray", workers=1), tiny)
     assert not closed
 
 
@@ -208,7 +212,9 @@ def test_a_cluster_that_is_begun_here_is_closed_to_others(workplace):
 
 @pytest.mark.slow
 def test_workers_that_cannot_start_stop_the_sweep(cluster, tiny, jobs, monkeypatch):
-    executor = make_executor(Execution("ray", 1, address=cluster.address), tiny)
+    executor = make_executor(
+        Execution(executor="ray", workers=1, address=cluster.address), tiny
+    )
     executor._setting = "no setting"
     try:
         with pytest.raises(DseError, match=r"no worker can train on the cluster: Attr"):

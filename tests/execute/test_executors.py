@@ -9,7 +9,7 @@ from dse.execute.execution import Execution
 from dse.execute.executors import SerialExecutor, make_executor
 from dse.execute.jobs import Job, JobQueue
 from dse.execute.processes import ProcessExecutor
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.events import Done, EpochEnded, Failed, Started
 from dse.runs.recipe import Recipe
 from dse.study.plan import make_point
@@ -21,7 +21,7 @@ RECIPE = Recipe(4, 0.05, batch_size=16, warmup_share=0.3)
 def jobs(tiny):
     recipe = RECIPE.resolved(tiny.name, tiny.image_shape)
     points = [
-        make_point(Metaparameters(8, 8, sr=0.5, pct_3x3=pct), recipe, tiny)
+        make_point(SqueezeNet(8, 8, sr=0.5, pct_3x3=pct), recipe, tiny)
         for pct in (0.25, 0.75)
     ]
     return [Job(point.cell, (0, 1)) for point in points]
@@ -108,13 +108,16 @@ def test_what_was_to_follow_an_error_is_done_all_the_same(tiny, jobs, tmp_path):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"kind": "threads"}, "no executor is called 'threads'; expected serial"),
-        ({"workers": 0}, "workers is 0; expected 1 or more"),
-        ({"kind": "serial", "workers": 2}, "the serial executor has one"),
+        (
+            {"executor": "threads"},
+            "executor is 'threads'; expected one of serial, process, ray",
+        ),
+        ({"workers": 0}, "workers is 0; expected a whole number from 1 to 4,096"),
+        ({"executor": "serial", "workers": 2}, "the serial executor has one"),
         ({"gpus": -1}, "gpus is -1"),
-        ({"time_limit": 0}, "time_limit is 0; expected 0.01 or more"),
+        ({"time_limit": 0}, "time_limit is 0; expected a number from 0.01 to"),
         ({"memory_limit": -1}, "memory_limit is -1"),
-        ({"memory_limit": 0.01}, "memory_limit is 0.01; expected 0.25 or more"),
+        ({"memory_limit": 0.01}, "memory_limit is 0.01; expected a number from 0.25"),
         ({"address": "here:1"}, "goes with --executor ray"),
     ],
 )
@@ -125,10 +128,10 @@ def test_what_makes_no_sense_is_refused(asked, said):
 
 def test_more_gpus_than_there_are(tiny):
     with pytest.raises(DseError, match="gpus is 3; this machine has 0 that JAX can"):
-        make_executor(Execution("process", gpus=3), tiny)
+        make_executor(Execution(executor="process", gpus=3), tiny)
 
 
 def test_a_serial_executor_cannot_do_without_a_gpu_that_is_here(tiny, monkeypatch):
     monkeypatch.setattr(executors, "visible_gpus", lambda: ("0",))
     with pytest.raises(DseError, match="gpus is 0, and the serial executor takes what"):
-        make_executor(Execution("serial", gpus=0), tiny)
+        make_executor(Execution(executor="serial", gpus=0), tiny)

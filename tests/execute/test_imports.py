@@ -13,7 +13,7 @@ from dse.errors import DseError
 from dse.execute import imports
 from dse.execute.jobs import Job, JobQueue
 from dse.execute.processes import ProcessExecutor
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.events import Done, Failed
 from dse.runs.recipe import Recipe
 from dse.study.plan import make_point
@@ -95,7 +95,7 @@ def test_a_package_from_elsewhere_is_named():
 def job(tiny):
     recipe = Recipe(2, 0.05, batch_size=16, warmup_share=0.3)
     recipe = recipe.resolved(tiny.name, tiny.image_shape)
-    point = make_point(Metaparameters(8, 8, sr=0.5, pct_3x3=0.75), recipe, tiny)
+    point = make_point(SqueezeNet(8, 8, sr=0.5, pct_3x3=0.75), recipe, tiny)
     return Job(point.cell, (0,))
 
 
@@ -152,7 +152,7 @@ def test_workers_run_the_dse_of_their_driver(small_experiment, how, tmp_path_fac
         folder / "dse",
         ignore=shutil.ignore_patterns("*.pyc"),
     )
-    worker = folder / "dse" / "study" / "worker.py"
+    worker = folder / "dse" / "execute" / "worker.py"
     worker.write_text(worker.read_text() + "\nprint('copied', flush=True)\n")
     around = {} if how == "source" else {"PYTHONPATH": str(folder)}
     python = ("-c", SCRIPT) if how == "source" else ("-P", "-c", SCRIPT)

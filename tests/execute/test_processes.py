@@ -16,7 +16,7 @@ from dse.errors import DseError
 from dse.execute import processes
 from dse.execute.jobs import Job, JobQueue
 from dse.execute.processes import Limits, ProcessExecutor
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.events import Done, Failed, Started
 from dse.runs.recipe import Recipe
 from dse.study.plan import make_point
@@ -28,7 +28,7 @@ PRETENDING = (sys.executable, pretend.__file__, "--worker")
 @pytest.fixture(scope="module")
 def jobs(tiny):
     points = [
-        make_point(Metaparameters(4, 4, pct_3x3=pct), Recipe(2, 0.1), tiny)
+        make_point(SqueezeNet(4, 4, pct_3x3=pct), Recipe(2, 0.1), tiny)
         for pct in (0.25, 0.75)
     ]
     return [Job(point.cell, (0, 1)) for point in points]
@@ -108,10 +108,10 @@ def test_a_result_that_is_no_number_has_diverged(executors, jobs):
 
 
 STARTS = (
-    "import sys, os, dse.train.trainers as trainers; from dse.execute import worker\n"
+    "import sys, os; from dse.execute import worker\n"
     "def trainer_for(dataset, folder):\n"
     "    {does}\n"
-    "trainers.trainer_for = trainer_for\n"
+    "worker.trainer_for = trainer_for\n"
     "worker.main(int(sys.argv[1]), int(sys.argv[2]))\n"
 )
 

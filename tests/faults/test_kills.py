@@ -16,10 +16,12 @@ def check(place, undisturbed, counted):
     """The table is whole, and each row that was complete once is still that row."""
     pd.testing.assert_frame_equal(place.results(), undisturbed)
     assert not list((place.folder / "results").glob("**/*orbax-checkpoint-tmp*"))
-    kept = {p.name for p in (place.folder / "results/weights").iterdir()}
+    kept = [file.name for file in (place.folder / "results/weights").iterdir()]
+    assert all(name.endswith(".safetensors") for name in kept)
+    named = [name.removesuffix(".safetensors").split("-") for name in kept]
     rows = place.runs
     # Each run has its own, and none are left of those whose driver ended.
-    assert sorted((name.split("-")[0], int(name.split("-")[2])) for name in kept) == [
+    assert sorted((cell_id, int(replicate)) for cell_id, _, replicate in named) == [
         *zip(rows["cell_id"], rows["replicate"], strict=True)
     ]
     counted["runs in the end"] = len(rows)

@@ -12,7 +12,6 @@ import json
 import random
 import tempfile
 import zipfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,12 @@ import numpy as np
 import dse
 from dse.arch.cost import cost
 from dse.data.load import load
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.events import Checkpointed
 from dse.store.database import Store, open_store
 from dse.store.query import load_network, view
-from dse.study.experiment import load_experiment, shipped_experiments
+from dse.study.loading import load_experiment
+from dse.study.names import shipped_experiments
 from dse.study.plan import make_plans
 from dse.train.run import Trainer
 
@@ -33,36 +33,46 @@ HERE = Path(__file__).parent
 POINTS = 200
 INPUTS = ((227, 227, 3), (224, 224, 3), (64, 48, 3), (32, 32, 3), (28, 28, 1))
 SMALL = """
-from dse.families.squeezenet import Metaparameters
-from dse.study.experiment import Experiment, Preset
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.recipe import Recipe
+from dse.study.experiment import Experiment
+from dse.study.preset import Preset
 
 EXPERIMENT = Experiment(
     title="Small",
-    anchor=Metaparameters(sr=0.5),
+    anchor=SqueezeNet(sr=0.5),
     varied="pct_3x3",
     values=(0.25, 0.75),
-    presets={"quick": Preset(4, 2, Recipe(2, 0.05, batch_size=64))},
+    presets={
+        "quick": Preset(
+            width=4 / 128, replicates=2, recipe=Recipe(2, 0.05, batch_size=64)
+        )
+    },
 )
 """
 ARMS = """
-from dse.families.squeezenet import Metaparameters
-from dse.study.experiment import Experiment, Preset
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.recipe import Recipe
+from dse.study.experiment import Experiment
+from dse.study.preset import Preset
 
 EXPERIMENT = Experiment(
     title="Arms",
-    anchor=Metaparameters(sr=0.5),
-    presets={"quick": Preset(4, 1, Recipe(1, 0.05, batch_size=64))},
+    anchor=SqueezeNet(sr=0.5),
+    presets={
+        "quick": Preset(
+            width=4 / 128, replicates=1, recipe=Recipe(1, 0.05, batch_size=64)
+        )
+    },
     arms={"first": {}, "wild": {"peak_learning_rate": 1e6, "clip_norm": None}},
 )
 """
 
 
-def a_point(draw: random.Random) -> Metaparameters:
+def a_point(draw: random.Random) -> SqueezeNet:
     """Metaparameters as they fall, the usual values among them."""
     pools = ["version", "version", "1,4,8", "1,2,3", "5", "1,9"]
-    return Metaparameters(
+    return SqueezeNet(
         base_e=draw.choice([1, 8, 16, 64, 128, draw.randint(1, 300)]),
         incr_e=draw.choice([0, 8, 16, 128, draw.randint(0, 200)]),
         freq=draw.choice([1, 2, 3, 8]),
@@ -81,13 +91,13 @@ def networks() -> list[dict[str, Any]]:
         shape, classes = draw.choice(INPUTS), draw.choice([2, 10, 1000])
         point = a_point(draw)
         try:
-            network = squeezenet(point, shape, classes)
+            network = point.architecture(shape, classes)
             costs = cost(network)
         except dse.DseError:  # too many pools for so small an input
             continue
         told.append(
             {
-                "metaparameters": asdict(point),
+                "metaparameters": point.values,
                 "input": shape,
                 "classes": classes,
                 "id": network.id,

@@ -1,6 +1,7 @@
 """What stored results know stays: identities, costs, and a database of schema 3."""
 
 import json
+import sqlite3
 import zipfile
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from make_golden import cells, rows
 
 import dse
 from dse.arch.cost import cost
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.cell import Cell
 from dse.runs.recipe import Recipe
+from dse.runs.records import point_key
 from dse.store.database import open_store
 from dse.store.query import view
-from dse.store.schema import METAPARAMETERS
 from dse.store.transfer import export_studies, import_file
 
 HERE = Path(__file__).parent
@@ -27,6 +28,8 @@ SHAPES = {
     "fashion_mnist": (28, 28, 1),
     "fashion_mnist_small": (28, 28, 1),
 }
+NEVER_WRITTEN = {"parent_run"}
+"""Columns of schema 3 that are gone: nobody wrote them, so they were empty."""
 
 
 def golden(name):
@@ -38,8 +41,8 @@ def test_networks_keep_their_identities_and_costs():
     assert len(told) == 200
     assert len({network["id"] for network in told}) > 190
     for network in told:
-        point = Metaparameters(**network["metaparameters"])
-        made = squeezenet(point, tuple(network["input"]), network["classes"])
+        point = SqueezeNet.of(network["metaparameters"])
+        made = point.architecture(tuple(network["input"]), network["classes"])
         costs = cost(made)
         assert network == {
             **network,
@@ -60,16 +63,15 @@ def test_shipped_experiments_keep_their_cells():
 )
 def test_cells_of_the_reference_results_are_made_again(folder):
     config = json.loads((folder / "config.json").read_text())
+    names = list(SqueezeNet.fields)
     runs = pd.read_parquet(folder / "runs.parquet").drop_duplicates(
-        ["study", "cell_id", *METAPARAMETERS]
+        ["study", "cell_id", *names]
     )
     studies = config["studies"]
     assert len(runs) > 0
     for run in runs.to_dict("records"):
-        point = Metaparameters.from_mapping(
-            {name: run[name] for name in METAPARAMETERS}
-        )
-        network = squeezenet(point, SHAPES[config["dataset"]], 10)
+        point = SqueezeNet.of({name: run[name] for name in names})
+        network = point.architecture(SHAPES[config["dataset"]], 10)
         recipe = Recipe.from_json(studies[run["study"]]["recipe"])
         fingerprint = config["dataset_fingerprint"]
         cell = Cell(network, recipe, config["dataset"], fingerprint, ())
@@ -89,11 +91,77 @@ def test_a_database_of_schema_3_says_what_it_said(kept):
     for name in ("runs", "cells", "epochs", "weights"):
         assert len(before[name]) == len(now[name])
         for then, row in zip(before[name], now[name], strict=True):
-            assert then == {key: row[key] for key in then}
+            gone = {key for key in then if key not in row}
+            assert gone <= NEVER_WRITTEN
+            assert {key: row.get(key) for key in then} == then
     statuses = [run["status"] for run in before["runs"]]
     assert (statuses.count("complete"), statuses.count("failed")) == (5, 3)
     reasons = {run["reason"] for run in before["runs"]}
     assert reasons == {None, "untrained", "diverged"}
+
+
+def tables(file):
+    """By table its rows, each by column, in the order that they were entered."""
+    connection = sqlite3.connect(file)
+    connection.row_factory = sqlite3.Row
+    named = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'dse_%'"
+    told = {}
+    for [name] in connection.execute(named).fetchall():
+        rows = connection.execute(f"SELECT * FROM {name} ORDER BY rowid")
+        told[name] = [dict(row) for row in rows]
+    connection.close()
+    return told
+
+
+def test_no_row_of_schema_3_is_lost_or_changed(kept):
+    before, now = tables("results/dse.db.schema3"), tables("results/dse.db")
+    assert before.pop("dse_schema") == [{"version": 3}]
+    assert now.pop("dse_schema") == [{"version": 4}]
+    points, are = before.pop("dse_study_cells"), now.pop("dse_study_cells")
+    [family] = now.pop("dse_families")
+    assert (family["name"], list(json.loads(family["fields"]))) == (
+        "squeezenet",
+        list(SqueezeNet.fields),
+    )
+    gone = {
+        "dse_architectures": {"family", "metaparameters"},
+        "dse_runs": {"parent_run"},
+    }
+    assert set(before) == set(now)
+    for name, rows_then in before.items():
+        assert rows_then
+        without = gone.get(name, set())
+        assert now[name] == [
+            {column: x for column, x in row.items() if column not in without}
+            for row in rows_then
+        ]
+    assert len(points) == len(are) == 6
+    keys = ("study", "position", "cell_id")
+    assert sorted([x[key] for key in keys] for x in points) == sorted(
+        [x[key] for key in keys] for x in are
+    )
+    of_cell = {(x["study"], x["cell_id"], x["position"]): x for x in points}
+    for row in are:
+        then = of_cell[row["study"], row["cell_id"], row["position"]]
+        values = json.loads(row["metaparameters"])
+        assert values == {name: then[name] for name in SqueezeNet.fields}
+        point = SqueezeNet.of(values)
+        # As a sweep of today enters the same point: it must not be there twice.
+        assert row["point"] == point_key("squeezenet", point.values)
+        assert json.loads(row["derived"]) == point.derived()
+        assert row["note"] == point.note()
+
+
+def test_a_copy_of_schema_3_is_kept_once(kept, capsys):
+    copy = Path("results/dse.db.schema3")
+    with zipfile.ZipFile(HERE / "schema3.zip") as archive:
+        original = archive.read("results/dse.db")
+    (copy.parent / "original.db").write_bytes(original)
+    assert tables(copy) == tables(copy.parent / "original.db")
+    capsys.readouterr()
+    open_store(kept.url)
+    assert capsys.readouterr().err == ""
+    assert sorted(Path("results").glob("dse.db.*")) == [copy]
 
 
 def test_a_database_of_schema_3_answers_and_is_exported(kept, tmp_path):
@@ -120,9 +188,20 @@ def test_a_search_of_schema_3_knows_its_trials(kept):
 
 @pytest.mark.slow
 def test_a_sweep_of_schema_3_goes_on_from_its_checkpoint(kept):
+    # Its experiment as it was written then, but for a preset with its words.
+    small = Path("small.py").read_text()
+    positional, named = (
+        "Preset(4, 2, Recipe(",
+        "Preset(base_e=4, replicates=2, recipe=Recipe(",
+    )
+    assert positional in small
+    Path("small.py").write_text(small.replace(positional, named))
     [checkpoints] = Path("results/checkpoints").iterdir()
+    points = set(view(kept, "cells")[["study", "cell_id"]].itertuples(index=False))
     [again] = dse.sweep("small.py", dse.Options(seeds=3, executor="serial"))
     assert again.trained == 2
     log = Path("results/logs", f"{checkpoints.name}.log").read_text()
     assert log.count(", before") == 1
     assert log.count("epoch 2: ") == 1
+    now = list(view(kept, "cells")[["study", "cell_id"]].itertuples(index=False))
+    assert (len(now), set(now)) == (6, points)

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dse.arch.graph import (
+from dse.arch.graph import Architecture
+from dse.arch.layers import (
     Add,
-    Architecture,
     Concat,
     Convolution,
     Dropout,
@@ -16,7 +16,7 @@ from dse.arch.graph import (
     Relu,
 )
 from dse.errors import DseError
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import SqueezeNet
 from dse.models.network import Network, initial_weights
 from dse.models.trained import TrainedModel
 from dse.ops import FAST_ON_CPU, FAST_ON_GPU, REFERENCE, STACKED
@@ -41,7 +41,7 @@ def test_every_kind_of_layer_by_hand():
 
 
 def test_both_forms_make_one_network():
-    architecture = squeezenet(Metaparameters(8, 8, bypass="complex"), (28, 30, 3), 5)
+    architecture = SqueezeNet(8, 8, bypass="complex").architecture((28, 30, 3), 5)
     images = jax.random.normal(jax.random.key(1), (2, 28, 30, 3))
     weights = initial_weights(architecture, jax.random.key(0))
     products = replace(STACKED, dtype=jnp.float32)
@@ -56,7 +56,7 @@ def test_both_forms_make_one_network():
 
 @pytest.mark.parametrize("operations", [FAST_ON_GPU, STACKED])
 def test_bfloat16_stays_close_and_answers_in_float32(operations):
-    architecture = squeezenet(Metaparameters(8, 8), (28, 28, 3), 5)
+    architecture = SqueezeNet(8, 8).architecture((28, 28, 3), 5)
     images = jax.random.normal(jax.random.key(1), (2, 28, 28, 3))
     weights = initial_weights(architecture, jax.random.key(0))
     exact = Network(architecture, weights, REFERENCE)(images)
@@ -81,12 +81,12 @@ def test_dropout_zeroes_half_and_keeps_the_mean():
 
 
 def test_initialisers_have_their_spread():
-    small = squeezenet(Metaparameters(), (32, 32, 3), 10)
+    small = SqueezeNet().architecture((32, 32, 3), 10)
     weights = initial_weights(small, jax.random.key(0))
     he = weights["fire9/expand3x3"]["kernel"]  # fan-in 9 * 64
     assert float(he.std()) == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
     assert float(jnp.abs(he.mean())) < 5e-4
-    large = squeezenet(Metaparameters())
+    large = SqueezeNet().architecture((227, 227, 3), 1000)
     weights = initial_weights(large, jax.random.key(0))
     xavier = weights["fire9/expand3x3"]["kernel"]
     assert float(jnp.abs(xavier).max()) <= (3 / (9 * 64)) ** 0.5
@@ -95,7 +95,7 @@ def test_initialisers_have_their_spread():
 
 
 def test_initialisation_depends_on_the_key_alone():
-    architecture = squeezenet(Metaparameters(8, 8), (28, 28, 1), 10)
+    architecture = SqueezeNet(8, 8).architecture((28, 28, 1), 10)
     one, same, other = (
         initial_weights(architecture, jax.random.key(k))["conv1"]["kernel"]
         for k in (0, 0, 1)
@@ -105,7 +105,7 @@ def test_initialisation_depends_on_the_key_alone():
 
 
 def test_a_trained_model_answers_in_pixels():
-    architecture = squeezenet(Metaparameters(4, 4), (28, 28, 1), 3)
+    architecture = SqueezeNet(4, 4).architecture((28, 28, 1), 3)
     weights = initial_weights(architecture, jax.random.key(5))
     network = Network(architecture, weights)
     weights["input"] = {"mean": np.array([100.0]), "deviation": np.array([50.0])}
@@ -119,7 +119,7 @@ def test_a_trained_model_answers_in_pixels():
 
 @pytest.fixture(scope="module")
 def small_model():
-    architecture = squeezenet(Metaparameters(4, 4), (28, 28, 1), 3)
+    architecture = SqueezeNet(4, 4).architecture((28, 28, 1), 3)
     weights = initial_weights(architecture, jax.random.key(5))
     weights["input"] = {"mean": np.array([100.0]), "deviation": np.array([50.0])}
     return TrainedModel(architecture, ("x", "y", "z"), weights)

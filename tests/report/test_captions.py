@@ -6,6 +6,7 @@ import pandas as pd
 
 from dse.report.captions import data_line, recipe_line, replicates_line, untrained_line
 from dse.runs.recipe import Recipe
+from dse.store.query import once
 from dse.study.presets import PRESETS
 
 
@@ -45,11 +46,13 @@ def test_replicates_in_a_line():
 
 
 def test_runs_at_chance_in_a_line():
-    runs = pd.DataFrame({"run_id": [1, 2, 3, 2], "reason": [None] * 4})
-    assert untrained_line(runs) == ""
+    runs = pd.DataFrame(
+        {"cell_id": ["a", "b", "c", "b"], "replicate": 0, "reason": [None] * 4}
+    )
+    assert untrained_line(once(runs)) == ""
     # The second run is there under two names.
     runs.loc[[1, 3], "reason"] = "untrained"
-    assert untrained_line(runs) == " 1 of 3 runs stayed at chance."
+    assert untrained_line(once(runs)) == " 1 of 3 runs stayed at chance."
 
 
 def test_the_papers_protocol_in_a_line():

@@ -7,19 +7,25 @@ import sys
 import pytest
 
 from dse.arch.cost import cost
-from dse.arch.graph import Convolution, Dropout
+from dse.arch.layers import Convolution, Dense, Dropout
 from dse.errors import DseError
-from dse.families.squeezenet import Metaparameters, squeezenet
-from dse.runs.recipe import LATER, Recipe
+from dse.families.nin import Nin
+from dse.families.squeezenet import SqueezeNet
+from dse.runs.recipe import Recipe
 from dse.study.presets import PRESETS
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"epochs": 0}, "epochs is 0; expected 1 or more"),
+        ({"epochs": 0}, "epochs is 0; expected a whole number from 1 to 1,000,000"),
         ({"peak_learning_rate": -1.0}, "peak_learning_rate is -1.0"),
-        ({"warmup_share": 1.0}, "warmup_share is 1.0; expected 0 or more, under 1"),
+        ({"peak_learning_rate": 0}, "peak_learning_rate is 0; expected a number above"),
+        ({"warmup_share": 1.0}, "warmup_share is 1.0; expected a number from 0, under"),
+        ({"momentum": 1}, "momentum is 1; expected a number from 0, under 1"),
+        ({"weight_decay": -1e-9}, "weight_decay is -1e-09; expected a number from 0"),
+        ({"clip_norm": 0}, "clip_norm is 0; expected a number above 0"),
+        ({"mirror": 1}, "mirror is 1; expected True or False"),
         ({"label_smoothing": -0.1}, "label_smoothing is -0.1"),
         ({"dropout": 1.5}, "dropout is 1.5"),
     ],
@@ -33,7 +39,7 @@ def test_values_out_of_range(change, complaint):
     ("change", "complaint"),
     [
         ("schedule='step'", "schedule is 'step'; expected one of linear, cosine"),
-        ("initializer='zero'", "'zero'; expected one of None, he, xavier, gaussian"),
+        ("initializer='zero'", "'zero'; expected one of he, xavier, gaussian"),
     ],
 )
 def test_words_out_of_range(change, complaint):
@@ -46,15 +52,34 @@ def test_words_out_of_range(change, complaint):
 
 
 def test_fields_of_later_do_not_move_the_identity_of_earlier_cells():
-    assert set(LATER) & set(Recipe(1, 0.1).to_json()) == set()
+    # What a recipe of the first version said, no more and no less.
+    assert Recipe(1, 0.1).to_json() == {
+        "epochs": 1,
+        "peak_learning_rate": 0.1,
+        "batch_size": 64,
+        "warmup_share": 0.1,
+        "momentum": 0.9,
+        "weight_decay": 2e-4,
+        "clip_norm": 1.0,
+        "crop_padding": None,
+        "mirror": None,
+        "seed": 0,
+    }
     assert Recipe(1, 0.1, schedule="cosine").to_json()["schedule"] == "cosine"
     assert Recipe(**Recipe(1, 0.1, dropout=0.1).to_json()).dropout == 0.1
     told = Recipe(1, 0.1).differences(Recipe(1, 0.1, label_smoothing=0.1))
     assert told == "label_smoothing 0.1 there, 0.0 here"
+    assert Recipe(2, 0.1).changes_from(Recipe(1, 0.1)) == "epochs 2"
+
+
+def test_whole_numbers_stay_such_in_an_identity():
+    """Cells of before were trained by recipes with 1 as a rate, and with 1.0."""
+    assert json.dumps(Recipe(1, 1).to_json()["peak_learning_rate"]) == "1"
+    assert json.dumps(Recipe(1, 1.0).to_json()["peak_learning_rate"]) == "1.0"
 
 
 def test_a_recipe_changes_dropout_and_draws_and_nothing_else():
-    network = squeezenet(Metaparameters(8, 8), (28, 28, 1), 4)
+    network = SqueezeNet(8, 8).architecture((28, 28, 1), 4)
     assert Recipe(1, 0.1).applied_to(network) == network
     changed = Recipe(1, 0.1, dropout=0.2, initializer="xavier").applied_to(network)
     assert cost(changed) == cost(network)
@@ -84,7 +109,7 @@ def test_a_recipe_survives_json():
         ),
         (
             {"resize": 40, "crop": 32, "pixel_mean": (0.0,), "steps": 0},
-            "steps is 0; expected 1 or more",
+            "steps is 0; expected a whole number from 1",
         ),
     ],
 )
@@ -100,9 +125,19 @@ def test_streamed_images_have_no_frame_unless_it_is_asked_for():
 
 
 def test_the_released_initialisation():
-    network = squeezenet(Metaparameters(), (32, 32, 3), 10)
+    network = SqueezeNet().architecture((32, 32, 3), 10)
     applied = Recipe(3, 0.1, initializer="released").applied_to(network)
     convolutions = [x for x in applied.layers if isinstance(x, Convolution)]
     drawn = {x.name: x.initializer for x in convolutions}
     assert drawn.pop("conv10") == "gaussian"
     assert set(drawn.values()) == {"xavier"}
+
+
+def test_the_released_initialisation_of_another_family():
+    """Its last layer too is drawn from N(0, 0.01²), whatever it had before."""
+    network = Nin(head="dense").architecture((32, 32, 3), 10)
+    applied = Recipe(3, 0.1, initializer="released").applied_to(network)
+    *others, last = [x for x in applied.layers if isinstance(x, Convolution | Dense)]
+    assert {x.initializer for x in others} == {"xavier"}
+    assert (last.name, last.initializer) == ("scores", "gaussian")
+    assert last.deviation == 0.01

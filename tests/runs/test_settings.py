@@ -10,7 +10,7 @@ import pytest
 
 from dse.errors import DseError
 from dse.execute import environment
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import SqueezeNet
 from dse.models.network import initial_weights
 from dse.models.trained import TrainedModel
 from dse.runs.settings import ignored, without_ignored
@@ -155,7 +155,7 @@ def test_serial_training_in_a_process_of_another_set_up(first, said):
     ],
 )
 def test_a_model_answers_the_same_in_anybodys_program(name, value):
-    architecture = squeezenet(Metaparameters(8, 8, sr=0.5), (28, 28, 1), 4)
+    architecture = SqueezeNet(8, 8, sr=0.5).architecture((28, 28, 1), 4)
     weights = initial_weights(architecture, jax.random.key(0))
     weights["input"] = {
         "mean": np.full(1, 100, np.float32),

@@ -12,21 +12,16 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from dse.api import forget
+from dse.api.results import forget
 from dse.errors import DseError
 from dse.execute.jobs import Job, JobQueue
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.events import Done, Failed, Started
 from dse.runs.paths import checkpoints_of, log_of, within
 from dse.runs.recipe import Recipe
-from dse.store.append import (
-    begin_run,
-    complete_run,
-    fail_run,
-    register_points,
-    register_study,
-)
+from dse.store.append import begin_run, complete_run, fail_run
 from dse.store.database import open_store
+from dse.store.enter import register_points, register_study
 from dse.store.place import Place
 from dse.store.query import load_network, view, weights_folder
 from dse.store.schema import artifacts
@@ -48,7 +43,7 @@ def filled(workplace, tiny):
         store = open_store(url)
         record = study_record("fig", "quick", tiny, Recipe(2, 0.05, batch_size=16), 2)
         points = [
-            make_point(Metaparameters(4, 4, pct_3x3=pct), record.recipe, tiny)
+            make_point(SqueezeNet(4, 4, pct_3x3=pct), record.recipe, tiny)
             for pct in (0.25, 0.75)
         ]
         register_study(store, record)
@@ -65,7 +60,7 @@ def finish(store, cell_id, value):
     weights = {"conv1": {"kernel": np.full((1, 1, 1, 2), value, np.float32)}}
     metrics = {"train": SCORES, "validation": SCORES, "test": SCORES}
     done = Done(cell_id, 0, metrics, 2.0, 1.0, 1.5, weights)
-    complete_run(store, done, keep_weights=True)
+    complete_run(store, done)
     for file in (
         log_of(store.place.own, cell_id, 0),
         checkpoints_of(store.place.own, cell_id, 0) / "state",
@@ -90,6 +85,21 @@ def values_in(store):
         load_network(store, int(run)).weights["conv1"]["kernel"][0, 0, 0, 0]
         for run in view(store, "runs")["run_id"]
     ]
+
+
+def as_before(store, run, folder):
+    """Have a run's weights in a folder, as Orbax wrote them for older versions."""
+    from orbax.checkpoint import v1 as ocp
+
+    weights = load_network(store, run).weights
+    weights_folder(store, run).unlink()
+    ocp.save(folder.resolve(), {name: dict(x) for name, x in weights.items()})
+    change(
+        store.place.database,
+        "UPDATE dse_artifacts SET path = ? WHERE run_id = ?",
+        folder.name,
+        run,
+    )
 
 
 def change(file, statement, *values):
@@ -133,15 +143,8 @@ def test_weights_of_older_versions_are_read_where_they_lie(filled, name):
     """They were at weights/CELL-REPLICATE, whatever the database was called."""
     store = filled(f"sqlite:///results/{name}.db", 3.0)
     for row in view(store, "runs").to_dict("records"):
-        older = f"{row['cell_id']}-0"
-        Path("results/weights").mkdir(exist_ok=True)
-        weights_folder(store, row["run_id"]).rename(f"results/weights/{older}")
-        change(
-            f"results/{name}.db",
-            "UPDATE dse_artifacts SET path = ? WHERE run_id = ?",
-            older,
-            row["run_id"],
-        )
+        folder = Path("results/weights", f"{row['cell_id']}-0")
+        as_before(store, row["run_id"], folder)
     assert values_in(store) == [3.0, 3.0]
     gone = forget(STUDY, ["pct_3x3=0.25"], storage=store.url)
     if name == "dse":
@@ -151,6 +154,21 @@ def test_weights_of_older_versions_are_read_where_they_lie(filled, name):
         assert stays.startswith("results/weights/")
         assert "stays: databases shared that folder" in stays
     assert values_in(store) == [3.0]
+
+
+def test_weights_in_folders_are_exported_and_deleted_too(filled, tmp_path):
+    """As versions before kept them, one a run, beside the files of others."""
+    store = filled("sqlite:///results/team.db", 3.0)
+    run = int(view(store, "runs")["run_id"].iloc[0])
+    as_before(store, run, weights_folder(store, run).with_suffix(""))
+    assert values_in(store) == [3.0, 3.0]
+    export_studies(store, tmp_path / "all.zip")
+    here = open_store("sqlite:///here/team.db")
+    assert import_file(here, tmp_path / "all.zip") == 2
+    assert values_in(here) == [3.0, 3.0]
+    for each in (store, here):
+        assert forget(STUDY, storage=each.url).stays == ()
+        assert files_of(each) == {}
 
 
 def test_what_a_copy_of_a_database_reads_is_not_deleted(filled):
@@ -237,7 +255,7 @@ def test_a_row_that_names_another_runs_weights_takes_nothing_from_it(filled):
     change("results/dse.db", "UPDATE dse_artifacts SET path = ?", names[1])
     gone = forget(STUDY, ["pct_3x3=0.25"], storage=store.url)
     assert gone.stays == (f"weights {names[1]} stay: another run needs them",)
-    assert all((store.place.weights / name).is_dir() for name in names)
+    assert all((store.place.weights / name).is_file() for name in names)
 
 
 def rename_first_cell(file, cell_id):
@@ -259,7 +277,7 @@ def test_a_cell_in_a_row_leads_nowhere_else(filled, outside, cell_id):
         finish(store, cell_id, 1.0)
 
 
-@pytest.mark.parametrize("column", ["path", "cell_id", "replicate"])
+@pytest.mark.parametrize("column", ["path", "cell_id", "cell_id alone", "replicate"])
 def test_an_archive_of_a_stranger_writes_nowhere_else(
     filled, outside, tmp_path, column
 ):
@@ -270,12 +288,16 @@ def test_an_archive_of_a_stranger_writes_nowhere_else(
     tables, name = tmp_path / "opened/tables.db", "x/../../../outside"
     if column == "cell_id":
         rename_first_cell(tables, name)
+    elif column == "cell_id alone":  # of no cell that could be held against its content
+        for table in ("study_cells", "runs"):
+            change(tables, f"UPDATE dse_{table} SET cell_id = ? WHERE rowid = 1", name)
     else:
         table = "artifacts" if column == "path" else "runs"
         change(tables, f"UPDATE dse_{table} SET {column} = ? WHERE rowid = 1", name)
     shutil.make_archive(str(tmp_path / "bad"), "zip", tmp_path / "opened")
     here = open_store("sqlite:///here/dse.db")
-    with pytest.raises(DseError, match="the database names"):
+    said = "its content makes it" if column == "cell_id" else "the database names"
+    with pytest.raises(DseError, match=said):
         import_file(here, tmp_path / "bad.zip")
     assert view(here, "runs").empty
     assert files_of(here) == {}
@@ -307,15 +329,26 @@ def test_what_is_no_archive_is_refused(filled, tmp_path, kind):
     assert view(here, "runs").empty
 
 
-def test_a_link_within_weights_is_not_read_nor_copied(filled, outside, tmp_path):
+@pytest.mark.parametrize("kept", ["a file", "a folder"])
+def test_a_link_within_weights_is_not_read_nor_copied(filled, outside, tmp_path, kept):
     store = filled("sqlite:///results/dse.db")
     run = int(view(store, "runs")["run_id"].iloc[0])
-    (weights_folder(store, run) / "more").symlink_to(outside / "precious")
-    with pytest.raises(DseError, match="more is no regular file; remove it"):
+    place = weights_folder(store, run)
+    if kept == "a folder":
+        place = place.with_suffix("")
+        as_before(store, run, place)
+        (place / "more").symlink_to(outside / "precious")
+        said = "more is no regular file; remove it"
+    else:
+        place.unlink()
+        place.symlink_to(outside / "precious")
+        said = "is a link"
+    with pytest.raises(DseError, match=said):
         load_network(store, run)
-    with pytest.raises(DseError, match="more is no regular file; remove it"):
+    with pytest.raises(DseError, match=said):
         export_studies(store, tmp_path / "x.zip")
-    assert forget(STUDY, ["pct_3x3=0.25"], storage=store.url).stays == ()
+    gone = forget(STUDY, ["pct_3x3=0.25"], storage=store.url)
+    assert (gone.stays == ()) == (kept == "a folder")
 
 
 @pytest.mark.parametrize("name", [*OUTSIDE, None, 3, "x" * 201, "a\n", "é/", "..a"])
@@ -369,12 +402,12 @@ def test_checkpoints_of_older_versions_are_gone_on_from(filled):
 def test_whatever_trains_goes_on_from_checkpoints_of_older_versions(filled, tiny):
     """A sweep's runs or a search's: all go through the driver."""
     store = filled("sqlite:///results/team.db")
-    cell = make_point(Metaparameters(4, 4), Recipe(1, 0.1), tiny).cell
+    cell = make_point(SqueezeNet(4, 4), Recipe(1, 0.1), tiny).cell
     older = checkpoints_of(store.place.beside, cell.id, 1)
     (older / "7").mkdir(parents=True)
     idle = SimpleNamespace(run=lambda queue: iter(()))
     jobs = JobQueue([Job(cell, (0, 1))])
-    execute(jobs, store, idle, lambda event: None, Tries(), keep_weights=True)
+    execute(jobs, store, idle, lambda event: None, Tries())
     assert (checkpoints_of(store.place.own, cell.id, 1) / "7").is_dir()
     assert not checkpoints_of(store.place.own, cell.id, 0).exists()
 
@@ -386,7 +419,9 @@ def test_whatever_trains_goes_on_from_checkpoints_of_older_versions(filled, tiny
         ("  ", "the study has no cell ''"),
         ("=", "names ''; expected some of base_e"),
         ("sr=", "the study has no cell 'sr='"),
-        ("pct_3x3=0.25,", "names ''; expected some of"),
+        ("pct_3x3=0.25,", "the study has no cell 'pct_3x3=0.25,'"),
+        ("pct_3x3=0.25,sr", "the study has no cell 'pct_3x3=0.25,sr'"),
+        ("pct=0.25", "names 'pct'; expected some of base_e"),
         ("sr=0.125", "is what all 2 cells of the study have"),
         ("pct_3x3=0.25,pct_3x3=0.75", "names a metaparameter twice"),
         ("%", "the study has no cell '%'"),
@@ -413,10 +448,28 @@ def test_a_beginning_of_several_ids_is_refused(filled):
         for new, old in (("abc1", one), ("abc2", other)):
             statement = f"UPDATE dse_{table} SET {column} = ? WHERE {column} = ?"
             change("results/dse.db", statement, new, old)
-    for new, pct in (("abc1", 0.25), ("abc2", 0.75)):
-        statement = "UPDATE dse_study_cells SET cell_id = ? WHERE pct_3x3 = ?"
-        change("results/dse.db", statement, new, pct)
+    for new, pct in (("abc1", "0.25"), ("abc2", "0.75")):
+        statement = "UPDATE dse_study_cells SET cell_id = ? WHERE point LIKE ?"
+        change("results/dse.db", statement, new, f'%"pct_3x3": {pct}%')
     with pytest.raises(DseError, match="'abc' could be any of abc1, abc2; name each"):
         forget(STUDY, "abc", storage=store.url)
     assert forget(STUDY, "abc2", storage=store.url).runs == 1
     assert view(store, "runs")["cell_id"].tolist() == ["abc1"]
+
+
+def test_texts_with_commas_are_named_as_they_are(workplace, tiny):
+    store = open_store("sqlite:///results/dse.db")
+    record = study_record("fig", "quick", tiny, Recipe(2, 0.05, batch_size=16), 1)
+    points = [
+        make_point(SqueezeNet(4, 4, sr=sr, pools=pools), record.recipe, tiny)
+        for sr in (0.25, 0.5)
+        for pools in ("1,3,5", "1,4")
+    ]
+    register_study(store, record)
+    register_points(store, record.name, points)
+    for point in points:
+        finish(store, point.cell.id, 1.0)
+    for name, left in (("sr=0.5,pools=1,4", 3), ("pools=1,3,5", 1)):
+        forget(STUDY, [name], storage=store.url)
+        assert len(view(store, "runs")) == left
+    assert view(store, "runs")["pools"].tolist() == ["1,4"]

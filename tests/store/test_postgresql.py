@@ -13,11 +13,9 @@ from contextlib import ExitStack, closing, suppress
 import pandas as pd
 import psycopg
 import pytest
-from conftest import SMALL_EXPERIMENT
-from samples import READ
+from samples import READ, SMALL_EXPERIMENT
 from sqlalchemy import make_url
-from test_faults import (
-    VERSION_2_CELLS,
+from test_messages import (
     assert_same,
     completed,
     means_told,
@@ -29,13 +27,14 @@ from test_store import fill, finish
 
 from dse.cli import main
 from dse.errors import DseError
+from dse.passwords import shown
 from dse.runs.events import Failed, Started
 from dse.runs.recipe import Recipe
-from dse.store.append import begin_run, fail_run, register_points, register_study
+from dse.store.append import begin_run, fail_run
 from dse.store.database import open_store
-from dse.store.messages import Unreachable, shown
+from dse.store.enter import register_points, register_study
+from dse.store.messages import Unreachable
 from dse.store.query import load_network, sql, status, view
-from dse.store.schema import SCHEMA_VERSION
 from dse.store.status import read_standing
 from dse.store.transfer import export_studies, import_file
 
@@ -160,21 +159,6 @@ def test_to_sqlite_and_back(store, tiny, tmp_path, postgresql):
     assert import_file(store, tmp_path / "more.zip") == 1
     assert import_file(store, tmp_path / "more.zip") == 0
     assert_same(table(lite.url), table(store.url))
-
-
-def test_version_2_is_upgraded_in_place(store, tiny, database):
-    live(store, tiny)
-    with closing(connect(database)) as connection:
-        connection.execute("DROP VIEW cells")
-        connection.execute(f"CREATE VIEW cells AS {VERSION_2_CELLS}")
-        connection.execute("UPDATE dse_schema SET version = 2")
-    cells = view(open_store(database), "cells")
-    assert sorted(cells["running"]) == [0, 1]
-    assert value(database, "SELECT version FROM dse_schema") == SCHEMA_VERSION
-    with closing(connect(database)) as connection:
-        connection.execute("UPDATE dse_schema SET version = 1")
-    with pytest.raises(DseError, match="schema version 1; this dse works with"):
-        open_store(database)
 
 
 def test_a_database_without_runs_is_left_alone(database):

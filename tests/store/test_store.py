@@ -1,5 +1,6 @@
 """The life of a run in the database, and what the database refuses."""
 
+import datetime
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -10,18 +11,14 @@ import pytest
 from sqlalchemy import text
 
 from dse.errors import DseError
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
+from dse.passwords import shown
 from dse.runs.events import Done, EpochEnded, Failed, Started
+from dse.runs.paths import weights_of
 from dse.runs.recipe import Recipe
-from dse.store.append import (
-    add_epoch,
-    begin_run,
-    complete_run,
-    fail_run,
-    register_points,
-    register_study,
-)
-from dse.store.database import open_store, shown
+from dse.store.append import add_epoch, begin_run, complete_run, fail_run
+from dse.store.database import open_store
+from dse.store.enter import register_points, register_study
 from dse.store.query import load_network, sql, status, view
 from dse.store.run_states import run_states
 from dse.store.schema import SCHEMA_VERSION
@@ -41,7 +38,7 @@ def fill(store, dataset, replicates=2, recipe=RECIPE, study="fig"):
     """A study of two points; the first point's replicates are complete."""
     record = study_record(study, "quick", dataset, recipe, replicates)
     points = [
-        make_point(Metaparameters(4, 4, pct_3x3=pct), record.recipe, dataset)
+        make_point(SqueezeNet(4, 4, pct_3x3=pct), record.recipe, dataset)
         for pct in (0.25, 0.75)
     ]
     register_study(store, record)
@@ -68,7 +65,7 @@ def finish(store, cell_id, replicate, accuracy=0.75):
         step_seconds=1.5,
         weights=weights,
     )
-    complete_run(store, done, keep_weights=True)
+    complete_run(store, done)
 
 
 def test_runs_have_true_types(store, tiny):
@@ -96,13 +93,15 @@ def test_an_empty_database_has_typed_views_too(store):
     assert view(store, "runs")["params"].dtype == np.dtype("int64")
 
 
-def test_the_documented_columns_are_there(store):
+def test_the_documented_columns_are_there(store, tiny):
     columns = (
-        "study cell_id arch_id family base_e incr_e freq sr pct_3x3 bypass version "
-        "dataset preset replicate seed status reason params macs bytes_fp32 "
-        "val_accuracy test_accuracy epochs train_seconds compile_seconds device "
-        "numerics_version code_version created_at"
+        "study cell_id arch_id family dataset preset replicate seed status reason "
+        "params macs bytes_fp32 val_accuracy test_accuracy epochs train_seconds "
+        "compile_seconds device numerics_version code_version created_at"
     )
+    assert set(columns.split()) <= set(view(store, "runs").columns)
+    fill(store, tiny)
+    columns += " base_e incr_e freq sr pct_3x3 bypass version pools resolved_pct_3x3"
     assert set(columns.split()) <= set(view(store, "runs").columns)
 
 
@@ -225,7 +224,7 @@ def test_import_refuses_the_points_of_another_experiment(store, tiny, tmp_path):
     other = open_store(f"sqlite:///{tmp_path}/other.db")
     record = study_record("fig", "quick", tiny, RECIPE, 2)
     register_study(other, record)
-    wider = Metaparameters(16, 4, pct_3x3=0.5)
+    wider = SqueezeNet(16, 4, pct_3x3=0.5)
     register_points(other, record.name, [make_point(wider, record.recipe, tiny)])
     with pytest.raises(DseError, match="together they would vary base_e, pct_3x3"):
         import_file(other, tmp_path / "study.zip")
@@ -395,26 +394,31 @@ def test_two_columns_of_one_name(store):
 def test_damaged_weights_are_said_to_be(store, tiny):
     record, _ = fill(store, tiny, replicates=1)
     run = int(view(store, "runs", record.name)["run_id"].iloc[0])
-    for file in store.artifacts.rglob("*"):
-        if file.is_file() and "ocdbt" in str(file):
-            file.write_bytes(b"")
-    with pytest.raises(DseError, match=r"weights .* (cannot be read|are not those)"):
-        load_network(store, run)
+    [file] = store.artifacts.iterdir()
+    whole = file.read_bytes()
+    other = np.array([3, 4], np.float32).tobytes()
+    assert whole.endswith(bytes(8))  # the kernel: two zeros
+    for damaged, said in (
+        (b"", "cannot be read"),
+        (whole[:-1], "cannot be read"),
+        (whole[:-8] + other, "are not those that the run wrote"),
+    ):
+        file.write_bytes(damaged)
+        with pytest.raises(DseError, match=f"the weights .* {said}"):
+            load_network(store, run)
 
 
 def test_a_disk_that_fills_up_leaves_no_half_of_the_weights(store, tiny, monkeypatch):
-    from orbax.checkpoint import v1 as ocp
-
     _, points = fill(store, tiny)
+    before = set(store.artifacts.iterdir())
 
-    def fill_up(path, *_, **__):
-        path.with_name(f"{path.name}.orbax-checkpoint-tmp").mkdir()
-        raise ValueError("RESOURCE_EXHAUSTED: ...\nNo space left on device [28]")
+    def fill_up(_):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ocp, "save", fill_up)
-    with pytest.raises(DseError, match="no space left on device; free some space"):
+    monkeypatch.setattr("dse.files.os.fsync", fill_up)
+    with pytest.raises(DseError, match="No space left on device; free some space"):
         finish(store, points[1].cell.id, 0)
-    assert not list(store.artifacts.glob("*tmp*"))
+    assert set(store.artifacts.iterdir()) == before
     states = run_states(store, [points[1].cell.id])
     assert [state.status for state in states.values()] == ["running"]
 
@@ -435,3 +439,23 @@ def test_run_states(store, tiny):
         1: "complete",
     }
     assert run_states(store, []) == {}
+
+
+@pytest.mark.parametrize("ended", ["under way", "lost"])
+def test_weights_of_a_run_that_did_not_end_are_deleted(store, tiny, ended):
+    """Its worker had written them, and nobody has heard that it was done."""
+    _, points = fill(store, tiny)
+    cell_id = points[1].cell.id
+    begun = datetime.datetime(2026, 1, 2, 3, 4, 5, 6)
+    before = set(store.artifacts.iterdir())
+    begin_run(store, Started(cell_id, 0, "cpu", begun))
+    file = weights_of(store.place.own, cell_id, 0, begun)
+    half = file.with_name(f".{file.name}.0123456789abcdef")
+    for left in (file, half):
+        left.write_text("left")
+    if ended == "lost":
+        fail_run(store, Failed(cell_id, 0, "lost", "it died"))
+    finish(store, cell_id, 0)
+    [own] = set(store.artifacts.iterdir()) - before
+    assert own.name.startswith(cell_id)
+    assert own != file

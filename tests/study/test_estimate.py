@@ -8,25 +8,25 @@ import pytest
 import dse
 from dse.arch.cost import cost
 from dse.errors import DseError
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.nin import Nin
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.recipe import Recipe
+from dse.study.calibration import _nothing_compiled_before, speed_from_benchmark
 from dse.study.estimate import (
     IMAGENET,
     ImageSet,
     Speed,
-    _nothing_compiled_before,
     estimate,
     fit,
-    speed_from_benchmark,
 )
 from dse.study.presets import PRESETS
 
-NARROW, WIDE = Metaparameters(16, 16), Metaparameters(16, 16, sr=1.0)
+NARROW, WIDE = SqueezeNet(16, 16), SqueezeNet(16, 16, sr=1.0)
 SET = ImageSet("some", (28, 28, 1), 10, train=900, evaluated=100, test=200)
 
 
 def network(point):
-    return squeezenet(point, SET.image_shape, SET.classes)
+    return point.architecture(SET.image_shape, SET.classes)
 
 
 def test_work_and_time_by_hand():
@@ -34,7 +34,7 @@ def test_work_and_time_by_hand():
     speed = Speed(1e-9, 0.0, 4.0, workers=2, source="", start_seconds=3.0)
     # The last point is the first under another name: 0.13 and 0.125 both squeeze to 2,
     # 4, 6 and 8 filters.
-    points = [("", p) for p in (NARROW, WIDE, Metaparameters(16, 16, sr=0.13))]
+    points = [("", p) for p in (NARROW, WIDE, SqueezeNet(16, 16, sr=0.13))]
     told = estimate(points, Recipe(3, 0.1), replicates=5, images=SET, speed=speed)
     assert len(told.cells) == 2
     assert told.images == 2700
@@ -58,7 +58,7 @@ def test_arms_are_cells_of_their_own():
 def test_imagenet_is_170_000_steps_of_512():
     speed = Speed(1e-12, 0.0, 0.0, 1, "")
     told = estimate(
-        [("", Metaparameters())], PRESETS["imagenet"].recipe, 1, IMAGENET, speed
+        [("", SqueezeNet())], PRESETS["imagenet"].recipe, 1, IMAGENET, speed
     )
     assert told.images == 170_000 * 512
     assert told.images / 1_281_167 == pytest.approx(67.9, abs=0.05)
@@ -67,7 +67,7 @@ def test_imagenet_is_170_000_steps_of_512():
 
 
 def test_the_fit_finds_what_made_the_times():
-    networks = [network(p) for p in (NARROW, WIDE, Metaparameters(32, 32, sr=0.5))]
+    networks = [network(p) for p in (NARROW, WIDE, SqueezeNet(32, 32, sr=0.5))]
     costs = [cost(n) for n in networks]
     times = [2e-10 * c.macs + 3e-9 * c.activations for c in costs]
     assert fit(networks, times) == pytest.approx((2e-10, 3e-9))
@@ -106,6 +106,22 @@ def test_a_benchmark_of_another_machine(tmp_path):
         speed_from_benchmark(file)
     with pytest.raises(DseError, match="No such file"):
         speed_from_benchmark(tmp_path / "absent.json")
+
+
+def test_a_benchmark_of_networks_of_any_family(tmp_path):
+    """Files of before name no family: there was one."""
+    told = benchmark()
+    told["cells"][1] |= {"family": "nin", "metaparameters": {"width": 0.125}}
+    file = tmp_path / "cpu.json"
+    file.write_text(json.dumps(told))
+    speed = speed_from_benchmark(file)
+    networks = [network(SqueezeNet(16, 16)), network(Nin(width=0.125))]
+    a, b = fit(networks, [1 / 8000, 1 / 2000])
+    assert (speed.seconds_per_mac, speed.seconds_per_activation) == (a, b)
+    told["cells"][1]["family"] = "nought"
+    file.write_text(json.dumps(told))
+    with pytest.raises(DseError, match="is no benchmark, no family is called 'nought'"):
+        speed_from_benchmark(file)
 
 
 def test_the_cache_is_out_of_use_in_a_calibration_and_back_after_an_error(monkeypatch):

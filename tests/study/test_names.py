@@ -7,16 +7,16 @@ import pytest
 from samples import SMALL_EXPERIMENT
 
 from dse.errors import DseError
-from dse.families.squeezenet import Metaparameters
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.recipe import Recipe
-from dse.study.experiment import (
-    Experiment,
-    Preset,
-    load_experiment,
-    load_together,
-    shipped_experiments,
-)
+from dse.store.run_states import StoredPoint
+from dse.study.experiment import Experiment
+from dse.study.loading import load_experiment, load_together
+from dse.study.names import check_name, shipped_experiments
 from dse.study.plan import make_plans, refuse_other_experiment
+from dse.study.preset import Preset
+
+QUICK = Preset(width=1 / 16, replicates=2, recipe=Recipe(1, 0.1))
 
 
 def write(folder, name, text=SMALL_EXPERIMENT):
@@ -78,17 +78,16 @@ def test_one_name_in_two_spellings_or_folders_is_given_twice(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "a\nb", "x" * 61])
 def test_presets_and_arms_are_words_too(name):
-    preset = Preset(8, 2, Recipe(1, 0.1))
     with pytest.raises(DseError, match="a preset is called"):
-        Experiment("", Metaparameters(), {name: preset})
+        Experiment("", SqueezeNet(), {name: QUICK})
     with pytest.raises(DseError, match="an arm is called"):
-        Experiment("", Metaparameters(), {"quick": preset}, arms={name: {}})
+        Experiment("", SqueezeNet(), {"quick": QUICK}, arms={name: {}})
 
 
 SHARES = Experiment(
     "Shares",
-    Metaparameters(sr=0.5),
-    {"quick": Preset(8, 2, Recipe(1, 0.1))},
+    SqueezeNet(sr=0.5),
+    {"quick": QUICK},
     "pct_3x3",
     (0.25, 0.75),
 )
@@ -97,8 +96,8 @@ SHARES = Experiment(
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"anchor": Metaparameters(sr=0.25)}, r"\(sr 0\.5 there, 0\.25 here\)"),
-        ({"anchor": Metaparameters(16, 8, sr=0.5)}, r"\(base_e 8 there, 16 here\)"),
+        ({"anchor": SqueezeNet(sr=0.25)}, r"\(sr 0\.5 there, 0\.25 here\)"),
+        ({"anchor": SqueezeNet(16, 8, sr=0.5)}, r"\(base_e 8 there, 16 here\)"),
         (
             {"varied": "sr", "values": (0.5, 1.0)},
             r"sr 0\.5 there, 0\.5, 1\.0 here|pct_3x3 0\.25, 0\.75 there, 0\.5 here",
@@ -108,7 +107,7 @@ SHARES = Experiment(
 )
 def test_a_study_of_the_same_name_holds_one_experiment(tiny, changes, told):
     [there] = make_plans("mine", SHARES, "quick", tiny)
-    points = [point.metaparameters for point in there.points]
+    points = [StoredPoint.of(point.metaparameters) for point in there.points]
     [here] = make_plans("mine", replace(SHARES, **changes), "quick", tiny)
     with pytest.raises(DseError, match=told):
         refuse_other_experiment(here, points)
@@ -117,7 +116,72 @@ def test_a_study_of_the_same_name_holds_one_experiment(tiny, changes, told):
 @pytest.mark.parametrize("values", [(0.25, 0.75), (0.25, 0.5, 0.75), (0.25,), (0.1,)])
 def test_a_study_may_gain_and_lose_values(tiny, values):
     [there] = make_plans("mine", SHARES, "quick", tiny)
-    points = [point.metaparameters for point in there.points]
+    points = [StoredPoint.of(point.metaparameters) for point in there.points]
     [here] = make_plans("mine", replace(SHARES, values=values), "quick", tiny)
     refuse_other_experiment(here, points)
     refuse_other_experiment(here, [])
+
+
+# Experiments that are in no file
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Shares of 3x3 filters, and more!", "shares-of-3x3-filters-and-more"),
+        ("(Größe)", "größe"),
+        ("x" * 70, "x" * 60),
+        (f"{'x' * 59} y", "x" * 59),
+    ],
+)
+def test_one_at_hand_is_called_by_the_words_of_its_title(title, name):
+    experiments, _, _ = load_together(replace(SHARES, title=title), "quick")
+    assert list(experiments) == [name]
+    assert check_name(name, shipped_experiments()) == name
+
+
+def test_one_at_hand_may_be_given_a_name():
+    several = [("one", SHARES), ("größe", SHARES), "fig3b"]
+    with pytest.raises(DseError, match="mean different things by the preset"):
+        load_together(several, "quick")
+    loaded, _, _ = load_together(several[:2], "quick")
+    assert list(loaded) == ["one", "größe"]
+    assert list(load_together(("one", SHARES), "quick")[0]) == ["one"]
+    with pytest.raises(DseError, match="given twice: one, One"):
+        load_together([("one", SHARES), ("One", SHARES)], "quick")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("fig3b", "fig3b comes with the package"),
+        ("Fig3B", "fig3b comes with the package"),
+        ("search-tpe", "those of searches"),
+        ("Logs", "the folder Logs beside a database holds something else"),
+        ("a.b", "a dot parts an experiment's name from an arm's"),
+        ("", "expected at most 60 letters"),
+        ("a/b", "expected at most 60 letters"),
+        ("a\nb", "expected at most 60 letters"),
+        ("-x", "expected at most 60 letters"),
+        ("x" * 61, "expected at most 60 letters"),
+    ],
+)
+def test_a_name_that_is_given_means_nothing_else(name, why):
+    for refuse in (
+        lambda: check_name(name, shipped_experiments()),
+        lambda: load_together((name, SHARES), "quick"),
+    ):
+        with pytest.raises(DseError, match=why) as refused:
+            refuse()
+        assert "take another" in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+
+def test_names_are_in_one_spelling():
+    decomposed = unicodedata.normalize("NFD", "größe")
+    assert check_name(decomposed, {}) == unicodedata.normalize("NFC", "größe")
+
+
+def test_a_title_without_a_letter_is_no_name():
+    with pytest.raises(DseError, match="would be called ''; expected at most 60"):
+        load_together(replace(SHARES, title="—"), "quick")

@@ -1,27 +1,31 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from dse.arch.build import Build
 from dse.arch.cost import cost
+from dse.arch.family import Family
 from dse.errors import DseError
-from dse.families.squeezenet import Metaparameters
+from dse.families.nin import Nin
+from dse.families.squeezenet import SqueezeNet
+from dse.fields import share, whole
 from dse.runs.recipe import Recipe
-from dse.store.run_states import RunState
-from dse.study.experiment import (
-    Experiment,
-    Preset,
-    load_experiment,
-    load_together,
-)
+from dse.runs.run_state import RunState
+from dse.store.database import open_store
+from dse.store.run_states import points_of
+from dse.study.driver import register
+from dse.study.experiment import Experiment
+from dse.study.loading import load_experiment, load_together
 from dse.study.plan import cells_of_shard, jobs_for, make_plans
+from dse.study.preset import Preset
 from dse.study.presets import PRESETS
 from dse.study.tries import Tries
 
 EXPERIMENT = Experiment(
     "Aliases",
-    Metaparameters(),
-    {"quick": Preset(4, 3, Recipe(1, 0.1))},
+    SqueezeNet(),
+    {"quick": Preset(width=1 / 32, replicates=3, recipe=Recipe(1, 0.1))},
     varied="pct_3x3",
     # Both 0 and 1 % of so few filters are no 3x3 filter at all: one network.
     values=(0.0, 0.01, 0.5),
@@ -89,10 +93,9 @@ def test_replicates_share_a_job_unless_workers_would_idle(plan):
 
 
 def test_experiments_that_train_together_agree_on_the_preset(workplace):
-    text = """from dse.study.experiment import Experiment, Preset
-from dse.families.squeezenet import Metaparameters
-from dse.runs.recipe import Recipe
-EXPERIMENT = Experiment("", Metaparameters(), {"quick": Preset(4, 3, Recipe(1, 0.1))})
+    text = """from dse import Experiment, Preset, Recipe, SqueezeNet
+QUICK = Preset(width=1 / 32, replicates=3, recipe=Recipe(1, 0.1))
+EXPERIMENT = Experiment("", SqueezeNet(), {"quick": QUICK})
 """
     (workplace / "own.py").write_text(text)
     loaded, name, preset = load_together(["fig3a", "table3"], None)
@@ -117,9 +120,14 @@ def test_the_plan_of_the_paper(tiny):
     _, fig3b = load_experiment("fig3b")
     _, table3 = load_experiment("table3")
     _, table1 = load_experiment("table1")
-    assert [p.sr for p in fig3a.points(128)] == [0.125, 0.25, 0.5, 0.75, 1.0]
-    assert {(p.base_e, p.incr_e, p.freq) for p in fig3b.points(128)} == {(128, 128, 2)}
-    assert [p.bypass for p in table3.points(16)] == ["none", "simple", "complex"]
+    assert [p.sr for p in fig3a.scaled(1.0).values()] == [0.125, 0.25, 0.5, 0.75, 1.0]
+    whole = fig3b.scaled(1.0).values()
+    assert {(p.base_e, p.incr_e, p.freq) for p in whole} == {(128, 128, 2)}
+    assert [p.bypass for p in table3.scaled(1 / 8).values()] == [
+        "none",
+        "simple",
+        "complex",
+    ]
     shared = plan_of(fig3a, tiny), plan_of(fig3b, tiny)
     # SR 0.5 at 50 % is in both figures: one cell.
     assert len(set(shared[0].cells) & set(shared[1].cells)) == 1
@@ -127,7 +135,7 @@ def test_the_plan_of_the_paper(tiny):
     assert vanilla in shared[0].cells
     assert vanilla in plan_of(table3, tiny).cells
     assert (PRESETS["quick"].replicates, PRESETS["full"].replicates) == (2, 5)
-    assert PRESETS["full"].base_e == 128
+    assert PRESETS["full"].width == 1
 
 
 @pytest.mark.parametrize("replicates", [0, -1])
@@ -169,26 +177,27 @@ def test_files_that_are_no_experiment(workplace, text, complaint):
 def test_an_experiment_is_checked_when_it_is_made():
     presets = EXPERIMENT.presets
     with pytest.raises(DseError, match="varies 'width'"):
-        Experiment("x", Metaparameters(), presets, varied="width", values=(1,))
+        Experiment("x", SqueezeNet(), presets, varied="width", values=(1,))
     with pytest.raises(DseError, match="over no values"):
-        Experiment("x", Metaparameters(), presets, varied="sr")
+        Experiment("x", SqueezeNet(), presets, varied="sr")
     with pytest.raises(DseError, match="sr is 2"):
-        Experiment("x", Metaparameters(), presets, varied="sr", values=(2,))
+        Experiment("x", SqueezeNet(), presets, varied="sr", values=(2,))
     with pytest.raises(DseError, match="has no presets; expected one or more"):
-        Experiment("x", Metaparameters(), {})
+        Experiment("x", SqueezeNet(), {})
     for values in (np.array([0.25, 0.5]), {0.25, 0.5}, "abc"):
         with pytest.raises(DseError, match="expected a list or a tuple"):
-            Experiment("x", Metaparameters(), presets, varied="sr", values=values)
+            Experiment("x", SqueezeNet(), presets, varied="sr", values=values)
     with pytest.raises(DseError, match="nothing is published as 'table 9'"):
-        Experiment("x", Metaparameters(), presets, published="table 9")
+        Experiment("x", SqueezeNet(), presets, published="table 9")
 
 
 def test_a_preset_may_train_on_a_part(tiny):
-    preset = Preset(4, 1, Recipe(1, 0.1), train_images=len(tiny.train) // 2)
+    sizes = {"width": 1 / 32, "replicates": 1, "recipe": Recipe(1, 0.1)}
+    preset = Preset(**sizes, train_images=len(tiny.train) // 2)
     part = preset.part_of(tiny)
     assert len(part.train) == len(tiny.train) // 2
     assert len(set(np.bincount(part.train.labels))) == 1
-    assert Preset(4, 1, Recipe(1, 0.1)).part_of(tiny) is tiny
+    assert Preset(**sizes).part_of(tiny) is tiny
     whole, half = (plan_of(EXPERIMENT, d) for d in (tiny, part))
     assert not set(whole.cells) & set(half.cells)
 
@@ -230,3 +239,73 @@ def test_late_pools_cost_work_and_no_parameters(tiny):
     # Three pools each, so that conv10 works on as many positions everywhere.
     shapes = {cell.architecture.shapes["conv10"] for cell in plan.cells.values()}
     assert shapes == {(4, 4, 4)}
+
+
+# A family that grows, and points of several
+
+
+class Small(Family):
+    """Networks of one layer."""
+
+    def architecture(self, input_shape, classes):
+        net = Build(input_shape, classes)
+        net.conv("scores", classes, kernel=self.kernel, stride=2)
+        net.average("average")
+        return net.done()
+
+
+@dataclass(frozen=True)
+class Young(Small, name="grown"):
+    kernel: int = whole(3, "of the layer", most=9)
+
+
+@dataclass(frozen=True)
+class Grown(Small, name="grown"):
+    kernel: int = whole(3, "of the layer", most=9)
+    gate: float = share(0.25, "what came later", later=True)
+
+
+def of_kernels(family, kernels):
+    return Experiment("Kernels", family(), EXPERIMENT.presets, "kernel", kernels)
+
+
+def test_a_field_that_came_later_leaves_a_study_as_it_was(workplace, tiny, capsys):
+    """At its default it is no part of what a point is."""
+    store = open_store("sqlite:///results/dse.db")
+    before = plan_of(of_kernels(Young, (1, 3)), tiny)
+    register(store, [before], Tries())
+    now = plan_of(of_kernels(Grown, (1, 3, 5)), tiny)
+    missing = register(store, [now], Tries())
+    assert list(missing) == list(now.cells)
+    assert set(before.cells) <= set(now.cells)
+    assert capsys.readouterr().err == ""
+    assert len(points_of(store, now.study.name)) == 3
+    other = replace(of_kernels(Grown, (1, 3)), anchor=Grown(gate=0.5))
+    with pytest.raises(DseError, match=r"holds another experiment \(gate"):
+        register(store, [plan_of(other, tiny)], Tries())
+
+
+def test_a_list_of_points_may_gain_and_lose_some(workplace, tiny, capsys):
+    store = open_store("sqlite:///results/dse.db")
+    points = [Young(1), Young(5), SqueezeNet(4, 4), Nin(width=1 / 32)]
+
+    def plan(*chosen):
+        listed = Experiment("List", presets=EXPERIMENT.presets, points=chosen)
+        return plan_of(listed, tiny)
+
+    whole_list = plan(*points)
+    assert list(whole_list.keyed) == [
+        "grown kernel 1",
+        "grown kernel 5",
+        *(f"{x.name} {x.short()}" for x in points[2:]),
+    ]
+    register(store, [whole_list], Tries())
+    register(store, [plan(*points[1:], Young(7))], Tries())
+    assert "had 1 more point, which the experiment names no longer" in (
+        capsys.readouterr().err
+    )
+    told = points_of(store, whole_list.study.name)
+    assert [point.family for point in told] == ["grown", "squeezenet", "nin", "grown"]
+    assert told[1].values == SqueezeNet(4, 4).values
+    with pytest.raises(DseError, match=r"holds another experiment \(family"):
+        register(store, [plan(SqueezeNet(8, 8))], Tries())

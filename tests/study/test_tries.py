@@ -1,7 +1,7 @@
 import pytest
 
 from dse.errors import DseError
-from dse.store.run_states import RunState
+from dse.runs.run_state import RunState
 from dse.study.tries import Tries, holes
 
 
@@ -37,7 +37,9 @@ def test_holes_are_what_the_training_is_not_to_blame_for():
 
 
 def test_bad_settings():
-    with pytest.raises(DseError, match="tries is 0; expected 1 or more"):
+    with pytest.raises(
+        DseError, match="tries is 0; expected a whole number from 1 to 10,000"
+    ):
         Tries(0)
     with pytest.raises(DseError, match="no failure has the reason 'bored'"):
         Tries(2, ("bored",))

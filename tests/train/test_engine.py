@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import SqueezeNet
 from dse.models.network import initial_weights
 from dse.ops import FAST_ON_CPU, REFERENCE
 from dse.runs.recipe import Recipe
@@ -90,7 +90,7 @@ def test_streams_shared_between_cells_and_streams_of_their_own():
 
 @pytest.fixture(scope="module")
 def engine():
-    architecture = squeezenet(Metaparameters(4, 4), (28, 28, 1), 4)
+    architecture = SqueezeNet(4, 4).architecture((28, 28, 1), 4)
     recipe = Recipe(2, 0.05, batch_size=8, crop_padding=2, mirror=True)
     return Engine(architecture, recipe, 3, 8, FAST_ON_CPU)
 
@@ -172,7 +172,7 @@ def test_a_batch_in_parts_has_the_sums_of_the_whole(engine, images):
 
 def test_the_gradient_of_both_forms_against_float64(images):
     """To 2e-5 of each parameter's largest gradient; the limit is float32's own."""
-    architecture = squeezenet(Metaparameters(8, 8, bypass="complex"), (28, 28, 1), 4)
+    architecture = SqueezeNet(8, 8, bypass="complex").architecture((28, 28, 1), 4)
     weights = initial_weights(architecture, jax.random.key(3))
     recipe = Recipe(2, 0.05, batch_size=8, crop_padding=2, mirror=True)
 

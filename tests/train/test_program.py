@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dse.arch.cost import cost
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import SqueezeNet
 from dse.ops import FAST_ON_CPU
 from dse.runs.cell import Cell
 from dse.runs.recipe import Recipe
@@ -16,7 +16,7 @@ from dse.train import stepped
 from dse.train.engine import Batches, Engine, Normaliser, Replicate, replicate_keys
 from dse.train.program import compile_program, form_for, stack_size
 
-ARCHITECTURE = squeezenet(Metaparameters(4, 4, sr=0.5), (28, 28, 1), 4)
+ARCHITECTURE = SqueezeNet(4, 4, sr=0.5).architecture((28, 28, 1), 4)
 
 
 @pytest.fixture(scope="module")

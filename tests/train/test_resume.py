@@ -12,7 +12,7 @@ from interruption import Killed, steps_in, told, truncate
 
 from dse.data.dataset import Images
 from dse.errors import DseError
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.cell import Cell
 from dse.runs.events import Checkpointed, Done, EpochEnded, Failed
 from dse.runs.paths import checkpoints_of
@@ -36,7 +36,7 @@ def few(tiny):
 
 @pytest.fixture(scope="module")
 def cell(few):
-    network = squeezenet(Metaparameters(8, 8, sr=0.5), few.image_shape, few.classes)
+    network = SqueezeNet(8, 8, sr=0.5).architecture(few.image_shape, few.classes)
     return Cell(network, RECIPE, few.name, few.fingerprint, few.class_names)
 
 

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dse.errors import DseError
-from dse.families.squeezenet import Metaparameters, squeezenet
+from dse.families.nin import Nin
+from dse.families.squeezenet import SqueezeNet
 from dse.runs.cell import Cell
 from dse.runs.events import Done, EpochEnded, Failed, Started
 from dse.runs.recipe import Recipe
@@ -10,8 +13,12 @@ from dse.train.run import Trainer
 
 
 def cell(dataset, recipe, **metaparameters):
-    point = Metaparameters(**{"base_e": 8, "incr_e": 8, "sr": 0.5, **metaparameters})
-    architecture = squeezenet(point, dataset.image_shape, dataset.classes)
+    point = SqueezeNet(**{"base_e": 8, "incr_e": 8, "sr": 0.5, **metaparameters})
+    return cell_of(dataset, recipe, point)
+
+
+def cell_of(dataset, recipe, point):
+    architecture = point.architecture(dataset.image_shape, dataset.classes)
     return Cell(
         architecture,
         recipe.resolved(dataset.name, dataset.image_shape),
@@ -83,6 +90,18 @@ def test_training_at_chance_is_untrained(tiny):
     assert isinstance(failed, Failed)
     assert failed.reason == "untrained"
     assert "no better than chance, 0.2500" in failed.detail
+
+
+@pytest.mark.parametrize("head", ["average", "dense"])
+def test_a_network_of_another_family_learns(tiny, head):
+    """With all kinds of layers that SqueezeNet has none of."""
+    point = Nin(width=1 / 12, head=head, pool2="average")
+    recipe = replace(LEARNING, peak_learning_rate=0.02, dropout=0.0, initializer="he")
+    *_, done = Trainer(tiny).train(cell_of(tiny, recipe, point), (0,))
+    assert isinstance(done, Done)
+    assert done.metrics["test"]["accuracy"] > 0.6
+    learnt = {name: set(arrays) for name, arrays in done.weights.items()}
+    assert ("scores" in learnt) == (head == "dense")
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
-"""The paper's Table 1 for any point: every module's dimensions and cost."""
+"""The paper's Table 1 for any network: every module's dimensions and cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dse.arch.cost import Cost, LayerCost, cost
-from dse.arch.graph import Architecture, Convolution, Dropout, MaxPool
-from dse.families.squeezenet import FireWidths, Metaparameters, widths
+from dse.arch.family import Family
+from dse.arch.graph import INPUT, Architecture
+from dse.arch.layers import Dropout, Shape
 
 
 @dataclass(frozen=True)
@@ -18,54 +19,57 @@ class Row:
         output: height, width, channels.
         filter: size and stride, for convolutions and pools.
         depth: layers with weights that an input passes through.
-        fire: the module's widths, for Fire modules.
+        widths: the module's, by name, where its family tells them.
         params: weights and biases.
         macs: multiply-accumulates.
     """
 
     name: str
-    output: tuple[int, int, int]
+    output: Shape
     filter: str
     depth: int
-    fire: FireWidths | None
+    widths: Mapping[str, int]
     params: int
     macs: int
 
 
-def table_1(metaparameters: Metaparameters, architecture: Architecture) -> list[Row]:
-    """Rows of Table 1, the input first."""
-    fires = dict(zip(range(2, 10), widths(metaparameters), strict=True))
+def table_1(point: Family, architecture: Architecture) -> list[Row]:
+    """Rows of Table 1, the input first; a module is what its layers' names begin with.
+
+    A ReLU belongs to what it follows, and dropout has no row.
+    """
+    widths, depths = point.modules(), _depths(architecture)
     modules: dict[str, list[LayerCost]] = {}
     for layer in cost(architecture).layers:
         modules.setdefault(_module(layer.name), []).append(layer)
     records = {layer.name: layer for layer in architecture.layers}
-    rows = [Row("input", architecture.input_shape, "", 0, None, 0, 0)]
+    rows = [Row(INPUT, architecture.input_shape, "", 0, {}, 0, 0)]
     for name, layers in modules.items():
-        record = records[layers[0].name]
-        if isinstance(record, Dropout):
+        first = records[layers[0].name]
+        if isinstance(first, Dropout):
             continue
-        fire = fires[int(name[4:])] if name.startswith("fire") else None
-        if isinstance(record, MaxPool):
-            kind, depth = f"{record.window}x{record.window}/{record.stride}", 0
-        elif isinstance(record, Convolution) and fire is None:
-            kind = (
-                f"{record.kernel}x{record.kernel}/{record.stride} (x{record.filters})"
-            )
-            depth = 1
-        else:
-            kind, depth = "", 2 if fire else 0
+        before = min(depths[source] for source in first.inputs)
         rows.append(
             Row(
                 name,
                 layers[-1].output,
-                kind,
-                depth,
-                fire,
+                "" if name in widths else first.filter_text,
+                depths[layers[-1].name] - before,
+                widths.get(name, {}),
                 sum(layer.params for layer in layers),
                 sum(layer.macs for layer in layers),
             )
         )
     return rows
+
+
+def _depths(architecture: Architecture) -> Mapping[str, int]:
+    """By layer, how many layers with weights an input has passed at most."""
+    depths = {INPUT: 0}
+    for layer in architecture.layers:
+        own = layer.name in architecture.parameters
+        depths[layer.name] = max(depths[name] for name in layer.inputs) + own
+    return depths
 
 
 def _module(layer: str) -> str:
@@ -82,15 +86,13 @@ def as_json(architecture: Architecture, costs: Cost) -> dict[str, Any]:
         "activations": costs.activations,
         "peak_activations": costs.peak_activations,
         "bytes_fp32": costs.bytes_fp32,
-        "layers": [_layer_json(layer) for layer in costs.layers],
-    }
-
-
-def _layer_json(layer: LayerCost) -> dict[str, Any]:
-    output: Sequence[int] = layer.output
-    return {
-        "name": layer.name,
-        "output": list(output),
-        "params": layer.params,
-        "macs": layer.macs,
+        "layers": [
+            {
+                "name": layer.name,
+                "output": list(layer.output),
+                "params": layer.params,
+                "macs": layer.macs,
+            }
+            for layer in costs.layers
+        ],
     }

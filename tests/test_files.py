@@ -1,12 +1,14 @@
 """Files are whole or not there, and nothing but a regular file is replaced."""
 
 import os
+import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 
-from dse.store import files
-from dse.store.files import write_whole
+from dse import files
+from dse.files import copy_beside, write_whole
 
 
 def write_new(file):
@@ -74,3 +76,40 @@ def test_a_link_at_the_temporary_name_is_not_followed(tmp_path, monkeypatch):
 def test_a_name_as_long_as_can_be(tmp_path):
     write_whole(tmp_path / ("x" * 255), write_new)
     assert [len(file.name) for file in tmp_path.iterdir()] == [255]
+
+
+@pytest.fixture
+def database(tmp_path):
+    """A SQLite file with a row that is in its write-ahead log alone."""
+    file = tmp_path / "x.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("INSERT INTO t VALUES (1)")
+        yield file
+
+
+def values_in(file):
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute("SELECT x FROM t").fetchall()
+
+
+def test_a_copy_beside_has_what_the_log_has(database):
+    copy = copy_beside(database, ".before")
+    assert copy == database.with_name("x.db.before")
+    assert values_in(copy) == [(1,)]
+    # The next one takes another name.
+    second = copy_beside(database, ".before")
+    assert second != copy
+    assert second.name.startswith("x.db.before")
+    assert values_in(second) == [(1,)]
+    assert values_in(database) == [(1,)]
+
+
+def test_of_a_damaged_file_there_is_no_copy(tmp_path):
+    file = tmp_path / "x.db"
+    file.write_bytes(b"SQLite format 3\0" + bytes(5000))
+    with pytest.raises(OSError, match="no copy can be kept of it"):
+        copy_beside(file, ".before")
+    assert list(tmp_path.iterdir()) == [file]

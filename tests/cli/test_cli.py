@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from dse.cli import _first_paragraph
+from dse.cli.parsing import _first_paragraph
 
 DSE = [sys.executable, "-m", "dse.cli"]
 
@@ -72,7 +72,8 @@ def test_describe_json(workplace):
 
 def test_describe_names_the_share_that_rounding_makes(workplace):
     wide = ["describe", "--base-e", 16, "--incr-e", 16, "--input-size", 28]
-    assert "0.62 % of the expand" in dse(*wide, "--pct-3x3", 0.01).stdout
+    told = dse(*wide, "--pct-3x3", 0.01).stdout
+    assert "after rounding to whole widths: resolved_pct_3x3 0.00625" in told
     assert "after rounding" not in dse(*wide).stdout
 
 
@@ -99,7 +100,7 @@ def test_help_has_an_example(verb, workplace):
             1,
             "expected quick, narrow, full or",
         ),
-        (["reproduce", "fig3b", "--seeds", "0"], 1, "replicates (--seeds) is 0"),
+        (["reproduce", "fig3b", "--seeds", "0"], 1, "seeds is 0; expected a whole"),
         (["reproduce", "fig3b", "--dataset", "./gone"], 1, "no dataset folder ./gone"),
         (["reproduce", "fig3b", "--workers", "0"], 1, "workers is 0"),
         (["search", "--max-bytes", "100", "--trials", "1"], 1, "no point of the space"),

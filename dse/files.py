@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import secrets
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -37,6 +38,35 @@ def write_whole(file: Path, write: Callable[[BinaryIO], object]) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     _keep_entry(file.parent)
+
+
+def copy_beside(database: Path, ending: str) -> Path:
+    """Copy a SQLite file under its name with another ending, whole or not at all.
+
+    Returns:
+        Where the copy is; a number is added where that name is taken.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    numbers = ("", *(f"-{n}" for n in range(2, 1000)))
+    names = (f"{database.name}{ending}{n}" for n in numbers)
+    copy = next(x for x in map(database.with_name, names) if not x.exists())
+    unfinished = copy.with_name(f".{copy.name[:100]}.{secrets.token_hex(8)}")
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(database)) as source,
+            contextlib.closing(sqlite3.connect(unfinished)) as target,
+        ):
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+        unfinished.replace(copy)
+    except sqlite3.Error as error:
+        raise OSError(errno.EIO, f"no copy can be kept of it: {error}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _keep_entry(copy.parent)
+    return copy
 
 
 def _keep_entry(folder: Path) -> None:

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from dse import cli, ending
+from dse import cli
+from dse.cli import describe, ending
 from dse.errors import DseError
 from dse.nearby import runs_as_module, step_back
 
@@ -41,7 +42,7 @@ def test_a_stream_that_takes_ascii_alone(workplace, around):
 
 def test_signs_have_a_plain_form_and_others_are_spelt_out():
     script = (
-        "from dse.streams import prepare_streams; prepare_streams()\n"
+        "from dse.cli.streams import prepare_streams; prepare_streams()\n"
         "print('a · b … \\u2265 \\xe9 \\u4e2d \\udcff')"
     )
     for encoding, told in (
@@ -97,7 +98,7 @@ def test_streams_that_are_closed_or_full(workplace, redirect, status, said):
 def test_a_file_does_not_take_the_place_of_a_closed_stream(workplace):
     script = (
         "import os\n"
-        "from dse.streams import prepare_streams; prepare_streams()\n"
+        "from dse.cli.streams import prepare_streams; prepare_streams()\n"
         "file = open('precious', 'w'); print('noise', flush=True)\n"
         "os.write(1, b'noise'); file.close()\n"
     )
@@ -117,7 +118,7 @@ def fails(workplace, monkeypatch, capsys):
         def call(self):
             raise error
 
-        monkeypatch.setattr(cli.Describe, "__call__", call)
+        monkeypatch.setattr(describe.Describe, "__call__", call)
         with pytest.raises(SystemExit) as ended:
             cli.main(["describe", *words])
         return ended.value.code, capsys.readouterr().err.splitlines()

@@ -13,10 +13,10 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from dse.cli.streams import abandon, is_written
 from dse.data.cache import cache_folder
 from dse.errors import DseError, first_line, printable
 from dse.passwords import hide, secrets_in, without_passwords
-from dse.streams import abandon, is_written
 
 KEPT_LOGS = 20
 """Of errors; older ones are deleted."""

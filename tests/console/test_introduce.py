@@ -16,8 +16,8 @@ from dse.errors import DseError
 from dse.runs.recipe import Recipe
 from dse.runs.records import StudyRecord
 from dse.session import known_as
-from dse.store.append import register_study
 from dse.store.database import open_store
+from dse.store.enter import register_study
 
 
 def test_a_person_is_told_how_reading_goes(monkeypatch, capsys):

@@ -1,0 +1,93 @@
+"""Fronts: what is best for its size, of a search or of several studies."""
+
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+
+from dse.analysis.figures import OURS, Scale, tick_percents
+from dse.analysis.plotting import (
+    Axes,
+    Normalize,
+    PathCollection,
+    ScalarMappable,
+    to_rgba,
+)
+
+SHADES = ScalarMappable(Normalize(0, 1), "Blues")
+"""Of probabilities."""
+
+
+def draw_front(ax: Axes, summary: pd.DataFrame, front: pd.Series) -> Axes:
+    """All networks of a search, and the front that validation chose."""
+    rest = summary[~front]
+    ax.plot(
+        rest["bytes_fp32"] / 1e6,
+        100 * rest["val_accuracy"],
+        "o",
+        color="#999999",
+        markersize=3.5,
+        label="trained",
+    )
+    best = summary[front].sort_values("bytes_fp32")
+    ax.plot(
+        best["bytes_fp32"] / 1e6,
+        100 * best["val_accuracy"],
+        "D-",
+        color=OURS,
+        markersize=5,
+        label="Pareto front",
+    )
+    ax.set_xlabel("weights, MB of 10⁶ bytes (32-bit floats)")
+    ax.set_ylabel("validation top-1 accuracy, %")
+    ax.legend(frameon=False, loc="lower right")
+    return ax
+
+
+def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) -> Axes:
+    """Test accuracy of all cells against a cost, shaded by their chance of the front.
+
+    Cells of too few replicates are grey.
+
+    Args:
+        ax: where to.
+        summary: `analysis.statistics.summarise`, with a column `experiment`.
+        scale: the cost.
+        front: the column of the probability of being on its front.
+    """
+    scored = summary[summary["replicates"] > 0]
+    groups = scored.groupby("experiment")
+    for marker, (name, rows) in zip(cycle("os^DvP*X"), groups, strict=False):
+        chances = rows[front].to_numpy()
+        shades = SHADES.to_rgba(np.nan_to_num(chances))
+        shades[np.isnan(chances)] = to_rgba("#999999")
+        cost, percent = rows[scale.column] / scale.per, 100 * rows["test_accuracy"]
+        spread = percent - 100 * rows["test_low"], 100 * rows["test_high"] - percent
+        ax.errorbar(
+            cost,
+            percent,
+            yerr=spread,
+            fmt="none",
+            ecolor="#999999",
+            elinewidth=0.8,
+            zorder=1,
+        )
+        ax.scatter(
+            cost,
+            percent,
+            facecolors=shades,
+            marker=marker,
+            edgecolors="#222222",
+            linewidths=0.7,
+            s=30,
+            label=name,
+            zorder=2,
+        )
+    scale.label_axis(ax)
+    tick_percents(ax)
+    ax.set_ylabel("test top-1 accuracy, %")
+    legend = ax.legend(frameon=False, loc="lower right")
+    for handle in legend.legend_handles:
+        if isinstance(handle, PathCollection):
+            handle.set_facecolor("white")
+    return ax

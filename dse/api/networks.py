@@ -1,0 +1,117 @@
+"""Networks as functions: what one costs, and a trained one for use."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dse.arch.cost import cost
+from dse.arch.describe import as_json
+from dse.arch.layers import Shape
+from dse.errors import DseError
+from dse.families import DEFAULT, family_called
+from dse.store import DEFAULT_STORAGE
+
+if TYPE_CHECKING:
+    from dse.models.trained import TrainedModel
+
+
+def describe(
+    input_shape: Shape | None = None,
+    classes: int = 1000,
+    family: str = DEFAULT,
+    **metaparameters: Any,
+) -> dict[str, Any]:
+    """Identity and exact cost of one point, per layer and whole.
+
+    Args:
+        input_shape: height, width, channels of one image; by default those that the
+            family is published for.
+        classes: class scores.
+        family: a shipped name, or `path/mine.py:Class`.
+        metaparameters: any of the family's.
+
+    Raises:
+        DseError: there is no such family or metaparameter, or a value is out of range.
+    """
+    point = family_called(family).of(metaparameters)
+    side = point.side
+    shape = (side, side, 3) if input_shape is None else input_shape
+    architecture = point.network(shape, classes)
+    return as_json(architecture, cost(architecture))
+
+
+def load_model(run: int, storage: str = DEFAULT_STORAGE) -> "TrainedModel":
+    """The trained network of a completed run; its family need not be here.
+
+    Args:
+        run: its `run_id` in the view `runs`.
+        storage: database URL.
+    """
+    # JAX and the database: describing does without.
+    from dse.machine import check_platforms
+    from dse.models.trained import TrainedModel
+    from dse.store.database import open_store
+    from dse.store.query import load_network
+
+    check_platforms()
+    stored = load_network(open_store(storage, create=False), run)
+    return TrainedModel(
+        stored.architecture, stored.class_names, stored.weights, stored.recipe.resize
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of an image file.
+
+    Attributes:
+        file: the image.
+        name: the likeliest class; empty where there is no answer.
+        probability: of it.
+        refusal: why there is none.
+    """
+
+    file: Path
+    name: str = ""
+    probability: float = 0.0
+    refusal: str = ""
+
+
+def predict(
+    run: int, files: Sequence[Path], storage: str = DEFAULT_STORAGE
+) -> Iterator[Answer]:
+    """The likeliest class of each image file, with its probability, one by one.
+
+    Args:
+        run: the `run_id` of a completed run.
+        files: images of the size that it was trained on; of any size where it was
+            trained on crops.
+        storage: database URL.
+
+    Raises:
+        DseError: there is no such network. A file that cannot be classified is an
+            answer with a refusal.
+    """
+    from dse.data.names import as_text
+    from dse.data.pixels import pixels_of, read_image, square
+
+    model = load_model(run, storage)
+    side, _, channels = model.takes
+    cropped = model.takes != model.network.architecture.input_shape
+    for file in files:
+        try:
+            image, _ = read_image(file, side if cropped else None)
+            if cropped:
+                pixels = square(image, side)
+            else:
+                pixels = pixels_of(image.convert("L" if channels == 1 else "RGB"))
+            shape = *pixels.shape[:2], channels
+            [probabilities] = model.probabilities(pixels.reshape(1, *shape))
+        except DseError as error:
+            told, called = str(error), as_text(file)
+            refusal = told if called in told else f"image {called}: {told}"
+            yield Answer(file, refusal=refusal)
+            continue
+        best = int(probabilities.argmax())
+        yield Answer(file, model.class_names[best], float(probabilities[best]))

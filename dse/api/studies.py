@@ -1,0 +1,266 @@
+"""Studies as functions: planned, swept, reported on, judged, searched."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from dse import session
+from dse.console.dataset import introduce
+from dse.data.dataset import ImageData
+from dse.errors import DseError
+from dse.options import Options
+from dse.report import (
+    Claims,
+    Report,
+    check_claims,
+    folder_of,
+    front_of,
+    report_experiment,
+    report_front,
+    report_search,
+)
+from dse.session import Sweep, dataset_name, known_as, load_dataset
+from dse.spaces.budget import Budget
+from dse.spaces.space import Space, named_space
+from dse.store.database import open_store
+from dse.store.enter import refuse_other_study
+from dse.store.query import once, view
+from dse.store.run_states import points_of, run_states
+from dse.study.calibration import calibrate, speed_from_benchmark
+from dse.study.estimate import IMAGENET, Estimate, ImageSet, estimate
+from dse.study.loading import Wanted, check_runs, load_together
+from dse.study.optuna_search import SamplerName
+from dse.study.outcome import SweepOutcome, sum_of_holes
+from dse.study.plan import make_plans, refuse_other_experiment
+from dse.study.preset import named_preset
+from dse.study.presets import PRESETS
+from dse.study.product import Product
+from dse.study.search import BATCH, Search
+from dse.study.settings import space_of
+from dse.study.tries import holes
+from dse.study.widths import widths_lines
+
+
+def plan(
+    experiments: Wanted | Sequence[Wanted],
+    options: Options | None = None,
+    *,
+    device: str = "here",
+) -> Estimate:
+    """Work and time of an experiment, before anything of it is trained.
+
+    Args:
+        experiments: an experiment, a shipped name, or the path of a file that defines
+            EXPERIMENT; or several, which train a cell that they share once.
+        options: how. The data set `imagenet`, which the preset of that name has, need
+            not be there.
+        device: `here` for a calibration of seconds on this machine, or a file that
+            experiments/benchmarks/speed.py wrote on another.
+
+    Raises:
+        DseError: with one clear line, for whatever cannot be done as asked.
+    """
+    chosen = options or Options()
+    loaded, preset_name, preset = load_together(experiments, chosen.preset)
+    check_runs(loaded.values(), preset, chosen.seeds)
+    told = None if device == "here" else speed_from_benchmark(Path(device))
+    if dataset_name(chosen, preset) == IMAGENET.name:
+        images, recipe = IMAGENET, preset.recipe
+    else:
+        dataset = load_dataset(chosen, preset)
+        introduce(dataset)
+        images, recipe = ImageSet.of(dataset), preset.recipe_for(dataset)
+    points = [
+        (f"{name}, {arm}" if arm else "", point)
+        for name, experiment in loaded.items()
+        for arm in experiment.recipes_changed
+        for point in experiment.scaled(preset.width).values()
+    ]
+    replicates = preset.replicates_for(chosen.seeds)
+    networks = [point for _, point in points]
+    speed = told or calibrate(networks, recipe, images, chosen)
+    estimated = estimate(points, recipe, replicates, images, speed)
+    return replace(estimated, widths=widths_lines(loaded, preset_name))
+
+
+def open_dataset(name: str, options: Options | None = None) -> ImageData:
+    """The image set called `name`, as a sweep under these options would train on it.
+
+    `contents` of it says what was read.
+
+    Args:
+        name: the embedded set, a folder, or a hub id.
+        options: the preset that it is for, and what is named of it.
+
+    Raises:
+        DseError: it cannot be read, or not in one way.
+    """
+    chosen = replace(options or Options(), dataset=name)
+    return load_dataset(chosen, named_preset(PRESETS, chosen.preset)[1])
+
+
+def sweep(experiment: Wanted, options: Options | None = None) -> list[SweepOutcome]:
+    """Train what is missing of an experiment.
+
+    Args:
+        experiment: an experiment, or with its name as a pair; a shipped name; or the
+            path of a file that defines EXPERIMENT.
+        options: how.
+
+    Returns:
+        What became of its study, or of each arm's.
+
+    Raises:
+        DseError: with one clear line, for whatever cannot be done as asked.
+    """
+    [outcomes] = sweep_all([experiment], options).values()
+    return outcomes
+
+
+def sweep_all(
+    experiments: Sequence[Wanted], options: Options | None = None
+) -> dict[str, list[SweepOutcome]]:
+    """Train what is missing of several experiments, as `sweep`, in one go.
+
+    What two of them share is trained once.
+    """
+    return Sweep(experiments, options or Options()).run()
+
+
+def reproduce(experiment: Wanted, options: Options | None = None) -> Report:
+    """Train what is missing of an experiment, then write its tables and figure.
+
+    Args:
+        experiment: see `sweep`.
+        options: how.
+
+    Raises:
+        DseError: with one clear line, for whatever cannot be done as asked.
+    """
+    return reproduce_all([experiment], options)[0]
+
+
+def reproduce_all(
+    experiments: Sequence[Wanted], options: Options | None = None
+) -> list[Report]:
+    """Train what is missing of several experiments in one go, then report on each.
+
+    Of several under one recipe the front of all their cells is reported besides.
+    """
+    chosen = options or Options()
+    if chosen.shard is not None:
+        raise DseError(
+            f"shard {chosen.shard} is a part, and a report is of the whole: dse sweep "
+            "trains it; reproduce once dse import has brought all parts together"
+        )
+    work = Sweep(experiments, chosen)
+    reports, together = [], []
+    for name, outcomes in work.run().items():
+        plans, experiment = work.plans[name], work.experiments[name]
+        write = partial(report_experiment, work.store, name, experiment, plans)
+        report = work.store.patiently(partial(write, work.dataset))
+        found = sum_of_holes(outcome.holes for outcome in outcomes)
+        reports.append(replace(report, holes=found))
+        together += [plans[0].study] if len(plans) == 1 else []
+    if len(together) > 1:
+        names = [study.experiment for study in together]
+        folder = front_of(work.store.place.own, names, together[0])
+        write_front = partial(report_front, work.store, together, work.dataset, folder)
+        reports.append(work.store.patiently(write_front))
+    return reports
+
+
+def check(
+    experiments: Wanted | Sequence[Wanted], options: Options | None = None
+) -> list[Claims]:
+    """Judge the paper's claims by the runs that are there; nothing is trained.
+
+    Args:
+        experiments: see `plan`.
+        options: which dataset, preset and storage.
+
+    Raises:
+        DseError: with one clear line, for whatever cannot be judged.
+    """
+    chosen = options or Options()
+    loaded, preset_name, preset = load_together(experiments, chosen.preset)
+    dataset = load_dataset(chosen, preset)
+    store = open_store(chosen.storage, create=False)
+    judged = []
+    for name, experiment in loaded.items():
+        if not experiment.claims:
+            raise DseError(f"{name} makes no claims")
+        [plan] = make_plans(name, experiment, preset_name, dataset)
+        known = known_as(dataset, [plan.study.name], store)
+        if known is not dataset:
+            [plan] = make_plans(name, experiment, preset_name, known)
+        study = plan.study
+        refuse_other_study(store, study)
+        refuse_other_experiment(plan, points_of(store, study.name))
+        claims = check_claims(plan, experiment, once(view(store, "runs", study.name)))
+        if claims.table is None:
+            raise DseError(f"{study.name}: {claims.refusal}")
+        judged.append(claims)
+    return judged
+
+
+def search(
+    options: Options | None = None,
+    *,
+    space: str | Space | Product | None = None,
+    sampler: SamplerName = "tpe",
+    budget: Budget | None = None,
+    trials: int | None = None,
+    minutes: float | None = None,
+    batch: int | None = None,
+    name: str = "mine",
+) -> Report:
+    """Search a space for the best networks within a hard budget.
+
+    Args:
+        options: how; `seeds` does not apply.
+        space: a named space of SqueezeNet's, or `family.name`; a space of any family's
+            fields; by default what suits the preset's width.
+        sampler: tpe, nsga2 or random.
+        budget: limits that no trained network exceeds.
+        trials: networks to train in all; 30 when `minutes` is not given either.
+        minutes: time to take in all.
+        batch: points that the sampler proposes at a time, 4 by default; more workers
+            than that have nothing to do. It decides the points, workers do not.
+        name: what to call the search of a space that is handed over.
+
+    Raises:
+        DseError: with one clear line, for whatever cannot be done as asked.
+    """
+    chosen = options or Options()
+    for option in ("seeds", "shard"):
+        if getattr(chosen, option) is not None:
+            raise DseError(
+                f"--{option} has no meaning in a search, which trains each network "
+                "once, as its sampler proposes them; leave it out"
+            )
+    preset_name, preset = named_preset(PRESETS, chosen.preset)
+    if isinstance(space, Product):
+        called, searched = space_of(space, preset.width)
+    elif isinstance(space, Space):
+        called, searched = f"{name}-{space.digest}", space
+    else:
+        called, searched = named_space(space, preset.width)
+    wanted = Search(
+        searched,
+        called,
+        sampler,
+        budget or Budget(),
+        30 if trials is None and minutes is None else trials,
+        minutes,
+        BATCH if batch is None else batch,
+    )
+    store, study, dataset = session.search(wanted, preset_name, preset, chosen)
+    folder = folder_of(store.place.own, wanted.name, study)
+    varied = tuple(searched.values)
+    write = partial(report_search, store, study, dataset, folder, varied)
+    cells = set(view(store, "cells", study.name)["cell_id"])
+    return replace(
+        store.patiently(write), holes=holes(run_states(store, cells).values())
+    )

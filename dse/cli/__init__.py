@@ -1,0 +1,74 @@
+"""The command line: `dse VERB ...`. It parses, calls the verbs of `dse`, and prints."""
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from dse.cli.ending import again, end, line_of
+from dse.cli.interrupt import interruptible
+from dse.cli.parsing import parse
+from dse.cli.streams import BROKEN_PIPE, abandon, is_written, prepare_streams
+from dse.cli.studies import Plan, Reproduce, Search, Sweep
+from dse.execute.environment import leave_out_ignored, say_what_is_ignored
+
+__all__ = ["command", "main"]
+
+
+def command(arguments: Sequence[str] | None = None) -> None:
+    """The script `dse`: `main`, and no waiting for what libraries left behind.
+
+    A checkpoint that was being written when Ctrl-C came leaves threads that wait for
+    minutes; whatever has to be closed is closed by then.
+    """
+    try:
+        main(arguments)
+    except SystemExit as end:
+        left = set(threading.enumerate()) - {threading.main_thread()}
+        if isinstance(end.code, int) and any(not thread.daemon for thread in left):
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(end.code)
+        raise
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; exit with 0, 1 (failed), 2 (makes no sense) or 130 (Ctrl-C)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    prepare_streams()
+    try:
+        with interruptible():
+            command = parse(words)
+            _settle(command)
+            command()
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_pipe()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError) or not is_written():
+            _leave_pipe()  # rich has heard of it, or tyro's help is not read
+        raise
+    except KeyboardInterrupt:
+        told = f"interrupted; what is finished is kept, go on with: {again(words)}"
+        end(told, 130, words)
+    except Exception as error:  # noqa: BLE001 - the last that can be said of it
+        end(line_of(error, words), 1, words)
+
+
+def _leave_pipe() -> NoReturn:
+    """End as others do of whom nobody reads any more: without a word."""
+    abandon()
+    raise SystemExit(BROKEN_PIPE)
+
+
+def _settle(command: Callable[[], None]) -> None:
+    """Leave out of the environment what results do not depend on; who trains says so.
+
+    What is imported before the training ends may read it as well.
+    """
+    if isinstance(command, Plan | Sweep | Reproduce | Search):
+        say_what_is_ignored(os.environ, threads=False)
+    leave_out_ignored()

@@ -1,0 +1,87 @@
+"""The verb describe: flags made from the fields of whatever family is meant."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from tyro.conf import arg
+
+from dse.cli.flags import flags_of, given
+from dse.fields import Unstated, plain
+
+SIDE = Annotated[int, arg(help="Side of the square input, in pixels.")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Describe:
+    """Print the exact cost of one point, as the paper's Table 1."""
+
+    classes: Annotated[int, arg(help="Class scores.")] = 1000
+    input_size: SIDE = 227
+    channels: Annotated[int, arg(help="Channels of the input.")] = 3
+    json: Annotated[bool, arg(help="Print JSON instead of a table.")] = False
+
+    def __call__(self) -> None:
+        """Describe the point."""
+        from dse.arch.cost import cost
+        from dse.arch.describe import as_json
+
+        kind: Any = self.family  # type: ignore[attr-defined]
+        told = {name: x for name, x in given(self).items() if name in kind.fields}
+        point = kind.of(told)
+        shape = (self.input_size, self.input_size, self.channels)
+        architecture = point.network(shape, self.classes)
+        if self.json:
+            print(json.dumps(as_json(architecture, cost(architecture)), indent=2))
+            return
+        from dse.console.tables import print_description
+
+        print_description(point, architecture)
+
+
+def describe_command(words: Sequence[str]) -> tuple[Any, list[str]]:
+    """The verb with the flags of the family that is named, and the words without it.
+
+    `dse describe --sr 0.5` is of the family that comes first.
+
+    Args:
+        words: what follows `describe`.
+    """
+    # NumPy: other verbs' help does without.
+    from dse.families import DEFAULT, family_called, shipped_families
+
+    named = bool(words) and not words[0].startswith("-")
+    kind = family_called(words[0] if named else DEFAULT)
+    of_family = flags_of(kind)
+    fields: list[tuple[str, Any, Any]] = [("input_size", SIDE, kind.side)]
+    fields += [
+        (field.name, of_family.__annotations__[field.name], _plainly(field))
+        for field in dataclasses.fields(of_family)
+    ]
+    others = ", ".join(x for x in shipped_families() if x != kind.name)
+    says = (
+        f"Print the exact cost of one point of {kind.name}, as the paper's Table 1.\n\n"
+        f"{kind.__doc__}\n\nAnother family by its name: {others}, or "
+        f"path/mine.py:Class.\n\nExample: dse describe {kind.name} {_example(kind())}"
+    )
+    made = dataclasses.make_dataclass(
+        "Describe",
+        fields,
+        bases=(Describe,),
+        frozen=True,
+        namespace={"__doc__": says, "family": kind},
+    )
+    return made, list(words[1:] if named else words)
+
+
+def _plainly(field: Any) -> Any:
+    """A default that is a number like any other."""
+    value = field.default
+    return plain(value) if isinstance(value, Unstated) else value
+
+
+def _example(point: Any) -> str:
+    """A flag of the family's own, as it is by default."""
+    name = next(iter(point.fields))
+    return f"--{name.replace('_', '-')} {point.values[name]}"

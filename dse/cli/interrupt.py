@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM as one exception that gets through."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+AGAIN_SECONDS = 0.5
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Make Ctrl-C and SIGTERM a KeyboardInterrupt that gets through.
+
+    One that is raised inside a callback of the garbage collector or of a weak
+    reference is lost: Python would print and ignore it. So it is not printed there, and
+    raised again until the command has ended.
+    """
+    told = sys.unraisablehook
+
+    def lost(what: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(what.exc_type, KeyboardInterrupt):
+            told(what)
+
+    def interrupt(*_: object) -> NoReturn:
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+        raise KeyboardInterrupt
+
+    listened = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, interrupt) for number in listened}
+    sys.unraisablehook = lost
+    try:
+        yield
+    finally:
+        while not _ignored(listened):
+            pass
+        sys.unraisablehook = told
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignored(numbers: Sequence[signal.Signals]) -> bool:
+    """Have signals ignored, and the alarm off; whether none was raised meanwhile."""
+    try:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        return False
+    return True

@@ -1,0 +1,284 @@
+"""Settings that say what they are: kind, range and wording, once, beside the value.
+
+A family's metaparameters, a recipe, how to execute: each is a frozen dataclass whose
+fields are made by `whole`, `real`, `share`, `choice`, `text` or `flag`. Checks, flags
+of the command line, Optuna's distributions, columns, labels and axes follow from them.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal, Self
+
+from dse.bounds import MOST, brief, is_number, is_whole
+from dse.errors import DseError
+
+Kind = Literal["whole", "real", "choice", "text", "flag"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Evenly spaced values from `low` to `high`, whole numbers or fractions."""
+
+    low: float
+    high: float
+    step: float
+
+    def __post_init__(self) -> None:
+        if not (self.step > 0 and self.low <= self.high < math.inf):
+            raise DseError(
+                f"a grid from {self.low:g} to {self.high:g} by {self.step:g} goes "
+                "nowhere; expected a step above 0 towards the higher end"
+            )
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        steps = (self.high - self.low) / self.step
+        return math.floor(min(steps, MOST) + 1e-9) + 1
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """All values, ascending; the last is the highest within the grid."""
+        return tuple(self.low + self.step * i for i in range(self.count))
+
+
+class Unstated:
+    """Mixed into a number: nobody stated it, so an experiment's preset may choose."""
+
+
+class UnstatedWhole(Unstated, int):
+    """A whole number that nobody stated; `dataclasses.replace` leaves it so."""
+
+
+class UnstatedReal(Unstated, float):
+    """A fraction that nobody stated."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """What is known of a setting.
+
+    Attributes:
+        kind: of its values; a share is a real number.
+        says: what it is, in a phrase: the help of a flag, the data dictionary.
+        label: a value as a figure writes it, `SR {}`; with a % it is in per cent.
+        least: the smallest number that will do.
+        most: the largest.
+        above: whether `least` itself will not do.
+        below: whether `most` itself will not do.
+        options: of a choice.
+        optional: whether None will do: somebody else chooses then.
+        cost: how a network's cost moves with it; empty where that is not known.
+        ordered: whether a line from value to value means something.
+        scales: whether a preset scales it, where nobody stated it.
+        as_given: whether a whole number among real ones stays one.
+        flag: what the command line calls it, where that is another name.
+        repeats: whether its flag may stand several times.
+        secret: whether no `repr` shows it: a URL may have a password.
+        later: whether it was added later: at its default it is no part of an identity.
+        spelling: brings a text into its one form, or raises a DseError.
+    """
+
+    kind: Kind
+    says: str
+    label: str = "{}"
+    least: float | None = None
+    most: float | None = None
+    above: bool = False
+    below: bool = False
+    options: tuple[str, ...] = ()
+    optional: bool = False
+    cost: Literal["rises", "falls", ""] = ""
+    ordered: bool = True
+    scales: bool = False
+    as_given: bool = False
+    flag: str = ""
+    repeats: bool = False
+    secret: bool = False
+    later: bool = False
+    spelling: Callable[[Any], Any] | None = dataclasses.field(
+        default=None, compare=False
+    )
+
+    def checked(self, name: str, value: Any) -> Any:
+        """`value` in its one form.
+
+        Raises:
+            DseError: it is none of this setting's; the line says what was expected.
+        """
+        # Millions of points are made of numbers that are plainly right.
+        kind = type(value)
+        if (kind is int and self.kind == "whole") or (
+            kind is float and self.kind == "real"
+        ):
+            least, most = self.least, self.most
+            if least is not None and most is not None and least < value < most:
+                return value
+        if isinstance(value, Unstated) or (value is None and self.optional):
+            return value
+        if self.spelling is not None:
+            return self.spelling(value)
+        if self.kind == "text" and isinstance(value, str):
+            return value
+        if self.kind == "choice" and value in self.options:
+            return value
+        if self.kind == "flag" and isinstance(value, bool):
+            return value
+        if self.kind == "whole" and is_whole(value, -MOST, MOST) and self._fits(value):
+            return int(value)
+        if self.kind == "real" and is_number(value) and self._fits(value):
+            return value if self.as_given else float(value)
+        raise DseError(f"{name} is {brief(value)}; expected {self.expected}")
+
+    def _fits(self, number: float) -> bool:
+        least = -math.inf if self.least is None else self.least
+        most = math.inf if self.most is None else self.most
+        if (self.above and number == least) or (self.below and number == most):
+            return False
+        return least <= number <= most
+
+    @property
+    def expected(self) -> str:
+        """What values are, in words."""
+        if self.kind == "choice":
+            return f"one of {', '.join(self.options)}"
+        if self.kind in ("text", "flag"):
+            return "a text" if self.kind == "text" else "True or False"
+        what = "a whole number" if self.kind == "whole" else "a number"
+        ends = []
+        if self.least is not None:
+            ends.append(f" {'above' if self.above else 'from'} {_number(self.least)}")
+        if self.most is not None:
+            if self.below or self.above or not ends:
+                to = ", under" if self.below else ", up to" if ends else " up to"
+            else:
+                to = " to"
+            ends.append(f"{to} {_number(self.most)}")
+        return "".join([what, *ends])
+
+    def written(self, value: Any) -> str:
+        """A value for people: `SR 0.5`, `25 %`."""
+        if isinstance(value, bool) or not isinstance(value, float | int):
+            return self.label.format("none" if value is None else value)
+        if self.kind == "real":
+            return self.label.format(f"{100 * value if '%' in self.label else value:g}")
+        return self.label.format(int(value))
+
+    def named(self, name: str, value: Any) -> str:
+        """The same with its name, where the label has no words of its own."""
+        written = self.written(value)
+        has_words = any(letter.isalpha() for letter in self.label.format(""))
+        return written if has_words else f"{name} {written}"
+
+    def read(self, name: str, word: str) -> Any:
+        """The value that a person wrote, as in `sr=0.5`.
+
+        Raises:
+            DseError: it is none of this setting's.
+        """
+        value: Any = word
+        if self.optional and word.lower() == "none" and word not in self.options:
+            return None
+        if self.kind in ("whole", "real"):
+            try:
+                value = int(word) if self.kind == "whole" else float(word)
+            except ValueError:
+                raise DseError(
+                    f"{name} is {brief(word)}; expected {self.expected}"
+                ) from None
+        elif self.kind == "flag":
+            value = {"true": True, "yes": True, "false": False, "no": False}.get(
+                word.lower(), word
+            )
+        return self.checked(name, value)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a database keeps of it: all that differs from a plain field."""
+        differing = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "spelling" and getattr(self, field.name) != field.default
+        }
+        return {**differing, "options": list(self.options)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The field that `to_json` told; what a later version added is passed over."""
+        known = {field.name for field in dataclasses.fields(cls)} - {"spelling"}
+        kept = {name: value for name, value in values.items() if name in known}
+        return cls(**{**kept, "options": tuple(kept.get("options", ()))})
+
+
+def _number(number: float) -> str:
+    return f"{number:,.0f}" if 1000 <= number < 2**62 else f"{number:g}"
+
+
+def _made(default: Any, field: Field) -> Any:
+    if default is None:
+        field = dataclasses.replace(field, optional=True)
+    if default is ...:
+        return dataclasses.field(metadata={"dse": field})
+    if field.scales:
+        default = (UnstatedWhole if field.kind == "whole" else UnstatedReal)(default)
+    return dataclasses.field(
+        default=default, repr=not field.secret, metadata={"dse": field}
+    )
+
+
+def whole(
+    default: Any, says: str, *, least: int = 1, most: int = 2**16, **more: Any
+) -> Any:
+    """A whole number; `...` for a default makes it one that has to be given."""
+    return _made(default, Field("whole", says, least=least, most=most, **more))
+
+
+def real(default: Any, says: str, *, least: float, most: float, **more: Any) -> Any:
+    """A number."""
+    return _made(default, Field("real", says, least=least, most=most, **more))
+
+
+def share(
+    default: Any, says: str, *, least: float = 0.0, most: float = 1.0, **more: Any
+) -> Any:
+    """A number from 0 to 1, unless other ends are given."""
+    return _made(default, Field("real", says, least=least, most=most, **more))
+
+
+def choice(default: Any, options: tuple[str, ...], says: str, **more: Any) -> Any:
+    """One of a few words."""
+    more = {"ordered": False, **more}
+    return _made(default, Field("choice", says, options=options, **more))
+
+
+def text(
+    default: Any, says: str, spelling: Callable[[Any], Any] | None = None, **more: Any
+) -> Any:
+    """A text, brought into its one form by `spelling`."""
+    more = {"ordered": False, **more}
+    return _made(default, Field("text", says, spelling=spelling, **more))
+
+
+def flag(default: Any, says: str, **more: Any) -> Any:
+    """True or False."""
+    return _made(default, Field("flag", says, ordered=False, **more))
+
+
+def plain(value: Any) -> Any:
+    """A value, whether somebody stated it or not."""
+    if not isinstance(value, Unstated):
+        return value
+    return int(value) if isinstance(value, int) else float(value)  # type: ignore[arg-type]
+
+
+def unknown_name(what: str, name: str, known: Mapping[str, Any]) -> str:
+    """A line for a name that is none of `known`, with those that are near it."""
+    near = get_close_matches(name, list(known), n=3)
+    said = f"{what} {name!r}; expected some of {', '.join(known)}"
+    return f"{said} (did you mean {' or '.join(near)}?)" if near else said
+
+
+Fields = Mapping[str, Mapping[str, Field]]
+"""By family, its fields by name."""

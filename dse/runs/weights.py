@@ -1,0 +1,103 @@
+"""A run's weights as one file, written where it was trained."""
+
+import datetime
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from dse.errors import DseError, first_line
+from dse.files import write_whole
+from dse.runs.events import Done, Kept
+from dse.runs.paths import weights_of
+
+Weights = Mapping[str, Mapping[str, Any]]
+"""NumPy arrays by layer, then by the parameter's name; `input` has the pixels' mean."""
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """What keeps the weights of runs that end here.
+
+    Attributes:
+        folder: of the database's files; None where this machine has it not: weights are
+            sent to the driver then.
+        keeps: whether they are kept at all.
+    """
+
+    folder: Path | None
+    keeps: bool = True
+
+    def keep(self, done: Done, begun: datetime.datetime) -> Done:
+        """The result with its weights in a file, or with none where none are kept.
+
+        Raises:
+            DseError: they cannot be written; no half of them is left.
+        """
+        if not self.keeps:
+            return replace(done, weights={})
+        if self.folder is None:
+            return done
+        return replace(done, weights={}, kept=save_weights(self.folder, done, begun))
+
+
+def save_weights(folder: Path, done: Done, begun: datetime.datetime) -> Kept:
+    """Write the weights of a run that was begun then.
+
+    Args:
+        folder: of the database's files.
+        done: the run's result.
+        begun: when it was begun: no other run's weights are called so.
+
+    Raises:
+        DseError: they cannot be written; no half of them is left.
+    """
+    file = weights_of(folder, done.cell_id, done.replicate, begun)
+    flat = {
+        f"{layer}/{name}": np.ascontiguousarray(array)
+        for layer, arrays in done.weights.items()
+        for name, array in arrays.items()
+    }
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, lambda opened: opened.write(save(flat)))
+    except OSError as error:
+        raise DseError(
+            f"cannot write the weights {file}: {error.strerror or error}; free some "
+            "space or make the folder writable, then repeat the command"
+        ) from error
+    return Kept(file.name, weights_hash(done.weights))
+
+
+def read_file(file: Path) -> Weights:
+    """Weights as `save_weights` wrote them.
+
+    Raises:
+        DseError: the file cannot be read, or is no such file.
+    """
+    try:
+        flat = load(file.read_bytes())
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DseError(
+            f"the weights {file} cannot be read: {first_line(error)}"
+        ) from error
+    weights: dict[str, dict[str, Any]] = {}
+    for key, array in flat.items():
+        layer, _, name = key.rpartition("/")
+        weights.setdefault(layer, {})[name] = array
+    return weights
+
+
+def weights_hash(weights: Weights) -> str:
+    """Hash over names and values, whatever the file format."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        for part in sorted(weights[name]):
+            digest.update(f"{name}/{part}".encode())
+            digest.update(np.ascontiguousarray(weights[name][part]).tobytes())
+    return digest.hexdigest()

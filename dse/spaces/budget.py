@@ -1,0 +1,55 @@
+"""Hard budgets: a network that exceeds one is never trained."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+
+from dse.arch.closed_form import CostArrays
+from dse.arch.cost import BYTES_FP32
+from dse.bounds import MOST
+from dse.declared import Declared
+from dse.fields import real
+
+COSTS = {"params": "params", "bytes": "bytes_fp32", "macs": "macs"}
+"""The cost that each kind of limit is about."""
+
+
+@dataclass(frozen=True)
+class Budget(Declared, name="budget", as_given=True):
+    """Hard upper limits on cost; None where there is none.
+
+    Raises:
+        DseError: one is under 1, or no finite number.
+    """
+
+    max_params: int | None = real(None, "most parameters", least=1, most=MOST)
+    max_bytes: int | None = real(
+        None, "most bytes of 32-bit weights", least=1, most=MOST
+    )
+    max_macs: int | None = real(
+        None, "most multiply-accumulates of an image", least=1, most=MOST
+    )
+
+    @property
+    def limits(self) -> Mapping[str, int | None]:
+        """The limits by the name of the cost."""
+        return {name: getattr(self, f"max_{name}") for name in COSTS}
+
+    def excess(self, params: int, macs: int) -> dict[str, float]:
+        """Share of each limit by which the cost exceeds it; at most 0 when feasible."""
+        costs = {"params": params, "bytes": BYTES_FP32 * params, "macs": macs}
+        return {
+            name: costs[name] / limit - 1
+            for name, limit in self.limits.items()
+            if limit is not None
+        }
+
+    def admits(self, costs: CostArrays) -> Bool[np.ndarray, "..."]:
+        """Where the costs stay within every limit."""
+        admitted = np.ones(np.shape(costs.params), bool)
+        for name, limit in self.limits.items():
+            if limit is not None:
+                admitted &= getattr(costs, COSTS[name]) <= limit
+        return admitted

@@ -1,0 +1,91 @@
+"""The families whose points a database holds, entered before the first of them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from dse.arch.family import Family
+from dse.errors import DseError
+from dse.fields import Field
+from dse.store.database import Store
+from dse.store.schema import families
+from dse.store.views import SQL_TYPES, put_families, stored_fields
+
+Row = tuple[dict[str, Any], list[str]]
+"""Fields as data, and the names of derived numbers."""
+
+
+def enter_families(store: Store, points: Iterable[Family]) -> None:
+    """Have the families of these points in the database, their fields as columns.
+
+    Raises:
+        DseError: a field has another kind there, in this family or in another.
+    """
+    kinds = {point.name: point for point in points}
+    told: dict[str, Row] = {
+        name: (
+            {x: field.to_json() for x, field in point.fields.items()},
+            list(point.derived()),
+        )
+        for name, point in kinds.items()
+    }
+    with store.reading() as connection:
+        new = _new_rows(connection, told)
+    if new:
+        with store.changing_schema() as connection:
+            enter_rows(connection, told)
+
+
+def enter_rows(connection: Connection, told: Mapping[str, Row]) -> None:
+    """The same of what another database tells of them, within a transaction.
+
+    A field that the family here has besides stays, for the points that have it.
+    """
+    if new := _new_rows(connection, told):
+        put_families(connection, new)
+
+
+def _new_rows(connection: Connection, told: Mapping[str, Row]) -> dict[str, Row]:
+    """The families that are to be entered or changed."""
+    rows = connection.execute(select(families))
+    known: dict[str, Row] = {row.name: (row.fields, row.derived) for row in rows}
+    for name, row in told.items():
+        others = {x: other for x, other in known.items() if x != name}
+        _refuse_clash(name, row, others)
+    merged = {name: _merged(name, row, known.get(name)) for name, row in told.items()}
+    return {name: row for name, row in merged.items() if row != known.get(name)}
+
+
+def _refuse_clash(name: str, row: Row, others: Mapping[str, Row]) -> None:
+    """A column has one kind, in all families of a database."""
+    for column, field in row[0].items():
+        for other, (fields, _) in others.items():
+            there = (fields.get(column) or field)["kind"]
+            if SQL_TYPES[there] != SQL_TYPES[field["kind"]]:
+                raise DseError(
+                    f"family {name} has {column} as {field['kind']}, family {other} of "
+                    f"this database as {there}: a column has one kind; rename it, or "
+                    "take another --storage"
+                )
+
+
+def _merged(name: str, row: Row, known: Row | None) -> Row:
+    if known is None:
+        return row
+    fields, derived = known
+    for column, field in row[0].items():
+        before = fields.get(column) or field
+        if SQL_TYPES[before["kind"]] != SQL_TYPES[field["kind"]]:
+            raise DseError(
+                f"family {name} has {column} as {field['kind']}, the one of this "
+                f"database as {before['kind']}: rename the field or the family, or "
+                "take another --storage"
+            )
+    return {**fields, **row[0]}, list(dict.fromkeys([*derived, *row[1]]))
+
+
+def fields_of(store: Store) -> dict[str, dict[str, Field]]:
+    """The fields of every family that the database holds."""
+    with store.reading() as connection:
+        return stored_fields(connection)

@@ -1,0 +1,126 @@
+"""Bringing a database of an older schema forward, a step a version.
+
+Each step is a function on a connection whose transaction is all or nothing. It says
+its tables in SQL of its own: the tables of `dse.store.schema` are those of today.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection
+
+from dse.arch.family import Family
+from dse.families import DEFAULT, family_called
+from dse.store.views import make_views, put_families
+
+OLDEST = 2
+"""Version of the first databases that are known."""
+
+
+OF_3 = ("runs", "cells", "epochs")
+"""Views of schema 3."""
+
+TABLES_OF_4 = (
+    """
+    CREATE TABLE dse_families (
+        name VARCHAR NOT NULL PRIMARY KEY,
+        fields JSON NOT NULL,
+        derived JSON NOT NULL
+    )""",
+    """
+    CREATE TABLE dse_study_cells (
+        study VARCHAR NOT NULL REFERENCES dse_studies (name),
+        point VARCHAR NOT NULL,
+        position INTEGER NOT NULL,
+        cell_id VARCHAR NOT NULL REFERENCES dse_cells (id),
+        family VARCHAR NOT NULL REFERENCES dse_families (name),
+        metaparameters JSON NOT NULL,
+        derived JSON NOT NULL,
+        note VARCHAR NOT NULL,
+        PRIMARY KEY (study, point)
+    )""",
+    "CREATE INDEX ix_dse_study_cells_cell_id ON dse_study_cells (cell_id)",
+)
+
+
+def to_3(connection: Connection) -> None:
+    """Views alone changed."""
+
+
+def to_4(connection: Connection) -> None:
+    """Metaparameters as data, of any family; columns that nobody wrote are gone."""
+    granted = _granted(connection)
+    for name in OF_3:
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+    points = connection.exec_driver_sql("SELECT DISTINCT point FROM dse_study_cells")
+    kind = family_called(DEFAULT)
+    told = [_told(kind, point) for (point,) in points.all()]
+    connection.exec_driver_sql(
+        "CREATE TEMPORARY TABLE dse_points "
+        "(point VARCHAR PRIMARY KEY, derived VARCHAR, note VARCHAR)"
+    )
+    if told:
+        connection.exec_driver_sql(_filled(connection), told)
+    connection.exec_driver_sql("DROP INDEX ix_dse_study_cells_cell_id")
+    connection.exec_driver_sql("ALTER TABLE dse_study_cells RENAME TO dse_before")
+    for statement in TABLES_OF_4:
+        connection.exec_driver_sql(statement)
+    fields = {name: field.to_json() for name, field in kind.fields.items()}
+    put_families(connection, {DEFAULT: (fields, list(kind().derived()))})
+    as_json = "" if connection.dialect.name == "sqlite" else "::json"
+    connection.exec_driver_sql(
+        "INSERT INTO dse_study_cells (study, point, position, cell_id, family, "
+        "metaparameters, derived, note) "
+        f"SELECT b.study, '{DEFAULT} ' || b.point, b.position, b.cell_id, '{DEFAULT}', "
+        f"b.point{as_json}, p.derived{as_json}, p.note "
+        "FROM dse_before b JOIN dse_points p ON p.point = b.point"
+    )
+    connection.exec_driver_sql("DROP TABLE dse_before")
+    connection.exec_driver_sql("DROP TABLE dse_points")
+    for table, column in (
+        ("dse_architectures", "family"),
+        ("dse_architectures", "metaparameters"),
+        ("dse_runs", "parent_run"),
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+    make_views(connection)
+    for statement in granted:
+        connection.exec_driver_sql(statement)
+
+
+def _granted(connection: Connection) -> list[str]:
+    """What makes people's rights to read on a server anew."""
+    if connection.dialect.name == "sqlite":
+        return []
+    query = (
+        "SELECT table_name, grantee FROM information_schema.role_table_grants "
+        "WHERE privilege_type = 'SELECT' AND grantor <> grantee "
+        "AND table_schema = current_schema() "
+        "AND table_name IN ('runs', 'cells', 'epochs', 'dse_study_cells')"
+    )
+    return [
+        f'GRANT SELECT ON "{table}" TO '
+        + ("PUBLIC" if who == "PUBLIC" else '"' + who.replace('"', '""') + '"')
+        for table, who in connection.exec_driver_sql(query).all()
+    ]
+
+
+def _told(kind: type[Family], point: str) -> tuple[str, str, str]:
+    """A point of schema 3, its derived numbers as JSON, and its note."""
+    found = kind.of(json.loads(point))
+    return point, json.dumps(dict(found.derived())), found.note()
+
+
+def _filled(connection: Connection) -> str:
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    return f"INSERT INTO dse_points VALUES ({mark}, {mark}, {mark})"
+
+
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {3: to_3, 4: to_4}
+"""By the version that a step leads to."""
+
+
+def migrate(connection: Connection, version: int, wanted: int) -> None:
+    """Bring tables from `version` to `wanted`, step by step."""
+    for step in range(version + 1, wanted + 1):
+        MIGRATIONS[step](connection)

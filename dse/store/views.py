@@ -1,0 +1,170 @@
+"""The views that people query: a column for each metaparameter of what is stored."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, insert, inspect, select, update
+
+from dse.errors import DseError
+from dse.fields import Field, Fields, Kind
+from dse.store.schema import families
+
+SQL_TYPES: Mapping[Kind, str] = {
+    "whole": "BIGINT",
+    "real": "DOUBLE PRECISION",
+    "flag": "BOOLEAN",
+    "choice": "VARCHAR",
+    "text": "VARCHAR",
+}
+
+RUNS = """
+    SELECT r.id AS run_id, sc.study, r.cell_id, c.arch_id, sc.family,
+        s.dataset, s.preset, r.replicate, r.seed, r.status, r.reason, r.detail,
+        a.params, a.macs, a.activations, 4 * a.params AS bytes_fp32,
+        r.val_accuracy, r.test_accuracy, r.test_top5, r.epochs, r.train_seconds,
+        r.step_seconds, r.compile_seconds, r.device, c.numerics_version,
+        r.code_version, r.tries, r.created_at{columns}
+    FROM dse_study_cells sc
+    JOIN dse_studies s ON s.name = sc.study
+    JOIN dse_cells c ON c.id = sc.cell_id
+    JOIN dse_architectures a ON a.id = c.arch_id
+    JOIN dse_runs r ON r.cell_id = c.id"""
+
+CELLS = """
+    SELECT sc.study, sc.position, sc.cell_id, c.arch_id, sc.family,
+        sc.note, s.dataset, s.preset, a.params, a.macs, a.activations,
+        a.peak_activations, 4 * a.params AS bytes_fp32, s.replicates AS planned,
+        SUM(CASE WHEN r.status = 'complete' THEN 1 ELSE 0 END) AS complete,
+        SUM(CASE WHEN r.status = 'failed' THEN 1 ELSE 0 END) AS failed,
+        SUM(CASE WHEN r.status = 'running' THEN 1 ELSE 0 END) AS running,
+        s.replicates - SUM(CASE WHEN r.status IN ('complete', 'failed')
+            THEN 1 ELSE 0 END) AS missing,
+        AVG(r.val_accuracy) AS val_accuracy, AVG(r.test_accuracy) AS test_accuracy,
+        SUM(r.train_seconds) AS train_seconds,
+        SUM(r.compile_seconds) AS compile_seconds{columns}
+    FROM dse_study_cells sc
+    JOIN dse_studies s ON s.name = sc.study
+    JOIN dse_cells c ON c.id = sc.cell_id
+    JOIN dse_architectures a ON a.id = c.arch_id
+    LEFT JOIN dse_runs r ON r.cell_id = c.id AND r.replicate < s.replicates
+    GROUP BY sc.study, sc.point, s.name, c.id, a.id"""
+
+EPOCHS = """
+    SELECT sc.study, r.cell_id, r.replicate, m.run_id, m.epoch,
+        MAX(CASE WHEN m.split = 'train' AND m.name = 'loss'
+            THEN m.value END) AS train_loss,
+        MAX(CASE WHEN m.split = 'train' AND m.name = 'accuracy'
+            THEN m.value END) AS train_accuracy,
+        MAX(CASE WHEN m.split = 'validation' AND m.name = 'loss'
+            THEN m.value END) AS val_loss,
+        MAX(CASE WHEN m.split = 'validation' AND m.name = 'accuracy'
+            THEN m.value END) AS val_accuracy,
+        MAX(CASE WHEN m.name = 'images_per_second'
+            THEN m.value END) AS images_per_second
+    FROM dse_metrics m
+    JOIN dse_runs r ON r.id = m.run_id
+    JOIN dse_study_cells sc ON sc.cell_id = r.cell_id
+    GROUP BY sc.study, sc.point, r.cell_id, r.replicate, m.run_id, m.epoch"""
+
+VIEWS = {"runs": RUNS, "cells": CELLS, "epochs": EPOCHS}
+
+
+def stored_fields(connection: Connection) -> dict[str, dict[str, Field]]:
+    """The fields of every family that the database holds, derived numbers apart."""
+    named = select(families.c.name, families.c.fields).order_by(families.c.name)
+    rows = connection.execute(named)
+    return {
+        row.name: {name: Field.from_json(told) for name, told in row.fields.items()}
+        for row in rows
+    }
+
+
+def derived_names(
+    connection: Connection, of: Collection[str] | None = None
+) -> list[str]:
+    """The derived numbers of every family, or of some, each once."""
+    named = select(families.c.name, families.c.derived).order_by(families.c.name)
+    rows = [x for x in connection.execute(named) if of is None or x.name in of]
+    return list(dict.fromkeys(name for row in rows for name in row.derived))
+
+
+def columns_of(fields: Fields) -> dict[str, Kind]:
+    """The columns of metaparameters, with their kinds.
+
+    Raises:
+        DseError: two families have one of a name and of different kinds.
+    """
+    kinds: dict[str, Kind] = {}
+    for family, own in fields.items():
+        for name, field in own.items():
+            kind = kinds.setdefault(name, field.kind)
+            if SQL_TYPES[kind] != SQL_TYPES[field.kind]:
+                raise DseError(
+                    f"family {family} has {name} as {field.kind}, another family of "
+                    f"this database as {kind}: a column has one kind; rename "
+                    "it, or take another --storage"
+                )
+    return kinds
+
+
+def make_views(connection: Connection) -> None:
+    """Make the views, for the families that are there; those of before are gone.
+
+    On a server they are replaced, with new columns last, so that what people were
+    granted, and views of theirs on ours, stay.
+    """
+    kinds = columns_of(stored_fields(connection))
+    derived = derived_names(connection)
+    for name in derived:
+        if name in kinds:
+            raise DseError(
+                f"a derived number is called {name}, as a metaparameter; rename one"
+            )
+    columns: dict[str, tuple[str, Kind]] = {
+        **{name: ("metaparameters", kind) for name, kind in kinds.items()},
+        **dict.fromkeys(derived, ("derived", "real")),
+    }
+    is_sqlite = connection.dialect.name == "sqlite"
+    for name, query in VIEWS.items():
+        there = [] if is_sqlite else _columns_there(connection, name)
+        ordered = [*(x for x in there if x in columns), *columns]
+        told = [_extracted(x, *columns[x], is_sqlite) for x in dict.fromkeys(ordered)]
+        if is_sqlite:
+            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+        made = query.replace("{columns}", "".join(f", {column}" for column in told))
+        begin = "CREATE VIEW" if is_sqlite else "CREATE OR REPLACE VIEW"
+        connection.exec_driver_sql(f"{begin} {name} AS {made}")
+
+
+def _columns_there(connection: Connection, view: str) -> list[str]:
+    """A view's columns in order; none where it is not there."""
+    inspector = inspect(connection)
+    if view not in inspector.get_view_names():
+        return []
+    return [column["name"] for column in inspector.get_columns(view)]
+
+
+def put_families(
+    connection: Connection, rows: Mapping[str, tuple[dict[str, Any], list[str]]]
+) -> None:
+    """Enter or replace families by name, and make the views anew."""
+    known = stored_fields(connection)
+    for name, (fields, derived) in rows.items():
+        values = {"fields": fields, "derived": derived}
+        if name in known:
+            changed = update(families).where(families.c.name == name)
+            connection.execute(changed.values(**values))
+        else:
+            connection.execute(insert(families).values(name=name, **values))
+    make_views(connection)
+
+
+def _extracted(name: str, column: str, kind: Kind, is_sqlite: bool) -> str:
+    """A column out of JSON. SQLite keeps the type that a value has there."""
+    if is_sqlite:
+        value = f"json_extract(sc.{column}, '$.{name}')"
+        if kind == "real":
+            value = f"CAST({value} AS REAL)"
+    else:
+        value = f"(sc.{column} ->> '{name}')::{SQL_TYPES[kind]}"
+    return f'{value} AS "{name}"'

@@ -1,0 +1,91 @@
+"""What an experiment may not be: each refusal is one line."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dse.arch.family import Family
+from dse.errors import DseError
+from dse.families import check_family
+from dse.fields import unknown_name
+from dse.runs.recipe import Recipe
+
+MOST_VALUES = 10_000
+MOST_CELLS = 1_000_000
+SHARED_BY_ARMS = ("epochs", "steps", "seed", "resize", "crop", "pixel_mean")
+ARM_MAY_CHANGE = tuple(name for name in Recipe.fields if name not in SHARED_BY_ARMS)
+"""Of a recipe, in an ablation: arms see the same images equally often."""
+
+
+def check_points(points: Iterable[Any]) -> None:
+    """Refuse what are no networks of families that can be used.
+
+    Raises:
+        DseError: one is none.
+    """
+    for point in points:
+        if not isinstance(point, Family):
+            raise DseError(
+                f"an experiment has the point {point!r}; expected a network's "
+                "metaparameters, as SqueezeNet(sr=0.5)"
+            )
+        check_family(type(point), type(point).__name__)
+
+
+def check_values(anchor: Family | None, asked: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse values of fields that are not there, and too many or none.
+
+    Args:
+        anchor: the point whose fields vary.
+        asked: their values, and those of a recipe's, by name.
+
+    Raises:
+        DseError: one is no list, or empty, or they make too many cells.
+    """
+    known = {**(anchor.fields if anchor else {}), **Recipe.fields}
+    for name, values in asked.items():
+        if name not in known:
+            raise DseError(unknown_name("an experiment varies", name, known))
+        if not isinstance(values, list | tuple | range):
+            raise DseError(
+                f"the values of an experiment are a {type(values).__name__}; "
+                "expected a list or a tuple"
+            )
+        if not values:
+            raise DseError(f"an experiment varies {name} over no values")
+        if len(values) > MOST_VALUES:
+            raise DseError(
+                f"an experiment varies {name} over {len(values):,} values; "
+                f"expected {MOST_VALUES:,} at most"
+            )
+    if (cells := math.prod(map(len, asked.values()))) > MOST_CELLS:
+        raise DseError(
+            f"an experiment has {cells:,} cells; expected {MOST_CELLS:,} at most"
+        )
+
+
+def check_arms(
+    arms: Mapping[str, Mapping[str, Any]], recipes: Iterable[Recipe]
+) -> None:
+    """Refuse arms that would not see the same images equally often.
+
+    Args:
+        arms: what each changes of a preset's recipe.
+        recipes: those of the presets.
+
+    Raises:
+        DseError: one changes for how long it trains, or on what.
+    """
+    counted = any(recipe.steps for recipe in recipes)
+    for arm, changes in arms.items():
+        if counted and "batch_size" in changes:
+            raise DseError(
+                f"arm {arm} changes batch_size, and a preset counts steps: arms train "
+                "equally long"
+            )
+        unknown = [name for name in changes if name not in ARM_MAY_CHANGE]
+        if unknown:
+            raise DseError(
+                f"arm {arm} changes {', '.join(unknown)}; expected some of "
+                f"{', '.join(ARM_MAY_CHANGE)}: arms train equally long"
+            )

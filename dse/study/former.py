@@ -1,0 +1,59 @@
+"""What experiments of before import: it goes on to work, with a line of advice.
+
+Until version 0.1 an experiment imported modules that are no more. While such a file is
+read, their names lead here.
+"""
+
+import importlib
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+FORMER: Mapping[str, Mapping[str, str]] = {
+    "dse.arch.squeezenet": {"Metaparameters": "SqueezeNet"},
+    "dse.train.recipe": {"Recipe": "Recipe"},
+}
+"""By module, its names and what `dse` calls them now."""
+
+
+class _Former(ModuleType):
+    """A module that is no more."""
+
+    def __init__(self, name: str, told: set[str]) -> None:
+        super().__init__(name)
+        self._told = told
+
+    def __getattr__(self, name: str) -> Any:
+        names = FORMER[self.__name__]
+        if name not in names:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        self._told.add(names[name])
+        return getattr(importlib.import_module("dse"), names[name])
+
+
+@contextmanager
+def former_names(file: Path) -> Iterator[None]:
+    """Let a file import what there was, and say once what to write instead."""
+    told: set[str] = set()
+    sys.modules.update({name: _Former(name, told) for name in FORMER})
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", DeprecationWarning)
+        try:
+            yield
+        finally:
+            for name in FORMER:
+                del sys.modules[name]
+    said = [str(w.message) for w in warned if "a preset's base_e" in str(w.message)]
+    if told:
+        advice = (
+            f"experiment {file} imports what has moved; write from dse import "
+            "Experiment, Preset, Recipe, SqueezeNet, ... instead (SqueezeNet for "
+            "Metaparameters)"
+        )
+        said = ["; ".join([advice, *dict.fromkeys(said)])]
+    for line in dict.fromkeys(said):
+        print(f"dse: {line}", file=sys.stderr)

@@ -1,0 +1,214 @@
+"""A search's cells as Optuna's trials, proposed batch by batch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import FrozenTrial, TrialState
+
+from dse.errors import DseError
+from dse.fields import Grid
+from dse.spaces.space import Space
+from dse.store.database import Store
+from dse.study.optuna_study import (
+    CELL_ID,
+    DIRECTIONS,
+    UNFINISHED,
+    cells_of,
+    open_study,
+)
+
+SamplerName = Literal["tpe", "nsga2", "random"]
+PLACE = "batch_and_following"
+ELAPSED = "elapsed_seconds"
+EXHAUSTED = "exhausted"
+
+
+class SearchProjection:
+    """A search's cells as trials that a sampler proposed, batch by batch."""
+
+    def __init__(self, store: Store, study: str) -> None:
+        self._study = open_study(store, study)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the search has taken so far, over all its sessions."""
+        return float(self._study.user_attrs.get(ELAPSED, 0.0))
+
+    def set_elapsed(self, seconds: float) -> None:
+        """Keep the time taken so far."""
+        self._study.set_user_attr(ELAPSED, seconds)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing new was left within the budget."""
+        return bool(self._study.user_attrs.get(EXHAUSTED, False))
+
+    def set_exhausted(self) -> None:
+        """Note that nothing new is left within the budget."""
+        self._study.set_user_attr(EXHAUSTED, True)
+
+    def unfinished(self) -> dict[int, Mapping[str, Any]]:
+        """The values of accepted trials that were not told yet, by number."""
+        return {
+            trial.number: trial.params
+            for trial in self._all()
+            if trial.state in UNFINISHED and CELL_ID in trial.user_attrs
+        }
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the last batch is in the database in part only."""
+        trials = self._all()
+        return bool(trials) and _Place.of(trials[-1]).follows > 0
+
+    def propose(self, sampler: SamplerName, seed: int) -> "Proposals":
+        """A batch to be filled: the next one, or anew one that was cut off."""
+        trials = self._all()
+        last = _Place.of(trials[-1]).batch if trials else 0
+        number = last if self.is_cut_off else last + 1
+        history = [trial for trial in trials if _Place.of(trial).batch < number]
+        return Proposals(history, number, make_sampler(sampler, (seed, number)))
+
+    def add(self, proposals: "Proposals") -> None:
+        """Put a batch into the database, or what of it is not there."""
+        known = sum(_Place.of(t).batch == proposals.number for t in self._all())
+        for trial in proposals.trials[known:]:
+            self._study.add_trial(trial)
+
+    def tell(self, number: int, val_accuracy: float | None, size: int) -> None:
+        """Give a trial its values; None where its run failed."""
+        _tell(self._study, number, val_accuracy, size)
+
+    def _all(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a trial stands: its batch, from 1, and how many of the batch follow."""
+
+    batch: int = 0
+    follows: int = 0
+
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> "_Place":
+        return cls(*trial.user_attrs.get(PLACE, ()))
+
+
+class Proposals:
+    """A batch of proposals in memory; the database gets it when it is whole.
+
+    So it depends on the batches before it alone, and not on who is killed when: a
+    sampler learns from points over budget within a batch.
+
+    Args:
+        history: the trials of earlier batches.
+        number: the batch's.
+        sampler: what proposes, freshly seeded.
+
+    Attributes:
+        known_cells: those of earlier batches.
+    """
+
+    def __init__(
+        self,
+        history: Sequence[FrozenTrial],
+        number: int,
+        sampler: optuna.samplers.BaseSampler,
+    ) -> None:
+        self.number, self._before = number, len(history)
+        self._study = optuna.create_study(directions=DIRECTIONS, sampler=sampler)
+        self._study.add_trials(history)
+        self.known_cells = cells_of(history)
+        self._asked: optuna.Trial | None = None
+
+    def use_random(self, seed: int) -> None:
+        """Propose at random from here on."""
+        self._study.sampler = make_sampler("random", (seed, self.number))
+
+    def ask(self, space: Space) -> Mapping[str, Any]:
+        """The values that the sampler proposes."""
+        self._asked = self._study.ask(distributions(space))
+        return self._asked.params
+
+    def reject(self, excess: Mapping[str, float], size: int) -> None:
+        """Tell a point over budget, untrained: accuracy 0, and by how much it is over.
+
+        Samplers compare such a point by its excess alone.
+        """
+        trial = self._constrain(excess)
+        _tell(self._study, trial.number, 0.0, size)
+
+    def accept(self, excess: Mapping[str, float], cell_id: str) -> None:
+        """Note that the point is within budget, and the cell that it stands for."""
+        self._constrain(excess).set_user_attr(CELL_ID, cell_id)
+
+    def _constrain(self, excess: Mapping[str, float]) -> optuna.Trial:
+        assert self._asked is not None
+        for name, value in excess.items():
+            self._asked.set_constraint(name, value)
+        return self._asked
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """The proposals so far, as a whole batch."""
+        made = self._study.get_trials()[self._before :]
+        for place, trial in enumerate(made, start=1):
+            trial.set_user_attr(PLACE, (self.number, len(made) - place))
+        return made
+
+
+def _tell(
+    study: optuna.Study, number: int, val_accuracy: float | None, size: int
+) -> None:
+    if val_accuracy is None:
+        study.tell(number, state=TrialState.FAIL)
+    else:
+        study.tell(number, (val_accuracy, size))
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """A space in Optuna's terms."""
+    found: dict[str, BaseDistribution] = {}
+    for name, values in space.values.items():
+        if not isinstance(values, Grid):
+            found[name] = CategoricalDistribution(values)
+        elif space.anchor.fields[name].kind == "whole":
+            low, high, step = map(int, (values.low, values.high, values.step))
+            found[name] = IntDistribution(low, high, step=step)
+        else:
+            found[name] = FloatDistribution(values.low, values.high, step=values.step)
+    return found
+
+
+def make_sampler(
+    name: SamplerName, seed: tuple[int, ...]
+) -> optuna.samplers.BaseSampler:
+    """The sampler called `name`.
+
+    Raises:
+        DseError: there is none.
+    """
+    number = int(np.random.SeedSequence(seed).generate_state(1)[0])
+    match name:
+        case "tpe":
+            return optuna.samplers.TPESampler(
+                n_startup_trials=10, multivariate=True, seed=number
+            )
+        case "nsga2":
+            return optuna.samplers.NSGAIISampler(population_size=16, seed=number)
+        case "random":
+            return optuna.samplers.RandomSampler(seed=number)
+        case _:
+            raise DseError(
+                f"no sampler is called {name!r}; expected tpe, nsga2 or random"
+            )

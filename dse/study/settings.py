@@ -1,0 +1,211 @@
+"""From the words of a product to an experiment, or to a space."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dse.arch.family import Family, Values
+from dse.errors import DseError
+from dse.families import DEFAULT, family_called
+from dse.fields import Field, Grid, unknown_name
+from dse.runs.recipe import Recipe
+from dse.spaces.space import Space
+from dse.study.experiment import Experiment
+from dse.study.names import check_name, shipped_experiments
+from dse.study.preset import Preset
+from dse.study.presets import PRESETS
+from dse.study.product import MANY, Product
+
+MOST_STEPS = 100_000
+"""Values of a grid."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The words of a product, read.
+
+    Attributes:
+        anchor: the family's point with what has one value.
+        varied: fields of the family with several values.
+        recipe: what of the recipe has one value.
+        recipes: fields of the recipe with several values.
+    """
+
+    anchor: Family
+    varied: Mapping[str, Values]
+    recipe: Mapping[str, Any]
+    recipes: Mapping[str, tuple[Any, ...]]
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits of all that is fixed."""
+        point = self.anchor
+        fixed = [point.name, point.values, point.unstated, dict(self.recipe)]
+        text = json.dumps([*fixed, sorted([*self.varied, *self.recipes])])
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def read_settings(product: Product) -> Settings:
+    """What the words mean.
+
+    Raises:
+        DseError: a field is there twice, has no value, or none that it can have.
+    """
+    kind = family_called(product.family or DEFAULT)
+    listed: dict[str, Values] = {}
+    for word in product.settings:
+        name, values = _setting(word, kind)
+        if name in listed:
+            raise DseError(f"--set {name} is given twice; give its values at once")
+        listed[name] = values
+    if product.epochs is not None:
+        if "epochs" in listed:
+            raise DseError("--set epochs and --epochs are both given; leave one out")
+        listed["epochs"] = (product.epochs,)
+    of_family = {name: x for name, x in listed.items() if name in kind.fields}
+    of_recipe = {name: x for name, x in listed.items() if name not in kind.fields}
+    alone, varied = _parted(of_family)
+    recipe, recipes = _parted(of_recipe)
+    several = {x: _listed(Recipe.fields[x], values) for x, values in recipes.items()}
+    return Settings(kind.of(alone), varied, recipe, several)
+
+
+def _parted(
+    listed: Mapping[str, Values],
+) -> tuple[dict[str, Any], dict[str, Values]]:
+    """What has one value, and what has several."""
+    alone = {
+        name: values[0]
+        for name, values in listed.items()
+        if not isinstance(values, Grid) and len(values) == 1
+    }
+    return alone, {name: x for name, x in listed.items() if name not in alone}
+
+
+def _setting(word: str, kind: type[Family]) -> tuple[str, Values]:
+    """A field and its values: a grid, or a tuple."""
+    name, equals, written = word.partition("=")
+    known = {**kind.fields, **Recipe.fields}
+    if name not in known:
+        raise DseError(unknown_name("--set", name, known))
+    if not equals or not written.strip():
+        raise DseError(f"--set {word} has no values; write them as {name}=...,...")
+    field = known[name]
+    if field.kind in ("whole", "real") and written.count(":") == 2:
+        return name, _grid(name, field, written)
+    parted = written.split(";" if ";" in written or field.kind == "text" else ",")
+    return name, tuple(dict.fromkeys(field.read(name, x.strip()) for x in parted))
+
+
+def _grid(name: str, field: Field, written: str) -> Values:
+    low, high, step = (
+        replace(field, least=None, most=None).read(name, x) for x in written.split(":")
+    )
+    field.checked(name, low)
+    field.checked(name, high)
+    if step <= 0 or high < low:
+        raise DseError(
+            f"--set {name}={written} goes nowhere; expected from:to:step, as 16:64:16"
+        )
+    grid = Grid(low, high, step)
+    if grid.count > MOST_STEPS:
+        raise DseError(
+            f"--set {name}={written} has {grid.count:,} values; expected "
+            f"{MOST_STEPS:,} at most: take a larger step"
+        )
+    return grid
+
+
+def _listed(field: Field, values: Values) -> tuple[Any, ...]:
+    if not isinstance(values, Grid):
+        return values
+    return tuple(
+        int(x) if field.kind == "whole" else round(x, 12) for x in values.values
+    )
+
+
+def experiment_of(product: Product) -> tuple[str, Experiment]:
+    """The experiment that a product means, with its name.
+
+    Raises:
+        DseError: it makes no sense, or has very many cells and --yes is not there.
+    """
+    settings = read_settings(product)
+    fields = settings.anchor.fields
+    varied: dict[str, Sequence[Any]] = {
+        name: _listed(fields[name], values) for name, values in settings.varied.items()
+    }
+    varied |= settings.recipes
+    count = 1
+    for values in varied.values():
+        count *= len(values)
+    if count > MANY and not product.yes:
+        raise DseError(
+            f"--set makes {count:,} cells; give fewer values, or --yes if all of them "
+            "are meant"
+        )
+    words = [settings.anchor.name, *varied]
+    name = product.called or f"{'-'.join(words)[:40]}-{settings.digest}"
+    check_name(name, shipped_experiments())
+    presets = _presets(settings)
+    title = f"{settings.anchor.name}: {', '.join(varied) or settings.anchor.short()}"
+    experiment = Experiment(
+        title, settings.anchor, presets, varied=varied if varied else None
+    )
+    return name, experiment
+
+
+def _presets(settings: Settings) -> dict[str, Preset]:
+    """The presets with what is the same for all; those that cannot have it are out.
+
+    Epochs that are stated are trained: no steps, nor a least number of images.
+    """
+    presets, refusals = {}, []
+    for called, preset in PRESETS.items():
+        changes = dict(settings.recipe)
+        if "epochs" in changes:
+            changes.setdefault("steps", None)
+            preset = replace(preset, least_images=0)
+        # Arms train equally long, and batches of another size need other steps.
+        if "batch_size" in settings.recipes and preset.recipe.steps is not None:
+            continue
+        try:
+            recipe = replace(preset.recipe, **changes)
+        except DseError as error:
+            refusals.append(error)
+        else:
+            presets[called] = replace(preset, recipe=recipe)
+    if not presets:
+        raise refusals[0]
+    return presets
+
+
+def space_of(product: Product, width: float) -> tuple[str, Space]:
+    """The space that a product means for a search, with its name.
+
+    Args:
+        product: what varies, and what is fixed.
+        width: the preset's, for what is left open.
+
+    Raises:
+        DseError: nothing varies, or what of it is the recipe's.
+    """
+    settings = read_settings(product)
+    if settings.recipes or settings.recipe:
+        names = ", ".join([*settings.recipes, *settings.recipe])
+        raise DseError(
+            f"a search has one recipe, and --set changes {names}; leave it out"
+        )
+    anchor = settings.anchor
+    if not settings.varied:
+        spaces = f", or take --space {' or '.join(anchor.spaces)}"
+        raise DseError(
+            f"a search varies nothing; say what, as --set {next(iter(anchor.fields))}="
+            f"...{spaces if anchor.spaces else ''}"
+        )
+    space = Space(anchor.scaled(width), settings.varied)
+    name = product.called or anchor.name
+    check_name(name, shipped_experiments())
+    return f"{name}-{space.digest}", space
