@@ -139,23 +139,8 @@ def _draw(
     scale: Scale,
 ) -> None:
     """Marks along their costs, joined by a line; or side by side, where few differ."""
-    along = [mark.cost if joined else i for i, mark in enumerate(marks)]
-    intervals = [(x, mark) for x, mark in zip(along, marks, strict=True) if mark.ends]
-    ax.errorbar(
-        [x for x, _ in intervals],
-        [mark.percent for _, mark in intervals],
-        yerr=[
-            [mark.percent - mark.low for _, mark in intervals],
-            [mark.high - mark.percent for _, mark in intervals],
-        ],
-        fmt="none",
-        ecolor=color,
-        elinewidth=1,
-        capsize=2.5,
-        alpha=0.7,
-    )
-    dots = [(x, y) for x, mark in zip(along, marks, strict=True) for y in mark.runs]
-    ax.plot(*zip(*dots, strict=True) if dots else ((), ()), ".", ms=3, color="#888888")
+    along = [mark.cost if joined else float(i) for i, mark in enumerate(marks)]
+    _draw_spread(ax, along, marks, color, width=1.0, cap=2.5, alpha=0.7, dots="#888888")
     line = "-" if joined else "none"
     percents = [mark.percent for mark in marks]
     ax.plot(along, percents, color=color, marker=marker, markersize=4.5, ls=line)
@@ -167,6 +152,38 @@ def _draw(
         ax.set_xticks(along, names)
         ax.margins(x=0.25, y=0.15)
     tick_percents(ax)
+
+
+def _draw_spread(
+    ax: Axes,
+    along: Sequence[float],
+    marks: Sequence[Mark],
+    color: str,
+    *,
+    width: float,
+    cap: float,
+    alpha: float,
+    dots: str,
+    size: float = 3.0,
+) -> None:
+    """The intervals of marks, and a dot for every run, at their places `along`."""
+    placed = list(zip(along, marks, strict=True))
+    intervals = [(x, mark) for x, mark in placed if mark.ends]
+    ax.errorbar(
+        [x for x, _ in intervals],
+        [mark.percent for _, mark in intervals],
+        yerr=[
+            [mark.percent - mark.low for _, mark in intervals],
+            [mark.high - mark.percent for _, mark in intervals],
+        ],
+        fmt="none",
+        ecolor=color,
+        elinewidth=width,
+        capsize=cap,
+        alpha=alpha,
+    )
+    runs = [(x, percent) for x, mark in placed for percent in mark.runs]
+    ax.plot(*zip(*runs, strict=True) if runs else ((), ()), ".", ms=size, color=dots)
 
 
 def draw_series(
@@ -189,24 +206,20 @@ def draw_series(
     for number, (name, marks) in enumerate(series.items(), start=first):
         color, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
         ordered = sorted(marks, key=lambda mark: mark.cost) if joined else marks
-        intervals = [mark for mark in ordered if mark.ends]
-        ax.errorbar(
-            [mark.cost for mark in intervals],
-            [mark.percent for mark in intervals],
-            yerr=[
-                [mark.percent - mark.low for mark in intervals],
-                [mark.high - mark.percent for mark in intervals],
-            ],
-            fmt="none",
-            ecolor=color,
-            elinewidth=0.8,
-            capsize=2,
+        along = [mark.cost for mark in ordered]
+        _draw_spread(
+            ax,
+            along,
+            ordered,
+            color,
+            width=0.8,
+            cap=2.0,
             alpha=0.6,
+            dots=color,
+            size=2.5,
         )
-        runs = [(mark.cost, percent) for mark in ordered for percent in mark.runs]
-        ax.plot(*zip(*runs, strict=True) if runs else ((), ()), ".", ms=2.5, c=color)
         ax.plot(
-            [mark.cost for mark in ordered],
+            along,
             [mark.percent for mark in ordered],
             color=color,
             marker=marker,

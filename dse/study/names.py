@@ -1,12 +1,12 @@
 """What experiments, presets and arms may be called: studies and folders are so."""
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dse.data.names import short_digest
 from dse.errors import DseError
 from dse.runs.recipe import Recipe
 from dse.store import SEARCHES
@@ -116,5 +116,5 @@ def _cut(name: str) -> str:
     plain = re.sub(r"[^\w .-]", "-", name)
     if len(plain) <= MOST_LETTERS:
         return plain
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    digest = short_digest(name)
     return f"{plain[: MOST_LETTERS - 9].strip(' .-')}-{digest}"

@@ -1,12 +1,12 @@
 """From the words of a product to an experiment, or to a space."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dse.arch.family import Family, Values
+from dse.data.names import short_digest
 from dse.errors import DseError
 from dse.families import DEFAULT, family_called
 from dse.fields import Field, Grid, unknown_name
@@ -44,7 +44,7 @@ class Settings:
         point = self.anchor
         fixed = [point.name, point.values, point.unstated, dict(self.recipe)]
         text = json.dumps([*fixed, sorted([*self.varied, *self.recipes])])
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+        return short_digest(text)
 
 
 def read_settings(product: Product) -> Settings:

@@ -1,6 +1,5 @@
 """That this process computes where and as every other that trains; what it compiled."""
 
-import hashlib
 import platform
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import jax
 
 from dse.data.cache import cache_folder
+from dse.data.names import short_digest
 from dse.errors import DseError
 from dse.machine import has_accelerator
 from dse.runs.settings import ELSEWHERE, JAX_SETTINGS
@@ -68,4 +68,4 @@ def _processor() -> str:
         told = platform.processor()
     lines = {line for line in told.splitlines() if line.startswith(("flags", "Feat"))}
     text = "\n".join([platform.machine(), *sorted(lines)])
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return short_digest(text)
