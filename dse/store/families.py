@@ -10,7 +10,7 @@ from dse.errors import DseError
 from dse.fields import Field
 from dse.store.database import Store
 from dse.store.schema import families
-from dse.store.views import SQL_TYPES, put_families, stored_fields
+from dse.store.views import SQL_TYPES, make_views, put_families, stored_fields
 
 Row = tuple[dict[str, Any], list[str]]
 """Fields as data, and the names of derived numbers."""
@@ -44,6 +44,7 @@ def enter_rows(connection: Connection, told: Mapping[str, Row]) -> None:
     """
     if new := _new_rows(connection, told):
         put_families(connection, new)
+        make_views(connection)
 
 
 def _new_rows(connection: Connection, told: Mapping[str, Row]) -> dict[str, Row]:

@@ -147,7 +147,7 @@ def _columns_there(connection: Connection, view: str) -> list[str]:
 def put_families(
     connection: Connection, rows: Mapping[str, tuple[dict[str, Any], list[str]]]
 ) -> None:
-    """Enter or replace families by name, and make the views anew."""
+    """Enter or replace families by name; the views are to be made anew after it."""
     known = stored_fields(connection)
     for name, (fields, derived) in rows.items():
         values = {"fields": fields, "derived": derived}
@@ -156,7 +156,6 @@ def put_families(
             connection.execute(changed.values(**values))
         else:
             connection.execute(insert(families).values(name=name, **values))
-    make_views(connection)
 
 
 def _extracted(name: str, column: str, kind: Kind, is_sqlite: bool) -> str:
