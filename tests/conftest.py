@@ -14,7 +14,7 @@ from samples import SMALL_EXPERIMENT, striped, write_image_folder
 
 from dse.cli import main
 from dse.data.dataset import Dataset
-from dse.execute import processes
+from dse.execute import worker_process
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -67,7 +67,7 @@ def small_experiment(workplace, tiny_folder) -> Path:
 def dse(small_experiment, monkeypatch, capsys):
     """Runs a command with such mischief; its exit status, and what it printed."""
     monkeypatch.setattr(
-        processes, "WORKER", (sys.executable, pretend.__file__, "--worker")
+        worker_process, "WORKER", (sys.executable, pretend.__file__, "--worker")
     )
 
     def run(*words, mischief=()):

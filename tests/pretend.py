@@ -132,9 +132,9 @@ def be_a_worker(file_number, driver_number):
 
 def be_dse(words):
     from dse.cli import command
-    from dse.execute import processes
+    from dse.execute import worker_process
 
-    processes.WORKER = (sys.executable, __file__, "--worker")
+    worker_process.WORKER = (sys.executable, __file__, "--worker")
     command(words)
 
 

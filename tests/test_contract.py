@@ -14,7 +14,7 @@ import pretend
 import pytest
 from pretend import Mischief, begun
 
-from dse.execute import processes
+from dse.execute import worker_process
 from dse.store.database import open_store
 from dse.store.query import status, study_names, view
 from dse.study.optuna_study import open_study
@@ -152,7 +152,7 @@ def test_a_clock_that_is_set_back_changes_nothing(
     file = workplace / "backwards.py"
     file.write_text(BACKWARDS)
     monkeypatch.setenv("PYTHONPATH", str(Path(pretend.__file__).parent))
-    monkeypatch.setattr(processes, "WORKER", (sys.executable, str(file)))
+    monkeypatch.setattr(worker_process, "WORKER", (sys.executable, str(file)))
     asked = itertools.count(1)
     began = time.time()
     monkeypatch.setattr(time, "time", lambda: began - 3600 * next(asked))

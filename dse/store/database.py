@@ -6,17 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    insert,
-    inspect,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, Engine, insert, inspect, select, update
 from sqlalchemy.exc import DBAPIError
 
 from dse.errors import DseError, printable
@@ -28,17 +20,12 @@ from dse.store.messages import Unreachable, clear_faults
 from dse.store.migrations import OLDEST, migrate
 from dse.store.place import Place
 from dse.store.schema import SCHEMA_VERSION, metadata, schema
+from dse.store.transactions import be_the_one_writer, read_only, schema_transaction
 from dse.store.views import make_views
 
 Result = TypeVar("Result")
 MOST_SECONDS_AWAY = 600
 SECONDS_BETWEEN_TRIES = 0.5
-MOST_MILLISECONDS_LOCKED = "30000"
-ONE_WRITER = text(
-    "SELECT set_config('lock_timeout', :most, true), "
-    "pg_advisory_xact_lock(hashtext('dse'))"
-)
-"""As in SQLite: of two that would enter the same row at once, one waits."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +33,11 @@ class Store:
     """An open database and the place of its files.
 
     Attributes:
-        url: to open it a second time, password and all.
-        engine: SQLAlchemy's; its `repr` may show a password.
-        place: where its weights, logs and checkpoints lie.
-        lock: what a sweep that is under way holds.
-        write_ahead: whether the file has a write-ahead log meanwhile.
+        url: The address, with its password, to open it a second time.
+        engine: SQLAlchemy's engine; its `repr` may show a password.
+        place: Folders of its weights, logs and checkpoints.
+        lock: The lock that a sweep under way holds; else None.
+        write_ahead: True while the file has a write-ahead log.
     """
 
     url: str = field(repr=False)
@@ -66,24 +53,24 @@ class Store:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether the database is a file of SQLite's."""
+        """True if the database is an SQLite file."""
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
     def sweeping(self, trained: Sequence[str]) -> Iterator["Store"]:
         """Hold the database for one sweep; the lock goes with the process.
 
-        Meanwhile a SQLite file has a write-ahead log, in which a commit is cheap.
+        Meanwhile an SQLite file has a write-ahead log, which makes a commit cheap.
 
         Args:
-            trained: what it trains, in words. On a server, sweeps of other words may
-                go on at once; of a file there is one.
+            trained: Names of what the sweep trains. On a server, sweeps of other
+                names may run at once; an SQLite file takes one sweep.
 
         Yields:
             This database, under the lock.
 
         Raises:
-            DseError: another sweep holds it.
+            DseError: Another sweep holds it.
         """
         name = shown(self.url)
         lock: SweepLock = (
@@ -101,14 +88,14 @@ class Store:
 
     @contextmanager
     def _write_ahead_log(self) -> Iterator[bool]:
-        """Have the file a write-ahead log, unless others keep reading it.
+        """Give the file a write-ahead log until the end, unless others are reading it.
 
-        Such a log needs one machine, and would ask a later reader to write. While a
-        connection stays open, a commit is not copied into the file at once: with the
-        disk's 5 ms a sync, that makes 0.2 ms of 14.
+        Such a log works on one machine only, and later readers would have to write.
+        While a connection stays open, commits are not copied into the file: a commit
+        takes 0.2 ms instead of 14, on a disk that takes 5 ms to sync.
 
         Yields:
-            Whether it has one.
+            True if the file has one.
         """
         if not self.is_sqlite or on_network(self.place.own):
             yield False
@@ -117,18 +104,18 @@ class Store:
             with self.engine.connect() as kept:
                 yield keeps_journal(kept, "wal")
         finally:
-            # Another connection: an interrupted statement spoils its own.
+            # A new connection: an interrupted statement leaves its own unusable.
             with suppress(DBAPIError), self.engine.connect() as fresh:
                 keeps_journal(fresh, "delete")
 
     def patiently(self, work: Callable[[], Result]) -> Result:
-        """`work()`, under the lock; again and again while the database is away.
+        """Call `work` under the lock; repeat it while the database is unreachable.
 
         Args:
-            work: what reads or writes; done twice it must come to the same.
+            work: Reads or writes; a second call must not change the result.
 
         Raises:
-            DseError: the database stays away, or another sweep took the lock meanwhile.
+            DseError: The database stays away, or another sweep took the lock.
         """
         lost: float | None = None
         while True:
@@ -149,53 +136,43 @@ class Store:
 
     @contextmanager
     def writing(self, *, lasting: bool = False) -> Iterator[Connection]:
-        """A transaction: all of it is kept, or nothing; one at a time.
+        """Begin a transaction, one at a time: all of it is kept, or nothing.
 
         Args:
-            lasting: whether it must outlast a loss of power, not only of the process.
+            lasting: True if it must survive a loss of power, not only a killed process.
         """
         with clear_faults(self.url), self.engine.begin() as connection:
             if not self.is_sqlite:
-                _be_the_one_writer(connection)
+                be_the_one_writer(connection)
             elif self.write_ahead and not lasting:
                 connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
             yield connection
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold off others who write to a server or make tables there; not within it."""
+        """Make other writers to a server wait; do not nest it in itself."""
         if self.is_sqlite:
             yield
             return
         with clear_faults(self.url), self.engine.begin() as connection:
-            _be_the_one_writer(connection)
+            be_the_one_writer(connection)
             yield
 
     @contextmanager
     def changing_schema(self) -> Iterator[Connection]:
-        """A transaction that may make views and tables: all of it, or nothing."""
-        with clear_faults(self.url), _schema_transaction(self) as connection:
+        """Begin a transaction that may make views and tables: all of it, or nothing."""
+        with clear_faults(self.url), schema_transaction(self.engine) as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that cannot write."""
-        with clear_faults(self.url), self.engine.connect() as connection:
-            if self.is_sqlite:
-                connection.execute(text("PRAGMA query_only = ON"))
-                try:
-                    yield connection
-                finally:
-                    connection.rollback()
-                    connection.execute(text("PRAGMA query_only = OFF"))
-                return
-            # A prepared statement is one: none that ends the transaction may follow.
-            driver: Any = connection.connection.driver_connection
-            driver.prepare_threshold = 0
-            # Without parameters a % stands for itself.
-            connection = connection.execution_options(no_parameters=True)
-            connection.execute(text("SET TRANSACTION READ ONLY"))
-            yield connection
+        """Open a connection that cannot write."""
+        with (
+            clear_faults(self.url),
+            self.engine.connect() as connection,
+            read_only(connection) as reader,
+        ):
+            yield reader
 
 
 def open_store(
@@ -205,12 +182,12 @@ def open_store(
 
     Args:
         url: SQLAlchemy's form, such as `sqlite:///results/dse.db`.
-        create: whether to make it where it is missing.
-        upgrade: whether to bring an older schema up to date; as `create` by default.
-        keep: whether a copy of it as it was is kept then, and said.
+        create: True to make it if it is missing.
+        upgrade: True to migrate an older schema; by default the same as `create`.
+        keep: True to keep a copy from before the migration, and to print its name.
 
     Raises:
-        DseError: it is missing, unreachable, no database, or of another schema.
+        DseError: It is missing, unreachable, no database, or of another schema.
     """
     parsed = parsed_url(url)
     file = sqlite_file(parsed)
@@ -253,7 +230,7 @@ def _check_schema(
                 "weights of its runs: put a copy of it in its place, or move the "
                 "weights away to begin anew"
             )
-        with _schema_transaction(store) as connection:
+        with schema_transaction(store.engine) as connection:
             if not inspect(connection).has_table(schema.name):
                 metadata.create_all(connection)
                 make_views(connection)
@@ -285,12 +262,12 @@ def _copied(file: Path, version: int) -> Path:
 
 
 def _bring_forward(store: Store, *, keep: bool) -> None:
-    """Migrate a database of an older schema; of a file a copy is kept beside it.
+    """Migrate a database of an older schema; keep a copy of a file beside it.
 
     Raises:
-        DseError: a sweep holds it, or there is no room for the copy.
+        DseError: A sweep holds it, or there is no room for the copy.
     """
-    with store.sweeping([]), _schema_transaction(store) as connection:
+    with store.sweeping([]), schema_transaction(store.engine) as connection:
         version = connection.execute(select(schema.c.version)).scalar_one()
         if version == SCHEMA_VERSION:  # another process was quicker
             return
@@ -314,21 +291,3 @@ def _version(store: Store) -> int | None:
     with store.engine.connect() as connection:
         version: int | None = connection.execute(select(schema.c.version)).scalar()
     return version
-
-
-def _be_the_one_writer(connection: Connection) -> None:
-    """On a server, until the transaction ends."""
-    connection.execute(ONE_WRITER, {"most": MOST_MILLISECONDS_LOCKED})
-
-
-@contextmanager
-def _schema_transaction(store: Store) -> Iterator[Connection]:
-    """All of it or nothing, one at a time: SQLite needs its transaction spelt out."""
-    with store.engine.connect() as connection:
-        if store.is_sqlite:
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            connection.execute(text("BEGIN IMMEDIATE"))
-        else:
-            _be_the_one_writer(connection)
-        yield connection
-        connection.execute(text("COMMIT")) if store.is_sqlite else connection.commit()

@@ -17,7 +17,7 @@ from statistics import median
 from machine import RESULTS, write_result
 
 from dse.data.load import load
-from dse.execute import processes
+from dse.execute import worker_process
 from dse.execute.jobs import Job, JobQueue
 from dse.execute.processes import ProcessExecutor
 from dse.families.squeezenet import SqueezeNet
@@ -53,8 +53,8 @@ def seconds_per_trivial_run(cells: int, *, keep_weights: bool) -> float:
     )
     plans = make_plans("trivial", experiment, "quick", dataset)
     folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
-    real_worker = processes.WORKER
-    processes.WORKER = (sys.executable, str(TRIVIAL_WORKER))
+    real_worker = worker_process.WORKER
+    worker_process.WORKER = (sys.executable, str(TRIVIAL_WORKER))
     try:
         store = open_store(f"sqlite:///{folder}/dse.db")
         with (
@@ -76,7 +76,7 @@ def seconds_per_trivial_run(cells: int, *, keep_weights: bool) -> float:
         assert len(runs) == cells * REPLICATES
         return seconds / (REPLICATES * len(missing))
     finally:
-        processes.WORKER = real_worker
+        worker_process.WORKER = real_worker
         shutil.rmtree(folder)
 
 

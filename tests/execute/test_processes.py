@@ -13,7 +13,7 @@ import pytest
 from pretend import Mischief, plan_mischief
 
 from dse.errors import DseError
-from dse.execute import processes
+from dse.execute import worker_process
 from dse.execute.jobs import Job, JobQueue
 from dse.execute.processes import Limits, ProcessExecutor
 from dse.families.squeezenet import SqueezeNet
@@ -40,7 +40,7 @@ def executors(tiny, tmp_path, monkeypatch):
     made = []
 
     def make(*mischief, workers=1, limits=WIDE, seconds=0.0):
-        monkeypatch.setattr(processes, "WORKER", PRETENDING)
+        monkeypatch.setattr(worker_process, "WORKER", PRETENDING)
         told = plan_mischief(tmp_path, *mischief, seconds=seconds)
         monkeypatch.setenv("DSE_PRETEND", told["DSE_PRETEND"])
         made.append(ProcessExecutor(tiny, workers, tmp_path, limits=limits))
@@ -134,7 +134,7 @@ def test_who_cannot_start_stops_the_sweep(
 ):
     executor = executors()
     monkeypatch.setattr(
-        processes, "WORKER", (sys.executable, "-c", STARTS.format(does=does))
+        worker_process, "WORKER", (sys.executable, "-c", STARTS.format(does=does))
     )
     if not logged:
         executor._setting = replace(executor._setting, folder=None)
@@ -197,7 +197,9 @@ def test_workers_start_before_they_have_work(executors, jobs):
 
 def test_one_worker_of_a_gpu_knows_what_comes_next(executors, jobs, monkeypatch):
     sent = []
-    monkeypatch.setattr(processes._Worker, "_send", lambda _, x: sent.append(x))
+    monkeypatch.setattr(
+        worker_process.WorkerProcess, "_send", lambda _, x: sent.append(x)
+    )
     for gpus, upcoming in ((("0",), jobs[1]), ((), None)):
         executor = executors()
         executor._compile_ahead = bool(gpus)

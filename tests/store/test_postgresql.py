@@ -283,7 +283,7 @@ def test_several_begin_at_once_on_an_empty_database(database, tiny, workplace):
 def test_another_writer_is_waited_for(
     database, plan, undisturbed, workplace, monkeypatch, capsys
 ):
-    monkeypatch.setattr("dse.store.database.MOST_MILLISECONDS_LOCKED", "100")
+    monkeypatch.setattr("dse.store.transactions.MOST_MILLISECONDS_LOCKED", "100")
     with ExitStack() as writing:
 
         def write():

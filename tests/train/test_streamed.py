@@ -13,6 +13,7 @@ from interruption import Killed, steps_in, told, truncate, without_times
 from samples import write_photos
 
 import dse.train.streamed as streamed
+import dse.train.streamed_program as streamed_program
 from dse.arch.cost import cost
 from dse.data.stream import StreamedDataset, stream
 from dse.families.squeezenet import SqueezeNet
@@ -167,7 +168,7 @@ def test_where_no_checkpoint_can_be_read_the_run_begins_anew(
 
 
 def test_parts_of_a_batch_are_the_whole(photos, undisturbed, monkeypatch):
-    monkeypatch.setattr(streamed, "memory_part", lambda *_: 2)
+    monkeypatch.setattr(streamed_program, "memory_part", lambda *_: 2)
     in_parts = train(photos, None)
     # Sums in another order; ties of pools, as plain photos have, make more of it.
     for parted, whole, far in zip(
@@ -190,9 +191,9 @@ class Gpu:
 def test_a_part_divides_the_batch_and_fits(monkeypatch):
     network = SqueezeNet().architecture((227, 227, 3), 1000)
     # 12 million activations: an image's alone are more than a CPU's cache.
-    assert streamed.memory_part(network, 512) == 1
+    assert streamed_program.memory_part(network, 512) == 1
     monkeypatch.setattr(jax, "devices", lambda: [Gpu()])
-    size = streamed.memory_part(network, 512)
+    size = streamed_program.memory_part(network, 512)
     held = 4 * 4 * cost(network).activations
     assert 512 % size == 0
     assert held * size <= 0.7 * 16 * 2**30 < held * 2 * size
@@ -219,7 +220,7 @@ def test_divergence_is_told(photos):
 )
 def test_top_5_by_hand(photos, bias, labels, expected):
     """Scores of one image by a network whose last bias alone counts."""
-    program = streamed._compile(cell_of(photos), photos, 30)
+    program = streamed_program.compile_streamed(cell_of(photos), photos, 30)
     weights = {
         name: {part: np.zeros_like(array) for part, array in arrays.items()}
         for name, arrays in (
@@ -229,10 +230,10 @@ def test_top_5_by_hand(photos, bias, labels, expected):
     weights["conv10"]["bias"] = np.array(bias, np.float32)
     pixels = jnp.zeros((4, 36, 36, 3), jnp.uint8)
     images = Batches(pixels, jnp.array(labels))
-    scores = streamed._add_scores(
+    scores = streamed_program._add_scores(
         program.engine,
         weights,
-        streamed.Scores(no_totals(), jnp.zeros(())),
+        streamed_program.Scores(no_totals(), jnp.zeros(())),
         images,
         Normaliser(jnp.zeros(3), jnp.ones(3)),
     )
