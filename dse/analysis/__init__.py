@@ -1,1 +1,1 @@
-"""Frames in, frames and figures out."""
+"""Analysis of results: data frames in, data frames and figures out."""

@@ -1,14 +1,14 @@
 """Differences between cells, or recipes, paired over replicates.
 
 A replicate's split, order and augmentation are the same in all cells, so cells are
-compared within replicates, each pair by its own spread: narrow networks scatter several
-times as much as others, and a spread pooled over cells would make them look certain.
+compared within replicates. Each pair has its own standard deviation: narrow networks
+scatter several times as much as others, and a pooled one would make them look certain.
 
-Of comparisons that are told together each end of an interval errs in `ERROR_RATE` over
-their number (Bonferroni). So with 95 % no lower end is beyond its difference, and with
-95 % no upper end: all that is said of bounds that were set beforehand, that a
-difference is above or that it is below, is right together with 95 %, since for each
-only one of the two can be wrong. That both ends of all intervals hold is 90 %.
+Comparisons that are reported together share `ERROR_RATE`: each end of an interval errs
+in that rate over their number (Bonferroni). So with 95 % all lower ends hold, and with
+95 % all upper ends. For a bound that was set beforehand only one of "above" and
+"below" can be wrong, so all such statements are right together with 95 %. All ends
+hold together with 90 %.
 """
 
 import math
@@ -24,22 +24,22 @@ from dse.analysis.pareto import on_front
 from dse.errors import DseError
 
 ERROR_RATE = 0.05
-"""Of any wrong "above" or "below" among the comparisons that are told together."""
+"""Probability of any wrong "above" or "below" among comparisons reported together."""
 
 
 def error_of_each_end(comparisons: int) -> float:
-    """How often each end of an interval may err, told together with others."""
+    """Error rate of each end of an interval, if so many are reported together."""
     return ERROR_RATE / max(1, comparisons)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more accurate one subject is than another.
+    """Difference in accuracy between two subjects.
 
     Attributes:
-        estimate: the mean of the differences within blocks.
+        estimate: mean of the differences within blocks.
         deviation: their standard deviation.
-        pairs: how many there are.
+        pairs: their number.
     """
 
     estimate: float
@@ -47,11 +47,11 @@ class Difference:
     pairs: int
 
     def interval(self, error: float) -> tuple[float, float]:
-        """The paired t-test's interval, each of whose ends errs in a share `error`.
+        """The paired t-test's interval; each end errs in a share `error` of cases.
 
         d̄ ± t(1 - error; n - 1) · s / √n, cut at ±1, which no difference exceeds. NaN
-        where it tells nothing: both ends are cut, or all differences are equal, as on
-        few test images they may be by chance.
+        if it says nothing: both ends are cut, or all differences are equal, which can
+        happen by chance with few test images.
         """
         quantile = float(stdtrit(self.pairs - 1, 1 - error))
         half = quantile * self.deviation / math.sqrt(self.pairs)
@@ -62,7 +62,7 @@ class Difference:
 
     @property
     def are_equal(self) -> bool:
-        """Whether all differences are the same, but for rounding."""
+        """True if all differences are the same except for rounding."""
         return bool(self.deviation < 1e-9)
 
 
@@ -71,7 +71,7 @@ class Comparison:
     """Scores of subjects (rows) in blocks (columns), NaN where a run is missing.
 
     Attributes:
-        subjects: what is compared, in the order of the rows.
+        subjects: names of what is compared, in the order of the rows.
         scores: accuracies.
     """
 
@@ -79,7 +79,7 @@ class Comparison:
     scores: Float[np.ndarray, "c b"]
 
     def difference(self, better: str, worse: str) -> Difference:
-        """How much `better` exceeds `worse`, in the blocks that both completed.
+        """Compute `better` less `worse`, in the blocks that both completed.
 
         Raises:
             DseError: there are fewer than two such blocks.
@@ -100,16 +100,16 @@ def compare(
     block: str = "replicate",
     score: str = "test_accuracy",
 ) -> Comparison:
-    """The completed runs side by side.
+    """Arrange the scores of completed runs by subject and block.
 
     Args:
         runs: the view `runs` of one study; an alias of a cell counts once.
-        subject: the column of what is compared.
-        block: the column of what subjects share.
-        score: the column of accuracies.
+        subject: column of what is compared.
+        block: column of what subjects share.
+        score: column of accuracies.
 
     Raises:
-        DseError: there is one subject only, or no two share two blocks.
+        DseError: fewer than two subjects have results, or no two share two blocks.
     """
     done = runs[runs["status"] == "complete"].drop_duplicates([subject, block])
     table = done.pivot(index=subject, columns=block, values=score)
@@ -133,19 +133,18 @@ def front_probability(
     draws: int = 4000,
     seed: int = 0,
 ) -> Float[np.ndarray, " c"]:
-    """How likely each subject is on the Pareto front of mean accuracy against `cost`.
+    """Probability that each subject is on the front of mean accuracy against `cost`.
 
-    A Bayesian bootstrap over replicates (Rubin 1981), the same weights for all
-    subjects, so that what replicates share decides nothing. Draws are spread out to
-    the variance of a mean, s²/n, of which weights alone give (n - 1)/(n + 1), and to
-    the tails of Student's t, since s is an estimate. A subject with a single replicate
-    stays where it is.
+    A Bayesian bootstrap over replicates (Rubin 1981). All subjects have the same
+    weights, so effects that replicates share cancel out. The weights give a mean only
+    (n - 1)/(n + 1) of its variance s²/n. So draws are scaled to all of it, and to
+    Student's t, since s is an estimate. A single replicate has no spread.
 
     Args:
         comparison: the study.
-        cost: of each subject, in the order of `comparison.subjects`; to be small.
-        draws: how many.
-        seed: of the draws.
+        cost: cost of each subject, in the order of `comparison.subjects`.
+        draws: number of draws.
+        seed: seed of the draws.
     """
     generator = np.random.default_rng(seed)
     known = ~np.isnan(comparison.scores)
@@ -156,7 +155,7 @@ def front_probability(
     drawn = weights @ scores.T / (weights @ known.T)
     freedom = np.maximum(count - 1, 1)
     wider = np.sqrt((count + 1) / freedom)
-    # One draw of s for all: where counts differ, by the same quantile.
+    # One draw of s for all subjects: with different counts, at the same quantile.
     uniform = generator.random(draws)
     scale = np.sqrt(freedom / chdtri(freedom, uniform[:, None]))
     accuracies = means + (drawn - means) * wider * scale

@@ -1,4 +1,4 @@
-"""Learning curves, and whether the order of the cells has settled by the end."""
+"""Learning curves, and the agreement of the order of cells with the final one."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from dse.analysis.figures import OURS
 from dse.analysis.plotting import Axes, MaxNLocator, colormaps
 
 MARKERS = "os^Dv<>pPX*hd"
-"""One for each cell in turn: curves are told apart in grey by them."""
+"""Markers of the cells in turn, so that curves differ in grey too."""
 
 
 def mean_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Validation accuracy by epoch (rows) and cell (columns).
+    """Mean validation accuracy by epoch (rows) and cell (columns).
 
     Args:
         epochs: the view `epochs` of one study.
-        runs: the view `runs` of the same; means are over its completed runs.
+        runs: the view `runs` of the same study; means are over its completed runs.
     """
     complete = set(runs.loc[runs["status"] == "complete", "run_id"])
     counted = epochs[epochs["run_id"].isin(complete)]
@@ -28,14 +28,14 @@ def mean_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement_with_end(curves: pd.DataFrame) -> pd.Series:
-    """Kendall's tau-b between the cells' order in each epoch and in the last one."""
+    """Kendall's tau-b between the order of cells in each epoch and in the last one."""
     last = curves.iloc[-1]
     taus = [kendalltau(row, last).statistic for _, row in curves.iterrows()]
     return pd.Series(taus, index=curves.index, dtype="float64")
 
 
 def draw_curves(ax: Axes, curves: pd.DataFrame, labels: Sequence[str]) -> Axes:
-    """Validation accuracy by epoch, a line a cell; `labels` in the columns' order."""
+    """Draw validation accuracy by epoch, a line per cell with its label."""
     shades = colormaps["viridis"](np.linspace(0, 0.9, len(labels)))
     for index, (cell, label) in enumerate(zip(curves, labels, strict=True)):
         ax.plot(
@@ -55,10 +55,10 @@ def draw_curves(ax: Axes, curves: pd.DataFrame, labels: Sequence[str]) -> Axes:
 
 
 def draw_agreement(ax: Axes, curves: pd.DataFrame) -> Axes:
-    """How much of the cells' last order stood in each epoch."""
+    """Draw the agreement of the order of cells with that of the last epoch."""
     agreement = agreement_with_end(curves)
     ax.plot(agreement.index, agreement, "o-", color=OURS, markersize=4)
-    known = agreement.dropna()  # undefined where all cells are equal
+    known = agreement.dropna()  # undefined if all cells are equal
     ax.set_ylim(min([-0.05, *(known - 0.05)]), 1.05)
     _along_epochs(ax, curves)
     ax.set_ylabel("Kendall's tau with the last epoch")

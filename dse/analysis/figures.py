@@ -1,4 +1,4 @@
-"""Figures: frames in, Axes out. Compute first, draw second."""
+"""Figures of studies: functions that draw computed data into Axes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,19 +17,19 @@ from dse.arch.cost import MEBIBYTE
 from dse.arch.family import Published
 
 OURS, PAPER = "#0072B2", "#D55E00"
-"""Blue and vermilion of Okabe and Ito: apart for every kind of sight, and in grey by
-their markers."""
+"""Blue and vermilion of Okabe and Ito, safe for colour-blind readers. In grey their
+markers differ."""
 
 SERIES = (OURS, PAPER, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Of the same authors, for several at once."""
+"""Colours of the same authors, for several series."""
 
 MARKERS = "os^DvP*X"
 
 MOST_LABELS = 24
-"""Points of several series that have their names beside them."""
+"""Largest number of points, in several series, that have labels."""
 
 CAPTION_LETTERS = 19
-"""Letters of a caption to an inch."""
+"""Letters of a caption per inch."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Scale:
     """A cost that accuracy is drawn against.
 
     Attributes:
-        column: of a summary.
-        per: units of the column in one of the axis.
-        unit: for labels of points.
-        label: of the axis.
-        log: whether it is drawn by its logarithm.
+        column: column of a summary.
+        per: units of the column in one unit of the axis.
+        unit: unit for labels of points.
+        label: label of the axis.
+        log: True for a logarithmic axis.
     """
 
     column: str
@@ -51,7 +51,7 @@ class Scale:
     log: bool = False
 
     def label_axis(self, ax: Axes) -> None:
-        """Make it the horizontal axis."""
+        """Set the label and the scale of the horizontal axis."""
         ax.set_xlabel(self.label)
         if self.log:
             ax.set_xscale("log", base=2)
@@ -67,9 +67,9 @@ PRINTED = Scale("", 1.0, "MB as printed", "weights, MB as printed (32-bit floats
 
 @dataclass(frozen=True)
 class Mark:
-    """What is drawn of a cell: a cost, an accuracy with its interval, and a label.
+    """A cell in a figure: cost, accuracy with an interval, and label.
 
-    `runs` are the accuracies of its replicates; `low` and `high` are NaN for none.
+    `runs` are the accuracies of its replicates; NaN in `low` and `high` is no interval.
     """
 
     cost: float
@@ -81,14 +81,14 @@ class Mark:
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """Of the interval, if there is one."""
+        """The ends of the interval, if there is one."""
         return () if math.isnan(self.low) else (self.low, self.high)
 
 
 def marks(
     summary: pd.DataFrame, runs: pd.DataFrame, labels: Sequence[str], scale: Scale
 ) -> list[Mark]:
-    """The cells of a summary (`analysis.statistics.summarise`) that have a score."""
+    """Marks of the cells with a score, from `analysis.statistics.summarise`."""
     complete = runs[runs["status"] == "complete"]
     once = complete.drop_duplicates(["cell_id", "replicate"]).groupby("cell_id")
     scores = {cell: tuple(100 * listed) for cell, listed in once["test_accuracy"]}
@@ -107,7 +107,7 @@ def marks(
 
 
 def published_marks(points: Sequence[Published], labels: Sequence[str]) -> list[Mark]:
-    """The paper's own points: top-5 accuracy at its printed sizes, no interval."""
+    """Marks of a paper's points: top-5 accuracy at printed sizes, without interval."""
     return [
         Mark(float(point.size_mib), point.top5, math.nan, math.nan, label)
         for point, label in zip(points, labels, strict=True)
@@ -117,14 +117,14 @@ def published_marks(points: Sequence[Published], labels: Sequence[str]) -> list[
 def draw_measured(
     ax: Axes, marks: Sequence[Mark], scale: Scale, *, joined: bool
 ) -> Axes:
-    """Test accuracy against a cost, with intervals and labels."""
+    """Draw test accuracy against a cost, with intervals and labels."""
     _draw(ax, marks, joined, OURS, "o", scale)
     ax.set_ylabel("test top-1 accuracy, %")
     return ax
 
 
 def draw_published(ax: Axes, marks: Sequence[Mark], *, joined: bool) -> Axes:
-    """The paper's accuracy against the size of the weights."""
+    """Draw a paper's accuracy against the size of the weights."""
     _draw(ax, marks, joined, PAPER, "s", PRINTED)
     ax.set_ylabel("ImageNet top-5 accuracy, %")
     return ax
@@ -138,7 +138,7 @@ def _draw(
     marker: str,
     scale: Scale,
 ) -> None:
-    """Marks along their costs, joined by a line; or side by side, where few differ."""
+    """Draw marks at their costs, joined by a line, or else side by side."""
     along = [mark.cost if joined else float(i) for i, mark in enumerate(marks)]
     _draw_spread(ax, along, marks, color, width=1.0, cap=2.5, alpha=0.7, dots="#888888")
     line = "-" if joined else "none"
@@ -166,7 +166,7 @@ def _draw_spread(
     dots: str,
     size: float = 3.0,
 ) -> None:
-    """The intervals of marks, and a dot for every run, at their places `along`."""
+    """Draw the intervals of marks and a dot for every run, at positions `along`."""
     placed = list(zip(along, marks, strict=True))
     intervals = [(x, mark) for x, mark in placed if mark.ends]
     ax.errorbar(
@@ -194,14 +194,14 @@ def draw_series(
     joined: bool = False,
     first: int = 0,
 ) -> Axes:
-    """Test accuracy against a cost, a colour and a marker for each series.
+    """Draw test accuracy against a cost, a colour and a marker for each series.
 
     Args:
-        ax: where to.
+        ax: the axes to draw in.
         series: marks by name.
         scale: the cost.
-        joined: whether the marks of a series are joined by a line.
-        first: the number of the first colour.
+        joined: True to join the marks of a series by a line.
+        first: index of the first colour.
     """
     for number, (name, marks) in enumerate(series.items(), start=first):
         color, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
@@ -239,14 +239,14 @@ def draw_series(
 
 
 def tick_percents(ax: Axes) -> None:
-    """Ticks from 0 to 100 alone: marks may need room beyond, where no accuracy is."""
+    """Keep only ticks from 0 to 100: the axis may be longer, to make room for marks."""
     low, high = ax.get_ylim()
     ticks = ax.get_yticks()
     ax.set_yticks([y for y in ticks if max(low, 0) <= y <= min(high, 100)])
 
 
 def _label(ax: Axes, marks: Sequence[Mark]) -> None:
-    """Names below the points, clear of interval and runs, and room for them."""
+    """Put labels below points, intervals and runs, and make room for them."""
     ax.margins(x=0.09, y=0.12)
     for mark in marks:
         ax.annotate(
@@ -265,7 +265,7 @@ def _label(ax: Axes, marks: Sequence[Mark]) -> None:
 
 
 def draw_layers(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Parameters of each module, counted and as printed in Table 1."""
+    """Draw the parameters of each module, counted and as printed in Table 1."""
     rows = table[table["params"] > 0].iloc[::-1]
     thousands = rows["params"] / 1000
     ax.barh(rows["layer"], thousands, color=OURS, height=0.62, label="counted")
@@ -289,7 +289,7 @@ def draw_layers(ax: Axes, table: pd.DataFrame) -> Axes:
 def new_figure(
     panels: int, title: str, caption: str, width: float | None = None
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of panels side by side under one title, with a caption below."""
+    """Make a figure of panels side by side, with a title and a caption below."""
     width = width or 1 + 4.1 * panels
     figure = Figure(figsize=(width, 4.4), layout="constrained")
     told = [fill(line, int(CAPTION_LETTERS * width)) for line in caption.splitlines()]

@@ -1,4 +1,4 @@
-"""Fronts: what is best for its size, of a search or of several studies."""
+"""Figures of Pareto fronts, of a search or of several studies."""
 
 from itertools import cycle
 
@@ -15,11 +15,11 @@ from dse.analysis.plotting import (
 )
 
 SHADES = ScalarMappable(Normalize(0, 1), "Blues")
-"""Of probabilities."""
+"""Colours of probabilities."""
 
 
 def draw_front(ax: Axes, summary: pd.DataFrame, front: pd.Series) -> Axes:
-    """All networks of a search, and the front that validation chose."""
+    """Draw all networks of a search, and the front by validation accuracy."""
     rest = summary[~front]
     ax.plot(
         rest["bytes_fp32"] / 1e6,
@@ -45,15 +45,15 @@ def draw_front(ax: Axes, summary: pd.DataFrame, front: pd.Series) -> Axes:
 
 
 def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) -> Axes:
-    """Test accuracy of all cells against a cost, shaded by their chance of the front.
+    """Draw test accuracy of all cells against a cost, shaded by chance of the front.
 
-    Cells of too few replicates are grey.
+    Cells with too few replicates are grey.
 
     Args:
-        ax: where to.
+        ax: the axes to draw in.
         summary: `analysis.statistics.summarise`, with a column `experiment`.
         scale: the cost.
-        front: the column of the probability of being on its front.
+        front: column with the probability of being on the front.
     """
     scored = summary[summary["replicates"] > 0]
     groups = scored.groupby("experiment")

@@ -1,4 +1,4 @@
-"""The Pareto front: what nothing else beats in both size and accuracy."""
+"""The Pareto front of cost and accuracy."""
 
 import numpy as np
 from jaxtyping import Bool, Num
@@ -7,14 +7,14 @@ from jaxtyping import Bool, Num
 def on_front(
     cost: Num[np.ndarray, " n"], accuracy: Num[np.ndarray, " n"]
 ) -> Bool[np.ndarray, " n"]:
-    """Which points no other dominates.
+    """Mask of the points that no other point dominates.
 
-    A point dominates another when it is no worse in both and better in one. Equal
-    points stand or fall together; a NaN accuracy is never on the front.
+    A point dominates another if it is no worse in both and better in one. Equal points
+    are all on the front or all off it; a NaN accuracy is never on it.
 
     Args:
-        cost: to be small.
-        accuracy: to be large.
+        cost: costs; lower is better.
+        accuracy: accuracies; higher is better.
     """
     no_worse = (cost[:, None] <= cost) & (accuracy[:, None] >= accuracy)
     better = (cost[:, None] < cost) | (accuracy[:, None] > accuracy)

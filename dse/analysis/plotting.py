@@ -1,7 +1,7 @@
-"""Matplotlib as it comes: figures do not depend on whose machine draws them.
+"""Matplotlib with fixed settings: figures do not depend on the user's own.
 
-All of it is imported from here: it reads a user's settings when it is imported, and a
-broken one of them would end the command that draws.
+All of matplotlib is imported from here. It reads the user's settings when it is
+imported, and a broken setting would end the command that draws.
 """
 
 import contextlib
@@ -16,13 +16,13 @@ from typing import Any
 from unittest.mock import patch
 
 USERS = ("MPLBACKEND", "MATPLOTLIBRC")
-"""Variables of a user's settings; a file in the working folder is another."""
+"""Environment variables with a user's settings; a local file can have others."""
 
 
 def _import_unsettled() -> None:
-    """Import matplotlib where its own settings are those that it finds first.
+    """Import matplotlib with its default settings, and apply the user's afterwards.
 
-    Who goes on to use it in this process has what they set all the same.
+    Other code in this process may need the user's settings.
     """
     spec = find_spec("matplotlib")
     assert spec is not None and spec.origin is not None
@@ -33,7 +33,7 @@ def _import_unsettled() -> None:
         backend, _ = (os.environ.pop(name, None) for name in USERS)
         with contextlib.chdir(Path(spec.origin).parent / "mpl-data"):
             import matplotlib
-    # Of a user's settings what is no good is left out: drawing does without them all.
+    # Broken settings of the user are skipped: drawing needs none of them.
     with contextlib.suppress(Exception):
         file = Path(matplotlib.matplotlib_fname())
         if file.is_file():
@@ -87,16 +87,16 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "lines.linewidth": 1.4,
     "svg.hashsalt": "dse",
-    "text.parse_math": False,  # a dollar in a folder's name is one
+    "text.parse_math": False,  # a dollar in a folder's name is no formula
 }
-"""One sheet for all figures."""
+"""Settings of all figures."""
 
 
 @contextlib.contextmanager
 def drawing() -> Iterator[None]:
-    """Draw and write figures by `STYLE` and matplotlib's defaults, and nothing else."""
+    """Use only `STYLE` and matplotlib's defaults to draw and write figures."""
     stated = {**matplotlib.rcParamsDefault, **STYLE}
-    del stated["backend"]  # figures are written without one
+    del stated["backend"]  # figures are written without a backend
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some of its own defaults are deprecated
         matplotlib.rcParams.update(stated)

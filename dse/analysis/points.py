@@ -1,4 +1,4 @@
-"""A study's points drawn as what varies allows: joined, in series, or as a front."""
+"""Figures of a study's points: joined, in series, or as a front."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from dse.analysis.plotting import Axes
 from dse.fields import Field, Fields
 
 MOST_BESIDE = 8
-"""Points that are drawn side by side, each with its name."""
+"""Largest number of points that are drawn side by side, each with its name."""
 
 
 def draw_points(
@@ -22,19 +22,19 @@ def draw_points(
     factors: Sequence[str],
     fields: Fields,
 ) -> Axes:
-    """Test accuracy against a cost.
+    """Draw test accuracy against a cost.
 
-    One factor whose values have an order is joined by a line. Of two, one is along and
-    the other has a colour and a marker for each value. A few points without an order
-    stand side by side; of more of them, or of more factors, the front is joined.
+    One factor with ordered values is joined by a line. Of two factors, one gives the
+    labels, and each value of the other is a series. Otherwise a few points are drawn
+    side by side, and of more points the front is joined.
 
     Args:
-        ax: where to.
+        ax: the axes to draw in.
         summary: `analysis.statistics.summarise`.
-        marks: those of its rows that have a score.
+        marks: marks of its rows that have a score.
         scale: the cost.
-        factors: what varies; none where points are listed.
-        fields: what is known of it.
+        factors: names of the fields that vary; empty for a list of points.
+        fields: fields by name, for each family.
     """
     known = {name: field for own in fields.values() for name, field in own.items()}
     if len(factors) == 1 and known[factors[0]].ordered:
@@ -49,7 +49,7 @@ def draw_points(
 def _draw_as_front(
     ax: Axes, summary: pd.DataFrame, marks: Sequence[Mark], scale: Scale
 ) -> Axes:
-    """The Pareto front, which validation chooses, and the others beside it."""
+    """Draw the Pareto front by validation accuracy, and the other points."""
     scored = summary[summary["replicates"] > 0]
     best = on_front(
         scored[scale.column].to_numpy(float), scored["val_accuracy"].to_numpy()
@@ -69,7 +69,7 @@ def _draw_two(
     factors: Sequence[str],
     known: Mapping[str, Field],
 ) -> Axes:
-    """The factor with an order, or with more values, is along."""
+    """Draw two factors: the ordered one, or that with more values, gives labels."""
     along, other = sorted(
         factors, key=lambda x: (known[x].ordered, summary[x].nunique()), reverse=True
     )

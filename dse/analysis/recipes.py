@@ -1,4 +1,4 @@
-"""Recipes held against the first of them, on validation accuracy alone."""
+"""Comparison of recipes with the first one, to choose by validation accuracy."""
 
 import math
 from collections.abc import Hashable
@@ -14,25 +14,24 @@ from dse.errors import DseError
 
 
 def compare_recipes(runs: pd.DataFrame) -> pd.DataFrame:
-    """What each recipe gains over the first, over the networks that are trained.
+    """Compare each recipe with the first, over all networks that are trained.
 
-    A block is a replicate of one network: split, order and augmentation are those of
-    all recipes. Runs that stayed at chance are counted, not averaged in.
+    A block is a replicate of one network: its split, order and augmentation are the
+    same under all recipes. Runs that stayed at chance are counted, not averaged in.
 
     Args:
         runs: the views `runs` of the recipes' studies, with a column `arm`; the first
             recipe's come first.
 
     Returns:
-        Per recipe in order `arm`, `runs`, `untrained`, `diverged`, `val_accuracy` (its
-        mean over completed runs), `difference` from the first recipe's in the blocks
-        that both completed, and its interval `low`, `high`, each of whose ends errs in
-        5 % over the number of recipes but the first (`dse.analysis.comparison`); NaN
-        where too few of its runs completed. Besides, for whom a recipe
-        that was chosen so looks too good, the same of test images: `test_accuracy`,
-        `test_difference`, `test_low`, `test_high`.
+        Per recipe in order `arm`, `runs`, `untrained`, `diverged`, `val_accuracy` (mean
+        over completed runs), `difference` from the first recipe in the blocks that both
+        completed, and its interval `low`, `high`. Each end errs in 5 % over the number
+        of recipes after the first (`dse.analysis.comparison`). NaN if too few runs
+        completed. `test_accuracy`, `test_difference`, `test_low` and `test_high` are
+        the same on test images, since a chosen recipe looks too good on validation.
     """
-    runs = runs.drop_duplicates(["arm", "run_id"])  # those of aliases are there twice
+    runs = runs.drop_duplicates(["arm", "run_id"])  # runs of aliases are there twice
     arms = runs["arm"].unique().tolist()
     blocks = runs["arch_id"] + "/" + runs["replicate"].astype("str")
     rows = pd.DataFrame({"arm": arms})
@@ -74,7 +73,7 @@ def _told(
 
 
 def draw_recipes(ax: Axes, rows: pd.DataFrame) -> Axes:
-    """Each recipe's difference from the first, with its interval, in points."""
+    """Draw each recipe's difference from the first, with its interval, in points."""
     places = np.arange(len(rows))[::-1]
     estimate = 100 * rows["difference"].to_numpy()
     spread = 100 * (rows[["low", "high"]].to_numpy().T - rows["difference"].to_numpy())

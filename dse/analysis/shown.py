@@ -1,4 +1,4 @@
-"""Rows of the view `cells` as points to be labelled."""
+"""Conversion of rows of the view `cells` to points that can be labelled."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from dse.runs.labels import Shown
 
 
 def shown_points(cells: pd.DataFrame, fields: Fields) -> list[Shown]:
-    """The points of the view `cells`, in its order, to be labelled."""
+    """Points to label, from the rows of the view `cells` in order."""
     return [
         Shown(
             row["family"],

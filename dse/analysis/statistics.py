@@ -1,4 +1,4 @@
-"""What replicates say of each cell."""
+"""Statistics of each cell over its replicates."""
 
 import math
 
@@ -13,27 +13,27 @@ from dse.fields import Fields
 
 CONFIDENCE = 0.95
 LEAST_REPLICATES = 3
-"""That have an interval: of two it is 18 deviations wide, and tells nothing."""
+"""Fewest replicates with an interval: that of two is 18 deviations wide."""
 
 
 def summarise(runs: pd.DataFrame, cells: pd.DataFrame, fields: Fields) -> pd.DataFrame:
-    """One row a point of a study: its cost and its accuracy over replicates.
+    """Summarise costs and accuracies, one row per point of a study.
 
-    The interval of a mean is by the cell's own standard deviation, from three
-    replicates on; see `mean_interval`.
+    The interval of a mean uses the cell's own standard deviation, from three replicates
+    on; see `mean_interval`.
 
     Args:
         runs: results of one study, or of several under one recipe, each run once.
-        cells: the view `cells` of the same.
-        fields: what is known of their metaparameters.
+        cells: the view `cells` of the same studies.
+        fields: fields of their metaparameters, for each family.
 
     Returns:
         Per point in order its metaparameters, costs, `failed`, its derived numbers,
-        `replicates` (completed), `untrained`, `val_accuracy`, `test_accuracy`,
-        `test_top5` (means; the last where it was scored), `test_deviation`, the
-        interval `test_low`, `test_high`, and `bytes_front_probability` and
-        `macs_front_probability`, of being on the Pareto front of accuracy against
-        bytes, or MACs; NaN where too few replicates completed.
+        `replicates` (completed), `untrained`, `val_accuracy`, `test_accuracy` and
+        `test_top5` (means, the last if it was scored), `test_deviation`, the interval
+        `test_low`, `test_high`, and `bytes_front_probability` and
+        `macs_front_probability`, to be on the Pareto front of accuracy against bytes
+        or MACs. NaN if too few replicates completed.
     """
     complete = runs[runs["status"] == "complete"].groupby("cell_id")
     scores = complete["test_accuracy"]
@@ -55,7 +55,7 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame, fields: Fields) -> pd.Dat
     for index, end in enumerate(("low", "high")):
         ends = {cell: interval[index] for cell, interval in found.items()}
         rows[f"test_{end}"] = by_cell(pd.Series(ends, dtype="float64"))
-    # Replicates that agree have no width, and rounding may not turn it about.
+    # Rounding must not put the mean outside an interval of almost no width.
     rows["test_low"] = rows["test_low"].clip(upper=rows["test_accuracy"])
     rows["test_high"] = rows["test_high"].clip(lower=rows["test_accuracy"])
     fronts = _front_probabilities(runs, rows)
@@ -63,7 +63,7 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame, fields: Fields) -> pd.Dat
 
 
 def point_columns(cells: pd.DataFrame, fields: Fields) -> tuple[list[str], list[str]]:
-    """Of the view `cells`, the columns of metaparameters and of derived numbers."""
+    """Columns of metaparameters and of derived numbers in the view `cells`."""
     names = cells.columns.tolist()
     of_points = names[names.index("family") + 1 : names.index("note")]
     known = {name for own in fields.values() for name in own}
@@ -74,7 +74,7 @@ def point_columns(cells: pd.DataFrame, fields: Fields) -> tuple[list[str], list[
 
 
 def _front_probabilities(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """By cell, of each front; nothing where replicates are too few to compare."""
+    """Probabilities of both fronts by cell; empty if replicates are too few."""
     names = {"bytes_fp32": "bytes_front_probability", "macs": "macs_front_probability"}
     try:
         comparison = compare(runs)
@@ -90,15 +90,15 @@ def _front_probabilities(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame
 
 
 def mean_interval(shares: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """The 95 % interval of the mean of shares of 1: Student's, on the logit's scale.
+    """Student's 95 % interval of the mean of shares of 1, on the logit scale.
 
-    logit(x̄) ± t(0.975; n - 1) · s / (√n · x̄ · (1 - x̄)), brought back (the delta
-    method), so it stays between 0 and 1, and reaches further where there is room. Near
-    them accuracies are skewed, and x̄ ± t · s / √n misses their mean in up to 9 % of
-    cases where this one does in 6 % (experiments/benchmarks/intervals.py).
+    logit(x̄) ± t(0.975; n - 1) · s / (√n · x̄ · (1 - x̄)), transformed back (the delta
+    method). So it stays between 0 and 1, and is longer towards the middle. Near 0 and 1
+    accuracies are skewed, and x̄ ± t · s / √n misses the mean in up to 9 % of cases,
+    this interval in 6 % (experiments/benchmarks/intervals.py).
 
-    NaN for fewer than `LEAST_REPLICATES` values, and for values that are all equal, as
-    on few test images they may be by chance.
+    NaN for fewer than `LEAST_REPLICATES` values, and for values that are all equal,
+    which can happen by chance with few test images.
     """
     if len(shares) < LEAST_REPLICATES or np.ptp(shares) == 0:
         return math.nan, math.nan

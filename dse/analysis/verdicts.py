@@ -1,4 +1,4 @@
-"""Whether a paper's sentences hold of a study: PASS, FAIL or INCONCLUSIVE."""
+"""Verdicts on a paper's claims by a study: PASS, FAIL or INCONCLUSIVE."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -16,25 +16,25 @@ from dse.study.claim import Beats, Claim, GainsLittle, SizesAsPrinted, values_of
 from dse.study.experiment import Experiment
 
 CLASSES = 1000
-"""Of the networks whose sizes papers print: ImageNet's."""
+"""Classes of ImageNet, for the networks whose sizes papers print."""
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of a claim.
+    """The verdict on a claim.
 
     Attributes:
         claim: the claim.
-        verdict: PASS where the whole interval is on the claim's side of its bound, FAIL
-            where it is on the other side.
-        finding: what was found, in words.
-        estimate: the difference in accuracy; NaN where nothing was measured.
-        low: of its interval, each of whose ends errs in 5 % over the number of
-            measured claims (`dse.analysis.comparison`).
-        high: of the same.
-        bound: what the interval is held against.
+        verdict: PASS if the whole interval is on the claim's side of the bound, FAIL if
+            it is on the other side. Printed sizes are compared without an interval.
+        finding: the finding in words.
+        estimate: the difference in accuracy; NaN if nothing was measured.
+        low: lower end of its interval. Each end errs in 5 % over the number of measured
+            claims (`dse.analysis.comparison`).
+        high: upper end.
+        bound: the bound that the interval is compared with.
     """
 
     claim: Claim
@@ -52,17 +52,17 @@ def judge(
     """Judge the claims of an experiment by the runs of one study.
 
     Measured claims are tested on test accuracy by one-sided t-tests, paired over the
-    replicates that the two cells share: all their PASS and FAIL are right together with
+    replicates that the two cells share. All their PASS and FAIL are right together with
     95 % (`dse.analysis.comparison`).
 
     Args:
-        experiment: whose claims.
-        cell_of: the cells by what claims call them (`Experiment.keyed`).
+        experiment: the experiment.
+        cell_of: cell ids by key (`Experiment.keyed`).
         runs: results of the study, each run once.
 
     Raises:
-        DseError: cells are missing, have one replicate, or are of several recipes or
-            numerics.
+        DseError: cells are missing, have one replicate, or runs are of several studies
+            or numerics versions.
     """
     measured = [c for c in experiment.claims if not isinstance(c, SizesAsPrinted)]
     if not measured:
@@ -79,7 +79,7 @@ def judge(
 
 
 def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
-    """One row a claim."""
+    """Make a table of judgements, one row per claim."""
     return pd.DataFrame(
         [
             {
@@ -115,7 +115,7 @@ def _judge_measured(
         ) from error
     low, high = difference.interval(error_rate)
     if cell_of[first] == cell_of[second]:
-        low = high = 0.0  # rounding made one network of them
+        low = high = 0.0  # rounding gave both the same network
     above, below = low > bound, high <= bound
     holds, fails = (above, below) if isinstance(claim, Beats) else (below, above)
     verdict: Verdict = "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
@@ -134,7 +134,7 @@ def _judge_measured(
 
 
 def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
-    """Compare the paper's labels with exact sizes: within a unit of the last digit."""
+    """Compare printed sizes with exact ones, within a unit of the last digit."""
     slips = {experiment.key_of(value) for value in claim.slips}
     wrong, counted = [], 0
     for key, printed in experiment.printed.items():
@@ -157,7 +157,7 @@ def _fits(size: float, point: Published) -> bool:
 
 
 def _refuse_mixed(runs: pd.DataFrame) -> None:
-    """Accuracies of several recipes, data sets or numerics are not compared."""
+    """Refuse runs of several studies or numerics versions as not comparable."""
     for column, what in (
         ("study", "studies, each with a recipe of its own"),
         ("numerics_version", "numerics versions"),
@@ -176,7 +176,7 @@ def _refuse_missing(
     cell_of: Mapping[Hashable, str],
     runs: pd.DataFrame,
 ) -> None:
-    """Every value that a claim names needs a completed run."""
+    """Check that every value named by a claim has a completed run."""
     named = [experiment.key_of(value) for claim in claims for value in values_of(claim)]
     done = set(runs.loc[runs["status"] == "complete", "cell_id"])
     missing = [key for key in dict.fromkeys(named) if cell_of[key] not in done]
@@ -196,11 +196,11 @@ def _refuse_missing(
 
 
 def _called(experiment: Experiment, *keys: Hashable) -> str:
-    """Points as a line names them: `sr 0.5, 0.75`."""
+    """Format points for a message: `sr 0.5 and 0.75`."""
     names = ", ".join(experiment.factors)
     return f"{names} {' and '.join(map(_worded, keys))}".strip()
 
 
 def _worded(key: Hashable) -> str:
-    """A value, or those of several factors."""
+    """Format a key: a value, or values of several factors."""
     return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)

@@ -1,1 +1,1 @@
-"""Experiments, plans, and what brings a plan to completion."""
+"""Experiments and plans, and the code that carries a plan out."""

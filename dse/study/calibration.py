@@ -1,4 +1,4 @@
-"""A machine's speed: from a benchmark's file, or from a calibration of seconds here."""
+"""A machine's speed: from a benchmark's file, or from a short calibration here."""
 
 import json
 import math
@@ -29,7 +29,7 @@ from dse.runs.recipe import Recipe
 from dse.study.estimate import TRAINING_PASSES, ImageSet, Speed, fit
 
 TRIAL_SECONDS = 0.7
-"""Of an epoch of the calibration, about."""
+"""Approximate length of a calibration epoch, in seconds."""
 TRIAL_EPOCHS = 3
 UNEXPECTED = (
     ValueError,
@@ -39,19 +39,19 @@ UNEXPECTED = (
     ArithmeticError,
     RecursionError,
 )
-"""What reading JSON of another form ends in."""
+"""Errors that JSON of an unexpected form can cause."""
 MOST_BYTES = 10**7
 MOST_SECONDS = 1e9
-"""Of a benchmark; and the most images a second."""
+"""Upper limit of the seconds, and of the images per second, of a benchmark."""
 TRIAL_MACS_PER_SECOND = 2e10
-"""What a worker is at first taken to train at, to size the calibration."""
+"""Assumed training speed of a worker, to size the calibration."""
 
 
 def speed_from_benchmark(file: Path) -> Speed:
-    """The speed that experiments/benchmarks/speed.py measured somewhere.
+    """Read a speed from a file that experiments/benchmarks/speed.py wrote.
 
     Raises:
-        DseError: the file is no such benchmark.
+        DseError: the file is not such a benchmark.
     """
     expected = "expected 'here' or a file that experiments/benchmarks/speed.py wrote"
     try:
@@ -91,11 +91,11 @@ def speed_from_benchmark(file: Path) -> Speed:
 
 
 def _text_of(file: Path) -> str:
-    """The text of a small regular file.
+    """Read the text of a small regular file.
 
     Raises:
         OSError: it cannot be read.
-        DseError: it is no such file.
+        DseError: it is not a regular file, or is larger than `MOST_BYTES`.
     """
     if file.exists() and not file.is_file():
         raise DseError("it is no regular file")
@@ -112,13 +112,13 @@ def calibrate(
     images: ImageSet,
     execution: Execution,
 ) -> Speed:
-    """Train the cheapest and the dearest point for seconds, on random images.
+    """Train the cheapest and the costliest point for seconds, on random images.
 
-    All workers train at once, as in a sweep. They compile as for short runs, which
-    long ones beat by up to 4 % a step. Decoding of streamed images is no part of it.
+    All workers train at once, as in a sweep. They compile as for short runs; the steps
+    of long runs are up to 4 % faster. The decoding of streamed images is not measured.
 
     Raises:
-        DseError: the training failed, or what is asked for is not here.
+        DseError: the training failed, or the execution asked for is not available.
     """
     networks = {
         network.id: network
@@ -155,7 +155,7 @@ def _timing(
     images: ImageSet,
     execution: Execution,
 ) -> _Timing:
-    """One network on all workers at once, a replicate each, no program from a cache."""
+    """Time one network on all workers at once, a replicate each, without a cache."""
     dataset, short = _random_images(architecture, recipe, images)
     began = time.monotonic()
     with _nothing_compiled_before():
@@ -200,7 +200,7 @@ def _timed(
 
 @contextmanager
 def _nothing_compiled_before() -> Iterator[None]:
-    """JAX's cache is out of use, here and in processes that begin meanwhile."""
+    """Turn off JAX's compilation cache, here and in processes started meanwhile."""
     name, option = "JAX_ENABLE_COMPILATION_CACHE", "jax_enable_compilation_cache"
     before, imported = os.environ.get(name), sys.modules.get("jax")
     used = getattr(imported.config, option) if imported else before != "false"
@@ -220,7 +220,7 @@ def _nothing_compiled_before() -> Iterator[None]:
 def _random_images(
     architecture: Architecture, recipe: Recipe, images: ImageSet
 ) -> tuple[Dataset, Recipe]:
-    """Images enough for seconds, and the recipe with a batch that is no longer."""
+    """Make random images for a few seconds, and a short recipe to train on them."""
     macs = TRAINING_PASSES * cost(architecture).macs
     count = max(8, round(TRIAL_SECONDS * TRIAL_MACS_PER_SECOND / macs))
     whole_batch = has_accelerator() and recipe.resize is None

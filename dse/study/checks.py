@@ -1,4 +1,4 @@
-"""What an experiment may not be: each refusal is one line."""
+"""Checks of an experiment's arguments; each error is one line."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,14 +14,14 @@ MOST_VALUES = 10_000
 MOST_CELLS = 1_000_000
 SHARED_BY_ARMS = ("epochs", "steps", "seed", "resize", "crop", "pixel_mean")
 ARM_MAY_CHANGE = tuple(name for name in Recipe.fields if name not in SHARED_BY_ARMS)
-"""Of a recipe, in an ablation: arms see the same images equally often."""
+"""Recipe fields that arms may change: all arms see the same images equally often."""
 
 
 def check_points(points: Iterable[Any]) -> None:
-    """Refuse what are no networks of families that can be used.
+    """Check that all points are networks of usable families.
 
     Raises:
-        DseError: one is none.
+        DseError: one is not.
     """
     for point in points:
         if not isinstance(point, Family):
@@ -33,14 +33,15 @@ def check_points(points: Iterable[Any]) -> None:
 
 
 def check_values(anchor: Family | None, asked: Mapping[str, Sequence[Any]]) -> None:
-    """Refuse values of fields that are not there, and too many or none.
+    """Refuse unknown fields, and empty or too long lists of values.
 
     Args:
         anchor: the point whose fields vary.
-        asked: their values, and those of a recipe's, by name.
+        asked: values by name, of its fields and of a recipe's.
 
     Raises:
-        DseError: one is no list, or empty, or they make too many cells.
+        DseError: a field is unknown, its values are not a list, none or too many, or
+            there are too many cells.
     """
     known = {**(anchor.fields if anchor else {}), **Recipe.fields}
     for name, values in asked.items():
@@ -70,11 +71,11 @@ def check_arms(
     """Refuse arms that would not see the same images equally often.
 
     Args:
-        arms: what each changes of a preset's recipe.
-        recipes: those of the presets.
+        arms: changes to a preset's recipe, by arm.
+        recipes: the presets' recipes.
 
     Raises:
-        DseError: one changes for how long it trains, or on what.
+        DseError: an arm changes how long it trains, or on which images.
     """
     counted = any(recipe.steps for recipe in recipes)
     for arm, changes in arms.items():

@@ -1,4 +1,4 @@
-"""Sentences of a paper about an experiment's cells, and what would count as true."""
+"""Claims of a paper about an experiment's cells, in a form that can be tested."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +8,13 @@ from dse.bounds import check_number
 
 @dataclass(frozen=True)
 class Beats:
-    """One value of what varies is more accurate than another.
+    """A claim that one value of the varied field is more accurate than another.
 
     Attributes:
-        sentence: what the paper says.
-        section: where it says so.
-        better: a value of what varies.
-        worse: another.
+        sentence: the paper's sentence.
+        section: its section.
+        better: the value with the higher accuracy.
+        worse: the other value.
     """
 
     sentence: str
@@ -25,17 +25,17 @@ class Beats:
 
 @dataclass(frozen=True)
 class GainsLittle:
-    """From one value of what varies to another, accuracy rises by `margin` at most.
+    """A claim that accuracy rises by `margin` at most from one value to another.
 
     Attributes:
-        sentence: what the paper says.
-        section: where it says so.
-        start: a value of what varies.
-        end: another.
-        margin: the gain that would still be none, a share of 1.
+        sentence: the paper's sentence.
+        section: its section.
+        start: a value of the varied field.
+        end: another value.
+        margin: the largest gain that still counts as none, as a share of 1.
 
     Raises:
-        DseError: the margin is no number from 0 to 1.
+        DseError: the margin is not a number from 0 to 1.
     """
 
     sentence: str
@@ -50,12 +50,12 @@ class GainsLittle:
 
 @dataclass(frozen=True)
 class SizesAsPrinted:
-    """At the paper's width, every size is what the paper prints.
+    """A claim that every size is as printed, at the paper's width.
 
     Attributes:
-        sentence: what the paper says.
-        section: where it says so.
-        slips: values of what varies whose printed size cannot be right.
+        sentence: the paper's sentence.
+        section: its section.
+        slips: values of the varied field whose printed size cannot be right.
     """
 
     sentence: str
@@ -67,7 +67,7 @@ Claim = Beats | GainsLittle | SizesAsPrinted
 
 
 def values_of(claim: Claim) -> tuple[Any, ...]:
-    """The values of what varies that a claim names."""
+    """Values of the varied field that a claim names."""
     match claim:
         case Beats(better=better, worse=worse):
             return worse, better

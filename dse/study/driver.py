@@ -1,4 +1,4 @@
-"""The driver: it hands out jobs, writes their events down, and tells the study."""
+"""The driver: it runs jobs, stores their events, and updates Optuna's study."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,14 +24,13 @@ Listener = Callable[[Event], None]
 def register(
     store: Store, plans: Sequence[Plan], tries: Tries
 ) -> dict[str, tuple[int, ...]]:
-    """Enter plans in the database, and say which points a study is to lose.
+    """Enter plans in the database, and warn of points that a study loses.
 
     Returns:
-        The replicates that are missing, by cell; a cell of several plans is one cell.
+        The missing replicates by cell; a cell of several plans is one cell.
 
     Raises:
-        DseError: a study there was begun with another recipe, or is of another
-            experiment.
+        DseError: a study of that name has another recipe or another experiment.
     """
     missing: dict[str, tuple[int, ...]] = {}
     for plan in plans:
@@ -59,7 +58,7 @@ def register(
 
 
 def project(plans: Sequence[Plan], store: Store, tries: Tries) -> None:
-    """Tell the trials of cells that have ended; nothing is trained."""
+    """Add the cells that have ended to Optuna's studies, without training."""
     for plan in plans:
         store.patiently(partial(_Trials, store, plan, tries))
 
@@ -72,9 +71,9 @@ def complete(
     listener: Listener,
     tries: Tries,
 ) -> None:
-    """Train what is missing of plans; every event is in the database when it is heard.
+    """Train the missing runs of plans; events are stored before `listener` hears them.
 
-    A cell's trial is told as soon as its last planned replicate ends.
+    A cell becomes a trial as soon as its last planned replicate ends.
     """
     cells = {cell_id: cell for plan in plans for cell_id, cell in plan.cells.items()}
     jobs = jobs_for([(cells[c], r) for c, r in missing.items()], executor.workers)
@@ -89,7 +88,7 @@ def complete(
 
 
 class _Trials:
-    """A plan's cells as Optuna's trials."""
+    """The cells of a plan as Optuna trials."""
 
     def __init__(self, store: Store, plan: Plan, tries: Tries) -> None:
         from dse.study.optuna_study import PlanProjection
@@ -111,7 +110,7 @@ class _Trials:
             self._tell(cell_id, run_states(self._store, [cell_id]))
 
     def _tell(self, cell_id: str, states: Mapping[tuple[str, int], RunState]) -> None:
-        """Tell a cell's trial, once its first planned replicates have ended."""
+        """Make the cell a trial, once all its planned replicates have ended."""
         if self._projection.is_told(cell_id):
             return
         replicates = range(self._plan.study.replicates)
@@ -129,9 +128,9 @@ def execute(
     listener: Listener,
     tries: Tries,
 ) -> None:
-    """Run jobs and write down every event before `listener` hears of it.
+    """Run jobs, and store every event before `listener` hears it.
 
-    A run that failed in a way that is worth another try comes next again.
+    A run whose failure is worth another try is put back as the next job.
     """
     cells = queue.cells
     for cell_id, replicate in queue.runs:
@@ -158,11 +157,11 @@ def execute(
 
 
 def _forget_checkpoints(store: Store, event: Event) -> None:
-    """A result needs none; a hole may be tried again, and goes on from its last."""
+    """Delete the checkpoints of a run with a final outcome; only retries need them."""
     store.place.delete_checkpoints(event.cell_id, event.replicate)
 
 
 def mean_val_accuracy(states: Iterable[RunState]) -> float | None:
-    """Mean over the completed runs; None where there is none."""
+    """Mean validation accuracy of the completed runs; None if there are none."""
     values = [s.val_accuracy for s in states if s.val_accuracy is not None]
     return fmean(values) if values else None

@@ -1,7 +1,7 @@
-"""How long a plan will take: its work, and the speed of a machine.
+"""The time that a plan takes, from its work and the speed of a machine.
 
-A step's time is modelled as a·MACs + b·activations an image, a and b from a calibration
-of seconds on this machine or from a benchmark's file of another.
+The time of a training image is modelled as a·MACs + b·activations. The factors a and b
+come from a short calibration on this machine, or from a benchmark of another.
 """
 
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ from dse.data.dataset import ImageData
 from dse.runs.recipe import Recipe
 
 TRAINING_PASSES = 3
-"""A training step costs about three forward passes."""
+"""Approximate cost of a training step, in forward passes."""
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """What a plan must know of a dataset.
+    """Sizes of a dataset that an estimate needs.
 
     Attributes:
         name: short name.
         image_shape: height, width, channels.
         classes: number of classes.
-        train: images trained on, validation apart.
-        evaluated: images scored in validation.
+        train: images trained on, without those for validation.
+        evaluated: images for validation.
         test: images scored once.
     """
 
@@ -43,7 +43,7 @@ class ImageSet:
 
     @classmethod
     def of(cls, dataset: ImageData) -> "ImageSet":
-        """The sizes of a dataset at hand."""
+        """The sizes of a loaded dataset."""
         own = dataset.own_validation
         held_out = round(dataset.validation_share * len(dataset.train))
         if own is not None:
@@ -59,21 +59,21 @@ class ImageSet:
 
 
 IMAGENET = ImageSet("imagenet", (227, 227, 3), 1000, 1_268_356, 12_811, 50_000)
-"""ILSVRC-2012 as it is streamed: a hundredth of train validates, its validation part is
-the test (--test-folder val)."""
+"""ILSVRC-2012 as it is streamed: a hundredth of train is for validation, and the
+validation part is the test part (--test-folder val)."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """A machine's speed in training, all of its workers together.
+    """A machine's training speed, with all workers together.
 
     Attributes:
         seconds_per_mac: a, per image and MAC of a forward pass.
         seconds_per_activation: b, per image and activation.
-        compile_seconds: for a cell, nothing of it in the cache.
+        compile_seconds: compilation of a cell, without a cache.
         workers: cells that are compiled at once.
-        source: where this is from, in words.
-        start_seconds: until the workers stand ready.
+        source: origin of these numbers, in words.
+        start_seconds: seconds until the workers are ready.
     """
 
     seconds_per_mac: float
@@ -84,7 +84,7 @@ class Speed:
     start_seconds: float = 0.0
 
     def seconds_per_image(self, architecture: Architecture) -> float:
-        """Seconds of training an image."""
+        """Seconds of training per image."""
         costs = cost(architecture)
         return (
             self.seconds_per_mac * costs.macs
@@ -94,15 +94,15 @@ class Speed:
 
 @dataclass(frozen=True)
 class CellEstimate:
-    """A cell's work and time.
+    """Work and time of a cell.
 
     Attributes:
-        arm: the recipe's name, where several are compared.
+        arm: the recipe's name, if several are compared.
         metaparameters: the point.
         params: parameters.
-        macs: of one image's forward pass.
-        training_macs: of all its runs.
-        seconds: of all its runs, on all workers.
+        macs: MACs of one image's forward pass.
+        training_macs: MACs of all its runs.
+        seconds: time of all its runs, on all workers.
     """
 
     arm: str
@@ -115,15 +115,15 @@ class CellEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a plan will take.
+    """Work and time of a plan.
 
     Attributes:
         cells: one for each distinct cell.
-        replicates: runs a cell.
+        replicates: runs per cell.
         images: images that each run trains on, over all epochs.
-        dataset: its name.
-        speed: what the times rest on.
-        widths: which widths the preset chose, in lines.
+        dataset: name of the dataset.
+        speed: the speed behind the times.
+        widths: lines about the widths that the preset chose.
     """
 
     cells: tuple[CellEstimate, ...]
@@ -135,7 +135,7 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """Wall time of it all."""
+        """Wall time of the whole plan."""
         return self.speed.start_seconds + sum(cell.seconds for cell in self.cells)
 
 
@@ -146,15 +146,15 @@ def estimate(
     images: ImageSet,
     speed: Speed,
 ) -> Estimate:
-    """Work and time of points under a recipe.
+    """Estimate work and time of points under a recipe.
 
     Args:
-        points: each with the arm that it belongs to, or ""; of an arm, points of one
+        points: each with the name of its arm, or "". Points of one arm with the same
             network are one cell.
-        recipe: how long they train, whatever else an arm changes.
-        replicates: runs a cell.
-        images: what they train on.
-        speed: of the machine.
+        recipe: how long they train, also in other arms.
+        replicates: runs per cell.
+        images: the dataset.
+        speed: the machine's speed.
     """
     seen = recipe.epochs * images.train
     if recipe.steps is not None:
@@ -180,7 +180,7 @@ def estimate(
 def fit(
     architectures: Sequence[Architecture], seconds_per_image: Sequence[float]
 ) -> tuple[float, float]:
-    """The model's a and b, neither negative, of least relative error."""
+    """Fit the model's a and b, not negative, by least squares of the relative error."""
     costs = [cost(architecture) for architecture in architectures]
     work = np.array([[c.macs, c.activations] for c in costs], float)
     scale = work.max(axis=0)

@@ -1,4 +1,4 @@
-"""An experiment: points around an anchor, or a list of them, and presets."""
+"""An experiment: points around an anchor, or a list of points, and presets."""
 
 import itertools
 import math
@@ -21,31 +21,31 @@ from dse.study.preset import Preset, named_preset
 
 @dataclass(frozen=True)
 class Experiment:
-    """Points of one family or of several, under presets.
+    """Points of one or several families, and presets to run them under.
 
-    Either an anchor whose fields `varied` take their values, one or several: every
-    combination is a point, and every combination of values of a recipe's fields is an
-    arm. Or `points`, a list or a mapping of networks of any families.
+    Either an anchor is given whose fields `varied` change: every combination of the
+    family's values is a point, and every combination of a recipe's values is an arm. Or
+    `points` is given, a list or a mapping of networks of any families.
 
     Attributes:
-        title: what it shows, for figures.
-        anchor: the point that stays. A preset scales the widths that it does not state;
-            what it states is the same under all of them.
+        title: title of the figures.
+        anchor: the point around which fields vary. A preset scales the widths that it
+            does not state; stated widths are the same under all presets.
         presets: sizes by name.
-        varied: the field that changes, alone, or a mapping of several to their values.
-            None for the anchor alone.
+        varied: the one field that changes, or a mapping of fields to values. None for
+            the anchor alone.
         values: values of a single field, in the order of the figure.
-        published: what of its family's publications it is held against
+        published: the family's publication to compare with, by name
             (`Family.published`), if any.
-        shows: what the report draws.
-        claims: what the source says of them, and what would count as true.
-        arms: recipes to compare, each a study of its own: a name, and what it changes
-            of the preset's recipe. The first is what the others are held against.
+        shows: content of the report's figure.
+        claims: statements of the source that can be tested.
+        arms: recipes to compare, each in its own study: a name, and its changes to the
+            preset's recipe. The others are compared with the first.
         points: networks, or networks by name, in place of an anchor.
 
     Raises:
-        DseError: a value is out of range, nothing varies, a claim is of a value that
-            is none of them, arms see different images, or a name is none.
+        DseError: a value is out of range, the arguments contradict each other, a claim
+            names an unknown value, arms see different images, or a name is not allowed.
     """
 
     title: str
@@ -117,14 +117,14 @@ class Experiment:
 
     @property
     def asked(self) -> Mapping[str, Sequence[Any]]:
-        """The values that were asked for, by field."""
+        """The values as given, by field."""
         if isinstance(self.varied, Mapping):
             return self.varied
         return {} if self.varied is None else {self.varied: self.values}
 
     @cached_property
     def factors(self) -> Mapping[str, tuple[Any, ...]]:
-        """The metaparameters that vary, with their values, each once."""
+        """The metaparameters that vary, with their distinct values."""
         assert self.anchor is not None or not self.asked
         return {
             name: tuple(
@@ -145,7 +145,7 @@ class Experiment:
 
     @property
     def listed(self) -> Mapping[str, Family]:
-        """The points that were listed, by name."""
+        """The listed points by name."""
         if isinstance(self.points, Mapping):
             return self.points
         named = {point.short(): point for point in self.points}
@@ -154,14 +154,14 @@ class Experiment:
 
     @property
     def cells(self) -> int:
-        """How many combinations there are, arms counted, before any is made."""
+        """Number of combinations, arms included, without making any."""
         if self.points:
             return len(self.points) * max(1, len(self.arms))
         return math.prod(map(len, self.asked.values())) * max(1, len(self.arms))
 
     @cached_property
     def keyed(self) -> Mapping[Hashable, Family]:
-        """The points by what claims call them: a name, a value, a tuple of values."""
+        """The points by key. A key is a name, a value or a tuple of values."""
         if self.anchor is None:
             return {name: point for name, point in self.listed.items()}  # noqa: C416
         combinations = itertools.product(*self.factors.values())
@@ -175,11 +175,11 @@ class Experiment:
         return dict(zip(values, points.values(), strict=True))
 
     def key_of(self, value: Any) -> Hashable:
-        """What of `keyed` a claim means.
+        """The key in `keyed` of a value that a claim names.
 
         Args:
-            value: a value of the field that varies, a mapping or a tuple of those that
-                do, or the name of a point.
+            value: a value of the varied field, a mapping or a tuple of values of
+                several fields, or the name of a point.
 
         Raises:
             DseError: there is no such point.
@@ -203,7 +203,7 @@ class Experiment:
         return found
 
     def scaled(self, width: float) -> dict[Hashable, Family]:
-        """The points, what they leave open at a share of the published widths."""
+        """The points by key, with their unstated widths scaled by `width`."""
         return {key: point.scaled(width) for key, point in self.keyed.items()}
 
     @property
@@ -214,7 +214,7 @@ class Experiment:
 
     @cached_property
     def recipes_changed(self) -> Mapping[str, Mapping[str, Any]]:
-        """What each arm changes of the recipe; the only one is called ""."""
+        """Changes to the recipe, by arm; a single arm is called ""."""
         varied = {n: v for n, v in self.asked.items() if n in Recipe.fields}
         if not varied:
             return self.arms or {"": {}}
@@ -225,7 +225,7 @@ class Experiment:
         return dict(zip(arm_names(combinations), combinations, strict=True))
 
     def recipes(self, preset: Preset, dataset: ImageData) -> dict[str, Recipe]:
-        """The preset's recipe by the name ""; or those that are compared, by arm."""
+        """Recipes resolved for a dataset, by arm; a single one is called ""."""
         return {
             arm: replace(preset, recipe=replace(preset.recipe, **changes)).recipe_for(
                 dataset
@@ -234,12 +234,12 @@ class Experiment:
         }
 
     def preset(self, name: str) -> Preset:
-        """The preset called `name`; see `named_preset`."""
+        """The preset `name`; see `named_preset`."""
         return named_preset(self.presets, name)[1]
 
     @property
     def source(self) -> Source:
-        """What is published of it; nothing where no source is named."""
+        """The published numbers to compare with; empty if `published` is None."""
         if self.published is None:
             return Source()
         point = next(iter(self.keyed.values()))
@@ -247,7 +247,7 @@ class Experiment:
 
     @cached_property
     def printed(self) -> Mapping[Hashable, Published]:
-        """By key, the published point that is the same but for its widths."""
+        """Published points that differ at most in their widths, by key."""
         return {
             key: printed
             for key, point in self.keyed.items()

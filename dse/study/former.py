@@ -1,7 +1,7 @@
-"""What experiments of before import: it goes on to work, with a line of advice.
+"""Old imports of experiment files: they still work, with a line of advice.
 
-Until version 0.1 an experiment imported modules that are no more. While such a file is
-read, their names lead here.
+Until version 0.1 experiments imported modules that no longer exist. While such a file
+is read, stand-ins take the place of these modules.
 """
 
 import importlib
@@ -17,11 +17,11 @@ FORMER: Mapping[str, Mapping[str, str]] = {
     "dse.arch.squeezenet": {"Metaparameters": "SqueezeNet"},
     "dse.train.recipe": {"Recipe": "Recipe"},
 }
-"""By module, its names and what `dse` calls them now."""
+"""Old names and their present names in `dse`, by old module."""
 
 
 class _Former(ModuleType):
-    """A module that is no more."""
+    """Stand-in for a module that no longer exists."""
 
     def __init__(self, name: str, told: set[str]) -> None:
         super().__init__(name)
@@ -37,7 +37,7 @@ class _Former(ModuleType):
 
 @contextmanager
 def former_names(file: Path) -> Iterator[None]:
-    """Let a file import what there was, and say once what to write instead."""
+    """Let a file import old names, and print once what to write instead."""
     told: set[str] = set()
     sys.modules.update({name: _Former(name, told) for name in FORMER})
     with warnings.catch_warnings(record=True) as warned:

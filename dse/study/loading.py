@@ -1,4 +1,4 @@
-"""From a name or a file to an experiment."""
+"""Loading of experiments by name or from a file."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,14 @@ from dse.study.product import Product
 from dse.study.settings import experiment_of
 
 MOST_RUNS = 1_000_000
-"""Of one sweep: at a second each they take twelve days."""
+"""Limit of runs in one sweep: at a second each they take twelve days."""
 
 
 def load_experiment(name: str) -> tuple[str, Experiment]:
-    """The experiment that a shipped name or a path to a file means, with its name.
+    """Load an experiment with its name, by its shipped name or the path of its file.
 
     Raises:
-        DseError: there is none, the file holds none, or is called as another thing.
+        DseError: there is none, the file defines none, or its name is not allowed.
     """
     shipped = shipped_experiments()
     if name in shipped:
@@ -44,15 +44,15 @@ def load_experiment(name: str) -> tuple[str, Experiment]:
 
 
 Wanted = str | Product | Experiment | tuple[str, Experiment]
-"""A shipped name, the path of a file, the words of a product, or an experiment, perhaps
-with its name."""
+"""A shipped name, the path of a file, a product, or an experiment, alone or in a pair
+after its name."""
 
 
 def found(wanted: Wanted) -> tuple[str, Experiment]:
-    """An experiment with its name; one at hand is called by its title's words.
+    """Find an experiment and its name; an object alone is named after its title.
 
     Raises:
-        DseError: there is none, or it cannot be called so.
+        DseError: there is none, or the name is not allowed.
     """
     if isinstance(wanted, str):
         return load_experiment(wanted)
@@ -68,16 +68,16 @@ def found(wanted: Wanted) -> tuple[str, Experiment]:
 def load_together(
     names: Wanted | Sequence[Wanted], preset_name: str | None
 ) -> tuple[dict[str, Experiment], str, Preset]:
-    """Experiments by name, and the preset under which all of them train, with its name.
+    """Load experiments by name, and their common preset with its name.
 
     Raises:
-        DseError: there is none, one is not there or there twice, or its preset is not
-            that of the others.
+        DseError: none is given, one does not exist or is given twice, or their presets
+            differ.
     """
     one = isinstance(names, str | Product | Experiment)
     listed: list[Any] = [names] if one else list(names)  # type: ignore[arg-type]
     if isinstance(names, tuple) and names and isinstance(names[-1], Experiment):
-        listed = [names]  # with its name
+        listed = [names]  # a name and an experiment
     if not listed:
         raise DseError("no experiment is given; expected one or more, as fig3b")
     loaded = [found(wanted) for wanted in listed]
@@ -99,10 +99,10 @@ def load_together(
 def check_runs(
     experiments: Iterable[Experiment], preset: Preset, replicates: int | None
 ) -> None:
-    """Refuse more runs than anybody waits for, before a dataset is opened.
+    """Check the number of runs, before a dataset is opened.
 
     Raises:
-        DseError: so many replicates are asked, or they make too many runs.
+        DseError: too many runs, or a number of replicates out of range.
     """
     each = preset.replicates_for(replicates)
     cells = sum(experiment.cells for experiment in experiments)

@@ -1,4 +1,4 @@
-"""What experiments, presets and arms may be called: studies and folders are so."""
+"""Rules for names of experiments, presets and arms: they name studies and folders."""
 
 import re
 import unicodedata
@@ -12,9 +12,9 @@ from dse.runs.recipe import Recipe
 from dse.store import SEARCHES
 
 TAKEN = ("front", "weights", "checkpoints", "logs")
-"""Folders beside a database."""
+"""Names of folders beside a database."""
 MOST_LETTERS = 60
-"""Of a name: 240 bytes at most, where a file's may have 255."""
+"""Longest name, in letters: at most 240 bytes, where a file name may have 255."""
 
 
 def shipped_experiments() -> dict[str, Path]:
@@ -26,14 +26,14 @@ def shipped_experiments() -> dict[str, Path]:
 
 
 def name_of_file(file: Path, shipped: Mapping[str, Path]) -> str:
-    """What the experiment in a file is called: as the file, without `.py`.
+    """The name of the experiment in a file: the file's name without `.py`.
 
     Args:
-        file: where it is.
-        shipped: the files that come with the package, by name; a copy of one is it.
+        file: path of the file.
+        shipped: files that come with the package, by name; a copy counts as original.
 
     Raises:
-        DseError: the name is no word, or means something else already.
+        DseError: the name has forbidden characters, or is already in use.
     """
     name = unicodedata.normalize("NFC", file.stem)
     known = {other.casefold(): other for other in shipped}.get(name.casefold())
@@ -48,10 +48,10 @@ def name_of_file(file: Path, shipped: Mapping[str, Path]) -> str:
 
 
 def check_name(name: str, shipped: Mapping[str, Path]) -> str:
-    """What an experiment that is in no file is called.
+    """Check the name of an experiment without a file, and return it normalized.
 
     Raises:
-        DseError: the name is no word, or means something else already.
+        DseError: the name has forbidden characters, or is already in use.
     """
     if why := _why_not(unicodedata.normalize("NFC", name), shipped):
         raise DseError(f"an experiment would be called {name!r}; {why}: take another")
@@ -59,7 +59,7 @@ def check_name(name: str, shipped: Mapping[str, Path]) -> str:
 
 
 def _why_not(name: str, shipped: Mapping[str, Path]) -> str:
-    """Why no experiment of a person's may be called so; empty where one may."""
+    """The reason why an experiment cannot have this name; empty if it can."""
     known = {other.casefold(): other for other in shipped}.get(name.casefold())
     if known is not None:
         return f"{known} comes with the package, and its studies are called so"
@@ -81,7 +81,7 @@ def check_names(kind: str, names: Iterable[str]) -> None:
     """Refuse presets or arms whose names cannot be part of a study's name.
 
     Raises:
-        DseError: one has other characters, or is too long.
+        DseError: a name has other characters, or is too long.
     """
     for name in names:
         if not isinstance(name, str) or not _is_word(name.replace(".", "")):
@@ -97,10 +97,10 @@ def _is_word(name: str) -> bool:
 
 
 def arm_names(combinations: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names of arms by the recipe's fields that they set: `rate 0.05 dropout 0.5`.
+    """Names of arms from the recipe fields that they set: `rate 0.05 dropout 0.5`.
 
-    Values that are written alike are told apart by all their digits, and what is too
-    long for a name ends in a digest.
+    If rounded values would give equal names, values have all their digits. A name that
+    is too long ends in a digest.
     """
     fields = Recipe.fields
     words = [

@@ -1,4 +1,4 @@
-"""A search's cells as Optuna's trials, proposed batch by batch."""
+"""The cells of a search as Optuna trials, proposed batch by batch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ EXHAUSTED = "exhausted"
 
 
 class SearchProjection:
-    """A search's cells as trials that a sampler proposed, batch by batch."""
+    """The cells of a search as trials that a sampler proposed in batches."""
 
     def __init__(self, store: Store, study: str) -> None:
         self._study = open_study(store, study)
@@ -44,20 +44,20 @@ class SearchProjection:
         return float(self._study.user_attrs.get(ELAPSED, 0.0))
 
     def set_elapsed(self, seconds: float) -> None:
-        """Keep the time taken so far."""
+        """Store the time taken so far."""
         self._study.set_user_attr(ELAPSED, seconds)
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing new was left within the budget."""
+        """True if no new point was left within the budget."""
         return bool(self._study.user_attrs.get(EXHAUSTED, False))
 
     def set_exhausted(self) -> None:
-        """Note that nothing new is left within the budget."""
+        """Store that no new point is left within the budget."""
         self._study.set_user_attr(EXHAUSTED, True)
 
     def unfinished(self) -> dict[int, Mapping[str, Any]]:
-        """The values of accepted trials that were not told yet, by number."""
+        """The values of accepted trials without a result, by trial number."""
         return {
             trial.number: trial.params
             for trial in self._all()
@@ -66,12 +66,12 @@ class SearchProjection:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether the last batch is in the database in part only."""
+        """True if only a part of the last batch is in the database."""
         trials = self._all()
         return bool(trials) and _Place.of(trials[-1]).follows > 0
 
     def propose(self, sampler: SamplerName, seed: int) -> "Proposals":
-        """A batch to be filled: the next one, or anew one that was cut off."""
+        """Begin the next batch, or begin again one that was cut off."""
         trials = self._all()
         last = _Place.of(trials[-1]).batch if trials else 0
         number = last if self.is_cut_off else last + 1
@@ -79,13 +79,13 @@ class SearchProjection:
         return Proposals(history, number, make_sampler(sampler, (seed, number)))
 
     def add(self, proposals: "Proposals") -> None:
-        """Put a batch into the database, or what of it is not there."""
+        """Store a batch, or its trials that are not in the database yet."""
         known = sum(_Place.of(t).batch == proposals.number for t in self._all())
         for trial in proposals.trials[known:]:
             self._study.add_trial(trial)
 
     def tell(self, number: int, val_accuracy: float | None, size: int) -> None:
-        """Give a trial its values; None where its run failed."""
+        """Store a trial's result; an accuracy of None means that its run failed."""
         _tell(self._study, number, val_accuracy, size)
 
     def _all(self) -> list[FrozenTrial]:
@@ -94,7 +94,7 @@ class SearchProjection:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a trial stands: its batch, from 1, and how many of the batch follow."""
+    """Place of a trial: its batch, from 1, and the number of trials after it there."""
 
     batch: int = 0
     follows: int = 0
@@ -105,18 +105,18 @@ class _Place:
 
 
 class Proposals:
-    """A batch of proposals in memory; the database gets it when it is whole.
+    """A batch of proposals in memory, which is stored when it is complete.
 
-    So it depends on the batches before it alone, and not on who is killed when: a
-    sampler learns from points over budget within a batch.
+    A sampler learns from points over budget within a batch. A batch that was cut off is
+    proposed again as a whole, so it depends only on the batches before it.
 
     Args:
         history: the trials of earlier batches.
-        number: the batch's.
-        sampler: what proposes, freshly seeded.
+        number: number of the batch.
+        sampler: the sampler, freshly seeded.
 
     Attributes:
-        known_cells: those of earlier batches.
+        known_cells: cells of earlier batches.
     """
 
     def __init__(
@@ -136,20 +136,20 @@ class Proposals:
         self._study.sampler = make_sampler("random", (seed, self.number))
 
     def ask(self, space: Space) -> Mapping[str, Any]:
-        """The values that the sampler proposes."""
+        """Ask the sampler for the values of a point."""
         self._asked = self._study.ask(distributions(space))
         return self._asked.params
 
     def reject(self, excess: Mapping[str, float], size: int) -> None:
-        """Tell a point over budget, untrained: accuracy 0, and by how much it is over.
+        """Tell the sampler that the untrained point is over budget, with accuracy 0.
 
-        Samplers compare such a point by its excess alone.
+        Samplers compare such points by their excess alone.
         """
         trial = self._constrain(excess)
         _tell(self._study, trial.number, 0.0, size)
 
     def accept(self, excess: Mapping[str, float], cell_id: str) -> None:
-        """Note that the point is within budget, and the cell that it stands for."""
+        """Mark the point as within budget, and store the id of its cell."""
         self._constrain(excess).set_user_attr(CELL_ID, cell_id)
 
     def _constrain(self, excess: Mapping[str, float]) -> optuna.Trial:
@@ -160,7 +160,7 @@ class Proposals:
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """The proposals so far, as a whole batch."""
+        """The proposals so far, as a complete batch."""
         made = self._study.get_trials()[self._before :]
         for place, trial in enumerate(made, start=1):
             trial.set_user_attr(PLACE, (self.number, len(made) - place))
@@ -177,7 +177,7 @@ def _tell(
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """A space in Optuna's terms."""
+    """Optuna's distributions for a space."""
     found: dict[str, BaseDistribution] = {}
     for name, values in space.values.items():
         if not isinstance(values, Grid):
@@ -193,10 +193,10 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 def make_sampler(
     name: SamplerName, seed: tuple[int, ...]
 ) -> optuna.samplers.BaseSampler:
-    """The sampler called `name`.
+    """Make the sampler `name`.
 
     Raises:
-        DseError: there is none.
+        DseError: there is no such sampler.
     """
     number = int(np.random.SeedSequence(seed).generate_state(1)[0])
     match name:

@@ -1,7 +1,7 @@
-"""The Optuna study that a study's runs are projected onto.
+"""The Optuna study that mirrors the runs of a study.
 
-A trial is a cell: of a fixed plan, or asked of a sampler in a search; and told once.
-The runs table stays the truth, so a lost projection can be made again.
+A trial is a cell, of a fixed plan or proposed by a sampler, and gets its result once.
+The runs table is the source of truth, so a plan's lost study can be made again.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,18 +31,18 @@ from dse.store.messages import clear_faults
 
 UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
-"""Validation accuracy, and bytes."""
+"""Directions of validation accuracy and of bytes."""
 
 CELL_ID = "cell_id"
 
 
 @contextmanager
 def storage_faults(store: Store) -> Iterator[None]:
-    """Say in a line when the database refuses Optuna.
+    """Turn database errors under Optuna into errors of one line.
 
     Raises:
-        Unreachable: in place of an error that may pass.
-        DseError: in place of Optuna's own error.
+        Unreachable: in place of a temporary error.
+        DseError: in place of any other.
     """
     try:
         with clear_faults(store.url):
@@ -59,7 +59,7 @@ def storage_faults(store: Store) -> Iterator[None]:
 
 
 def open_study(store: Store, name: str) -> optuna.Study:
-    """The study in Optuna's tables: maximise validation accuracy, minimise bytes."""
+    """Open or create the study in Optuna's tables."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with storage_faults(store), store.alone():
         return optuna.create_study(
@@ -71,7 +71,7 @@ def open_study(store: Store, name: str) -> optuna.Study:
 
 
 def forget_study(store: Store, name: str) -> None:
-    """Delete the study from Optuna's tables; of a plan it is made again by a sweep."""
+    """Delete the study from Optuna's tables; a sweep makes that of a plan again."""
     with suppress(KeyError), storage_faults(store):
         optuna.delete_study(study_name=name, storage=_storage(store))
 
@@ -80,7 +80,7 @@ def _storage(store: Store) -> optuna.storages.RDBStorage:
     options = engine_options(store.engine.url)
     storage = optuna.storages.RDBStorage(store.url, engine_kwargs=dict(options))
     if store.write_ahead:
-        # A projection that a loss of power takes is made again.
+        # Trials that are lost in a power failure are made again.
         event.listen(storage.engine, "connect", _do_not_wait_for_the_disk)
     return storage
 
@@ -90,13 +90,13 @@ def _do_not_wait_for_the_disk(connection: Any, _: object) -> None:
 
 
 class PlanProjection:
-    """A fixed plan's cells as trials, each made when its values are known.
+    """The cells of a fixed plan as trials, each made when its values are known.
 
     Args:
         store: the database.
         study: the study's name.
-        several: whether its points are of several families: parameters of one name
-            would have to be of one kind.
+        several: True for points of several families. Parameter names then begin with
+            the family, since parameters of one name must be of one kind.
     """
 
     def __init__(self, store: Store, study: str, *, several: bool) -> None:
@@ -108,7 +108,7 @@ class PlanProjection:
         self._in_doubt = False
 
     def _may_have(self, name: str, distribution: BaseDistribution) -> bool:
-        """Whether Optuna takes such a parameter: a choice may not gain an option."""
+        """Check that Optuna accepts the parameter: a choice cannot get new options."""
         before = self._had.get(name, distribution)
         return not isinstance(before, CategoricalDistribution) or before == distribution
 
@@ -119,15 +119,15 @@ class PlanProjection:
         return cells_of(t for t in trials if t.state not in UNFINISHED)
 
     def is_told(self, cell_id: str) -> bool:
-        """Whether the cell is a trial."""
+        """True if the cell is a finished trial."""
         return cell_id in self._told
 
     def tell(
         self, cell_id: str, point: Point, val_accuracy: float | None, size: int
     ) -> None:
-        """Make the cell a trial with its values; None where no run of it completed.
+        """Make the cell a trial; `val_accuracy` is None if none of its runs completed.
 
-        One transaction: enqueued, asked for and told it would be a dozen.
+        This is one transaction; enqueue, ask and tell would be a dozen.
         """
         reached = None if val_accuracy is None else (val_accuracy, float(size))
         family, values = point.metaparameters.name, point.metaparameters.values
@@ -148,7 +148,7 @@ class PlanProjection:
             user_attrs={CELL_ID: cell_id, "family": family, **values},
         )
         with storage_faults(self._store):
-            if self._in_doubt:  # the server was lost before it answered
+            if self._in_doubt:  # the connection was lost before the answer
                 self._told = self._cells_told()
             if cell_id not in self._told:
                 self._in_doubt = True
@@ -158,15 +158,15 @@ class PlanProjection:
 
 
 def cells_of(trials: Iterable[FrozenTrial]) -> set[str]:
-    """Cells that trials stand for."""
+    """Ids of the cells that trials stand for."""
     attributes = [trial.user_attrs for trial in trials]
     return {told[CELL_ID] for told in attributes if CELL_ID in told}
 
 
 def anything(field: Field) -> BaseDistribution | None:
-    """Whatever a metaparameter may be, in Optuna's terms; None for a text.
+    """Optuna's distribution of all values of a metaparameter; None for a text.
 
-    As a category a text would need all that it may be in every trial's row.
+    A text would be a category, and every trial's row would list all possible texts.
     """
     match field.kind:
         case "whole":

@@ -1,4 +1,4 @@
-"""What became of a study, for who asked for it."""
+"""Outcomes of studies after a sweep."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SweepOutcome:
-    """What a sweep came to.
+    """Outcome of a study's sweep.
 
     Attributes:
-        study: its name in the database.
-        planned: runs that the plan wants.
+        study: name in the database.
+        planned: runs in the plan.
         trained: runs that this call trained.
-        failed: runs that failed, by reason, over all sessions.
-        holes: of those, the runs whose training is not to blame, by reason.
-        widths: which widths the preset chose, in a line.
-        elsewhere: runs that other shards have to train.
+        failed: failed runs by reason, over all sessions.
+        holes: those of `failed` that the training itself did not cause.
+        widths: a line about the widths that the preset chose.
+        elsewhere: runs left for other shards.
     """
 
     study: str
@@ -29,7 +29,7 @@ class SweepOutcome:
 
 
 def sum_of_holes(studies: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """The holes of several studies, by reason."""
+    """Sum the holes of several studies, by reason."""
     counted: Counter[str] = Counter()
     for holes in studies:
         counted.update(holes)

@@ -1,4 +1,4 @@
-"""A plan: the cells and replicates that a study wants, and what of it is missing."""
+"""A plan: the cells and replicates that a study needs, and those still missing."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,8 @@ class Plan:
     """Replicates 0..k-1 of every point of a study.
 
     Attributes:
-        study: the study as it is entered in the database.
-        keyed: the cells under the metaparameters that lead to them, by what claims
-            call them (`Experiment.keyed`).
+        study: the study's record for the database.
+        keyed: cells with their metaparameters, by key (`Experiment.keyed`).
         varied: the metaparameters in which they differ; None for a list of points.
     """
 
@@ -36,29 +35,29 @@ class Plan:
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """The cells in order; of aliases each."""
+        """The points in order, aliases of a cell included."""
         return tuple(self.keyed.values())
 
     @cached_property
     def cells(self) -> Mapping[str, Cell]:
-        """The distinct cells by id, in order: aliases are one cell."""
+        """The distinct cells by id, in order; aliases are one cell."""
         return {point.cell.id: point.cell for point in self.points}
 
     def completed(self, there: Sequence[StoredPoint]) -> list[StoredPoint]:
-        """Points of a database, with fields that their families got later."""
+        """Add to stored points the fields that their families got later."""
         families = {type(point.metaparameters) for point in self.points}
         plain = {family.name: family() for family in families}
         return [point.completed(plain) for point in there]
 
     @property
     def runs(self) -> int:
-        """Runs that the plan wants."""
+        """Number of runs in the plan."""
         return len(self.cells) * self.study.replicates
 
     def missing(
         self, states: Mapping[tuple[str, int], RunState], tries: Tries
     ) -> dict[str, tuple[int, ...]]:
-        """By cell, the replicates that neither completed nor failed for good."""
+        """Replicates that neither completed nor finally failed, by cell."""
         wanted = range(self.study.replicates)
         missing = {
             cell_id: tuple(
@@ -76,17 +75,17 @@ def make_plans(
     dataset: ImageData,
     replicates: int | None = None,
 ) -> list[Plan]:
-    """The plan of an experiment's preset on a dataset; or of each arm, one.
+    """Make the plan of an experiment's preset on a dataset, one for each arm.
 
     Args:
         name: the experiment's name.
         experiment: the experiment.
         preset_name: one of its presets.
-        dataset: what to train on.
-        replicates: runs a cell; None for the preset's number.
+        dataset: the data to train on.
+        replicates: runs per cell; None for the preset's number.
 
     Raises:
-        DseError: no such preset, zero replicates, or images too small.
+        DseError: no such preset, a wrong number of replicates, or too small images.
     """
     preset = experiment.preset(preset_name)
     wanted = preset.replicates_for(replicates)
@@ -101,16 +100,17 @@ def make_plans(
 
 
 def refuse_other_experiment(plan: Plan, there: Sequence[StoredPoint]) -> None:
-    """A study may gain and lose values of what it varies, and no more.
+    """Refuse a plan whose study in the database belongs to another experiment.
 
-    Of an experiment that lists its points it may gain and lose points, but not all.
+    They may differ only in values of the varied fields. Lists of points must have a
+    point in common.
 
     Args:
-        plan: what is to be trained.
-        there: the points that the study of its name has in the database.
+        plan: the plan to train.
+        there: the points that its study has in the database.
 
     Raises:
-        DseError: they are another experiment's.
+        DseError: the points are another experiment's.
     """
     here = [StoredPoint.of(point.metaparameters) for point in plan.points]
     there = plan.completed(there)
@@ -132,7 +132,7 @@ def refuse_other_experiment(plan: Plan, there: Sequence[StoredPoint]) -> None:
 def _differences(
     there: Sequence[StoredPoint], here: Sequence[StoredPoint]
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """The metaparameters whose values differ, with those of either."""
+    """Metaparameters whose values differ, with the values of both sides."""
     names = dict.fromkeys(name for point in (*there, *here) for name in point.values)
     for name in ("family", *names):
         before, now = (
@@ -144,9 +144,9 @@ def _differences(
 
 
 def cells_of_shard(plans: Sequence[Plan], shard: str | None) -> set[str]:
-    """The cells that one of N shards trains; all of them without.
+    """Ids of the cells that one of N shards trains; all cells without a shard.
 
-    They are dealt out in turn, the costliest first, so each shard has a like share.
+    They are dealt out in turn, the costliest first, so shards cost about the same.
 
     Raises:
         DseError: the shard is not written as I/N, with I from 1 to N.
@@ -160,7 +160,7 @@ def cells_of_shard(plans: Sequence[Plan], shard: str | None) -> set[str]:
 
 
 def check_shard(shard: str | None) -> tuple[int, int]:
-    """The part and the number of parts that a shard is; one of one without.
+    """Parse a shard into its number and the number of shards; None is 1 of 1.
 
     Raises:
         DseError: it is not written as I/N, with I from 1 to N.
@@ -177,7 +177,7 @@ def check_shard(shard: str | None) -> tuple[int, int]:
 def study_record(
     experiment: str, preset: str, dataset: ImageData, recipe: Recipe, replicates: int
 ) -> StudyRecord:
-    """The record of a study whose recipe is settled for the dataset."""
+    """Make the record of a study whose recipe is resolved for the dataset."""
     return StudyRecord(
         name=f"{experiment}/{dataset.name}-{preset}",
         experiment=experiment,
@@ -190,7 +190,7 @@ def study_record(
 
 
 def make_point(metaparameters: Family, recipe: Recipe, dataset: ImageData) -> Point:
-    """The cell that these metaparameters make of a recipe and a dataset."""
+    """Make the point of these metaparameters, with its cell."""
     shape, classes = dataset.image_shape, dataset.classes
     architecture = metaparameters.network(shape, classes)
     return Point(
@@ -206,9 +206,9 @@ def make_point(metaparameters: Family, recipe: Recipe, dataset: ImageData) -> Po
 
 
 def jobs_for(cells: Sequence[tuple[Cell, tuple[int, ...]]], workers: int) -> list[Job]:
-    """One job a cell, so that replicates share its compilation; the longest first.
+    """Make one job per cell, so that replicates share compilation; the longest first.
 
-    Where there are fewer cells than workers a job is a single run.
+    With fewer cells than workers, each job is a single run.
     """
     jobs = [Job(cell, replicates) for cell, replicates in cells]
     if len(jobs) < workers:

@@ -21,14 +21,13 @@ class Preset:
     """A size at which to run an experiment.
 
     Attributes:
-        width: share of the published widths, where the experiment leaves them open.
-        replicates: runs a cell.
+        width: share of the published widths that the experiment leaves open.
+        replicates: runs per cell.
         recipe: how to train.
-        dataset: what to train on unless asked otherwise.
-        train_images: of the train part, as many of each class; None for all.
-        base_e: what was written for the width before, in filters of 128.
-        least_images: images that a run sees at least; on a small set the recipe's
-            epochs are raised to that.
+        dataset: the default dataset.
+        train_images: train images to use, balanced over classes; None for all.
+        base_e: the former way to write the width, in filters of 128.
+        least_images: fewest train images over all epochs; small sets get more epochs.
 
     Raises:
         DseError: a number is out of range.
@@ -55,23 +54,23 @@ class Preset:
             check_whole("train_images", self.train_images, 1, MOST_IMAGES)
 
     def replicates_for(self, asked: int | None) -> int:
-        """Runs a cell: as many as asked, or the preset's number.
+        """Number of runs per cell: `asked`, or else the preset's.
 
         Raises:
-            DseError: fewer than one is asked, or more than anybody waits for.
+            DseError: the number is out of range.
         """
         wanted = self.replicates if asked is None else asked
         check_whole("replicates (--seeds)", wanted, 1, MOST_REPLICATES)
         return wanted
 
     def part_of(self, dataset: Dataset) -> Dataset:
-        """What of a dataset the preset trains on."""
+        """The part of a dataset that the preset trains on."""
         if self.train_images is None:
             return dataset
         return balanced_part(dataset, self.train_images)
 
     def recipe_for(self, dataset: ImageData) -> Recipe:
-        """The recipe with its epochs and augmentation settled for a dataset."""
+        """The recipe, with epochs and augmentation resolved for a dataset."""
         recipe = self.recipe.resolved(dataset.name, dataset.image_shape)
         if recipe.steps is not None:
             images = len(validation_split(dataset, recipe.seed, 0).train)
@@ -84,10 +83,10 @@ class Preset:
 
 
 def named_preset(presets: Mapping[str, Preset], name: str | None) -> tuple[str, Preset]:
-    """The preset called `name`, or the first, with its name.
+    """Find the preset `name`, by default the first, and return it with its name.
 
     Raises:
-        DseError: there is none.
+        DseError: there is no such preset.
     """
     if name is None:
         name = next(iter(presets))

@@ -1,6 +1,6 @@
-"""The sizes at which the shipped experiments run; one recipe each for all cells.
+"""Presets of the shipped experiments; each has one recipe for all cells.
 
-The experiments share them, so a cell that two figures have in common is trained once.
+The experiments share them, so a cell that is in two figures is trained only once.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from dse.runs.recipe import Recipe
 from dse.study.preset import Preset
 
 PRESETS: Mapping[str, Preset] = {
-    # Three epochs are too few for augmentation to pay, and a shorter warm-up leaves
-    # some runs at chance.
+    # Three epochs are too few for augmentation to help, and with a shorter warm-up some
+    # runs stay at chance.
     "quick": Preset(
         width=1 / 8,
         replicates=2,
@@ -25,8 +25,8 @@ PRESETS: Mapping[str, Preset] = {
         # Three epochs of the embedded images.
         least_images=30_000,
     ),
-    # Figure 3 and table 3 on one set in an hour or two of two cores; the settings are
-    # chosen by experiments/ablations.py.
+    # Figure 3 and table 3 on one set take two cores an hour or two. The settings were
+    # chosen with experiments/ablations.py.
     "narrow": Preset(
         width=1 / 8,
         replicates=5,
@@ -66,6 +66,6 @@ PRESETS: Mapping[str, Preset] = {
         dataset="imagenet",
     ),
 }
-"""`quick` is for two cores and the embedded images, `narrow` for two cores and hours on
-another set, `full` the paper's width on images of 24 to 127 pixels, and `imagenet` the
-paper's own protocol."""
+"""Presets by name. `quick` is for two cores and the embedded images, `narrow` for two
+cores and hours on another set. `full` has the paper's width, for images of 24 to 127
+pixels; `imagenet` is the paper's protocol."""

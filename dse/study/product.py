@@ -1,4 +1,4 @@
-"""What words ask for: `--family squeezenet --set sr=0.25,0.5 --epochs 5`."""
+"""Experiments from options: `--family squeezenet --set sr=0.25,0.5 --epochs 5`."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from dse.declared import Declared
 from dse.fields import flag, text, whole
 
 MANY = 10_000
-"""Cells that are only begun when they are asked for by --yes as well."""
+"""Largest number of cells that needs no --yes."""
 
 
 @dataclass(frozen=True)
 class Product(Declared, name="product"):
-    """Values of a family's fields, and of a recipe's: every combination is trained."""
+    """Values of fields of a family and a recipe; every combination is trained."""
 
     family: str | None = text(
         None, "a family of networks: a shipped name, or path/mine.py:Class"
@@ -34,5 +34,5 @@ class Product(Declared, name="product"):
 
     @property
     def is_asked(self) -> bool:
-        """Whether any of it was given."""
+        """True if any option was given."""
         return self != type(self)()

@@ -28,33 +28,33 @@ from dse.study.plan import jobs_for, make_point
 from dse.study.tries import Tries
 
 BATCH = 4
-"""Points proposed at a time. It does not depend on the number of workers, and so
-neither do the points."""
+"""Default number of points proposed at a time. The points do not depend on the number
+of workers."""
 
 MOST_TRIALS, MOST_BATCH = 1_000_000, 10_000
 MOST_MINUTES = 1e7
-"""Twenty years."""
+"""Longest time of a search, about twenty years."""
 
 MOST_IN_VAIN = 200
 """Proposals in a row without a new point within budget, after which the space counts as
-exhausted; the second half of them are random."""
+exhausted. The second half of them are random."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """What to search for, and how long.
+    """Settings of a search.
 
     Attributes:
-        space: what to search.
-        space_name: what it is called.
+        space: the space to search.
+        space_name: its name.
         sampler: `tpe`, `nsga2` or `random`.
         budget: hard limits; points beyond are never trained.
         trials: networks to train in all, None for no limit.
         minutes: time to take in all, None for no limit.
-        batch: points that the sampler proposes at a time, before it hears of any.
+        batch: points that the sampler proposes before it gets the result of any.
 
     Raises:
-        DseError: no limit is given, or one is not positive.
+        DseError: no limit is given, or a number or the sampler is wrong.
     """
 
     space: Space
@@ -77,7 +77,7 @@ class Search:
 
     @property
     def name(self) -> str:
-        """Sampler, space and budget in a word."""
+        """Sampler, space and budget in one word."""
         limits = [
             f"{name}{limit}"
             for name, limit in self.budget.limits.items()
@@ -87,7 +87,7 @@ class Search:
 
 
 def is_search(study: StudyRecord) -> bool:
-    """Whether a study holds the networks of a search."""
+    """Check whether a study belongs to a search."""
     return study.experiment.startswith(SEARCHES)
 
 
@@ -104,21 +104,21 @@ def run_search(
 ) -> bool:
     """Train points within the budget until the trials or the time are used up.
 
-    What an earlier session of the same search did counts; what it left unfinished is
-    finished first.
+    Trials and time of earlier sessions of the same search count. Trials that they left
+    unfinished are finished first.
 
     Args:
-        wanted: what to search for.
+        wanted: settings of the search.
         study: the study that holds the runs.
-        dataset: what to train on.
-        store: where results go.
-        executor: what trains.
+        dataset: the data to train on.
+        store: the database for the results.
+        executor: runs the jobs.
         listener: hears every event.
         tries: which failures are tried again.
-        announce: hears of every batch before it is trained.
+        announce: called with every batch before it is trained.
 
     Returns:
-        Whether it ended because nothing new is left within the budget.
+        True if no new point is left within the budget.
 
     Raises:
         DseError: no point of the space meets the budget; the line names the cheapest.
@@ -148,7 +148,7 @@ def run_search(
 
 
 class _Session:
-    """One command's part in a search."""
+    """The part of a search that one command does."""
 
     def __init__(
         self,
@@ -173,19 +173,19 @@ class _Session:
         return self._elapsed_before + time.monotonic() - self._began
 
     def save_elapsed(self) -> None:
-        """Keep the time taken; a search that ran out of it is over for good."""
+        """Store the time taken; a search whose time is used up stays over."""
         over = 60 * (self.wanted.minutes or 0) if self.time_is_up() else 0
         with storage_faults(self.store):
             self.projection.set_elapsed(max(self.elapsed(), over))
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing new is left within the budget."""
+        """True if no new point is left within the budget."""
         with storage_faults(self.store):
             return self.projection.exhausted
 
     def clock(self, event: Event) -> None:
-        """Note how long runs take."""
+        """Keep the longest time that a run took."""
         if isinstance(event, Started):
             self._started[event.cell_id] = time.monotonic()
         elif isinstance(event, Done):
@@ -194,13 +194,13 @@ class _Session:
             self._slowest = max(self._slowest, taken)
 
     def time_is_up(self) -> bool:
-        """Whether a run as slow as the slowest so far would end after the time."""
+        """True if a run as slow as the slowest so far would end too late."""
         if self.wanted.minutes is None:
             return False
         return self.elapsed() + self._slowest >= 60 * self.wanted.minutes
 
     def next_batch(self) -> dict[int, Point]:
-        """Points to train next, by trial number; none when the search is over."""
+        """Points to train next, by trial number; empty when the search is over."""
         with storage_faults(self.store):
             if self.time_is_up():
                 return {}
@@ -211,7 +211,7 @@ class _Session:
             return {number: self._point(x) for number, x in left_over.items()}
 
     def _propose(self) -> None:
-        """Ask for a batch of points in budget that are new; fewer if none are left."""
+        """Propose a batch of new points within budget; fewer if no more are found."""
         seed, budget = self.study.recipe.seed, self.wanted.budget
         proposals = self.projection.propose(self.wanted.sampler, seed)
         known, size = proposals.known_cells, self.wanted.batch
@@ -238,7 +238,7 @@ class _Session:
             self.projection.set_exhausted()
 
     def untrained(self, points: Sequence[Point]) -> list[tuple[Cell, tuple[int, ...]]]:
-        """The cells whose run has not ended, each with its replicate."""
+        """The cells whose run has not ended, each with its only replicate."""
         states = run_states(self.store, [point.cell.id for point in points])
         cells = {point.cell.id: point.cell for point in points}
         return [
@@ -250,7 +250,7 @@ class _Session:
     def tell(self, batch: Mapping[int, Point]) -> None:
         """Tell the study the batch's results, in the order of the trials.
 
-        A run that was not started stays to be done.
+        Runs that have not ended stay unfinished.
         """
         states = run_states(self.store, [point.cell.id for point in batch.values()])
         with storage_faults(self.store):

@@ -1,4 +1,4 @@
-"""From the words of a product to an experiment, or to a space."""
+"""Experiments and search spaces from the options of a product."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,17 @@ from dse.study.presets import PRESETS
 from dse.study.product import MANY, Product
 
 MOST_STEPS = 100_000
-"""Values of a grid."""
+"""Largest number of values in a grid."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The words of a product, read.
+    """The parsed options of a product.
 
     Attributes:
-        anchor: the family's point with what has one value.
+        anchor: a point of the family, with the fields that have one value.
         varied: fields of the family with several values.
-        recipe: what of the recipe has one value.
+        recipe: fields of the recipe with one value.
         recipes: fields of the recipe with several values.
     """
 
@@ -40,7 +40,7 @@ class Settings:
 
     @property
     def digest(self) -> str:
-        """Eight hexadecimal digits of all that is fixed."""
+        """Short hash of the fixed values and of the names of varied fields."""
         point = self.anchor
         fixed = [point.name, point.values, point.unstated, dict(self.recipe)]
         text = json.dumps([*fixed, sorted([*self.varied, *self.recipes])])
@@ -48,10 +48,10 @@ class Settings:
 
 
 def read_settings(product: Product) -> Settings:
-    """What the words mean.
+    """Parse the options of a product.
 
     Raises:
-        DseError: a field is there twice, has no value, or none that it can have.
+        DseError: a field is unknown, given twice, or has no value or a wrong one.
     """
     kind = family_called(product.family or DEFAULT)
     listed: dict[str, Values] = {}
@@ -75,7 +75,7 @@ def read_settings(product: Product) -> Settings:
 def _parted(
     listed: Mapping[str, Values],
 ) -> tuple[dict[str, Any], dict[str, Values]]:
-    """What has one value, and what has several."""
+    """Separate fields with one value from fields with several."""
     alone = {
         name: values[0]
         for name, values in listed.items()
@@ -85,7 +85,7 @@ def _parted(
 
 
 def _setting(word: str, kind: type[Family]) -> tuple[str, Values]:
-    """A field and its values: a grid, or a tuple."""
+    """Parse a field and its values, a grid or a tuple."""
     name, equals, written = word.partition("=")
     known = {**kind.fields, **Recipe.fields}
     if name not in known:
@@ -127,10 +127,10 @@ def _listed(field: Field, values: Values) -> tuple[Any, ...]:
 
 
 def experiment_of(product: Product) -> tuple[str, Experiment]:
-    """The experiment that a product means, with its name.
+    """Make the experiment of a product, and return it after its name.
 
     Raises:
-        DseError: it makes no sense, or has very many cells and --yes is not there.
+        DseError: an option is wrong, or there are many cells and no --yes.
     """
     settings = read_settings(product)
     fields = settings.anchor.fields
@@ -158,9 +158,9 @@ def experiment_of(product: Product) -> tuple[str, Experiment]:
 
 
 def _presets(settings: Settings) -> dict[str, Preset]:
-    """The presets with what is the same for all; those that cannot have it are out.
+    """The presets with the fixed recipe values, without presets that refuse them.
 
-    Epochs that are stated are trained: no steps, nor a least number of images.
+    Stated epochs replace a number of steps and a smallest number of images.
     """
     presets, refusals = {}, []
     for called, preset in PRESETS.items():
@@ -168,7 +168,7 @@ def _presets(settings: Settings) -> dict[str, Preset]:
         if "epochs" in changes:
             changes.setdefault("steps", None)
             preset = replace(preset, least_images=0)
-        # Arms train equally long, and batches of another size need other steps.
+        # Arms train equally long, and other batch sizes would need other steps.
         if "batch_size" in settings.recipes and preset.recipe.steps is not None:
             continue
         try:
@@ -183,14 +183,14 @@ def _presets(settings: Settings) -> dict[str, Preset]:
 
 
 def space_of(product: Product, width: float) -> tuple[str, Space]:
-    """The space that a product means for a search, with its name.
+    """Make the search space of a product, and return it after its name.
 
     Args:
-        product: what varies, and what is fixed.
-        width: the preset's, for what is left open.
+        product: the options.
+        width: the preset's width, for widths that are not stated.
 
     Raises:
-        DseError: nothing varies, or what of it is the recipe's.
+        DseError: no field varies, or a field of the recipe is given.
     """
     settings = read_settings(product)
     if settings.recipes or settings.recipe:

@@ -1,4 +1,4 @@
-"""How often a run is tried before its failure stands."""
+"""Number of tries of a run before its failure is final."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from dse.runs.run_state import RunState
 
 MOST_TRIES = 10_000
 AGAIN = tuple(reason for reason in FAILURES if reason not in OUTCOMES)
-"""Failures that are worth another try, unless others are named."""
+"""Failures that are tried again by default."""
 
 
 def reasons(value: Any) -> tuple[str, ...]:
-    """Reasons of failures, each of which there is."""
+    """Check the reasons of failures that are to be tried again."""
     if not value:
         raise DseError(
             "--retry names no failure; leave it out, or --tries 1 tries none again"
@@ -33,12 +33,12 @@ def reasons(value: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Tries(Declared, name="tries"):
-    """Which failures are tried again, and how often a run is started in all.
+    """Failures that are tried again, and the number of starts of a run in all.
 
-    A run whose driver was killed is begun anew without counting as a try.
+    A run whose driver was killed starts again, and this does not count as a try.
 
     Raises:
-        DseError: the limit is not positive, or no failure has such a reason.
+        DseError: the limit is out of range, or no failure has such a reason.
     """
 
     tries: int = whole(
@@ -53,11 +53,11 @@ class Tries(Declared, name="tries"):
     )
 
     def are_left(self, reason: str, tries: int) -> bool:
-        """Whether a run that failed so, at its start number `tries`, begins again."""
+        """True if a run that failed at its start number `tries` starts again."""
         return reason in self.retry and tries < self.tries
 
     def ended(self, state: RunState | None) -> bool:
-        """Whether a run needs nothing more."""
+        """True if a run is complete or has finally failed."""
         if state is None or state.status == "running":
             return False
         if state.status == "complete":
@@ -66,6 +66,6 @@ class Tries(Declared, name="tries"):
 
 
 def holes(states: Iterable[RunState]) -> dict[str, int]:
-    """Runs that failed, by reason, where the training itself is not to blame."""
+    """Number of failed runs that the training itself did not cause, by reason."""
     failed = [s.reason or "" for s in states if s.status == "failed"]
     return dict(Counter(reason for reason in failed if reason not in OUTCOMES))

@@ -1,4 +1,4 @@
-"""Which widths of an experiment its preset chose, and which are its own, in words."""
+"""Texts about widths that the preset chose and those that the experiment states."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from dse.study.experiment import Experiment
 
 
 def chosen_widths(experiment: Experiment, preset: str) -> dict[str, Any]:
-    """The widths that the experiment leaves open, as a preset of its has them."""
+    """Widths that the experiment leaves open, with the preset's values."""
     width = experiment.preset(preset).width
     chosen: dict[str, Any] = {}
     for point in experiment.keyed.values():
@@ -18,7 +18,7 @@ def chosen_widths(experiment: Experiment, preset: str) -> dict[str, Any]:
 
 
 def widths_line(experiment: Experiment, preset: str) -> str:
-    """What the preset chose and what it left alone, in a line."""
+    """Describe in a line the widths that the preset chose and those it left alone."""
     chosen = chosen_widths(experiment, preset)
     none_scaled = f"the preset {preset} scales no width"
     if experiment.anchor is None:
@@ -38,7 +38,7 @@ def widths_line(experiment: Experiment, preset: str) -> str:
 
 
 def widths_lines(experiments: Mapping[str, Experiment], preset: str) -> tuple[str, ...]:
-    """The same of several, under their names where they differ."""
+    """Lines for several experiments, with their names where the lines differ."""
     lines = {name: widths_line(each, preset) for name, each in experiments.items()}
     if len(set(lines.values())) == 1:
         return (next(iter(lines.values())),)
@@ -46,7 +46,7 @@ def widths_lines(experiments: Mapping[str, Experiment], preset: str) -> tuple[st
 
 
 def equations(widths: Mapping[str, Any]) -> str:
-    """Widths by name: `base_e = incr_e = 16`, or `base_e = 64, incr_e = 8`."""
+    """Format widths: `base_e = incr_e = 16`, or `base_e = 64, incr_e = 8`."""
     told = {name: f"{value:g}" for name, value in widths.items()}
     if len(told) > 1 and len(set(told.values())) == 1:
         return f"{' = '.join(told)} = {next(iter(told.values()))}"
