@@ -1,1 +1,1 @@
-"""Jobs in, events out: serial, processes, Ray. It knows no database."""
+"""Executors of jobs: serial, processes, Ray. They do not use the database."""

@@ -1,6 +1,6 @@
-"""How a process is set up for JAX: threads, memory, and what was compiled before.
+"""Set up a process for JAX: threads, memory allocator and deterministic GPU code.
 
-What of it decides results is stated in `dse.runs.settings`.
+The settings that decide results are in `dse.runs.settings`.
 """
 
 import functools
@@ -14,12 +14,12 @@ from dse.errors import DseError
 from dse.runs.settings import ELSEWHERE, ignored, without_ignored
 
 ONE_THREAD = {"NPROC": "1", "PJRT_NPROC": "1"}
-"""XLA's thread pool of one: more threads sum in another order, so a run's bits would
-depend on the machine. Cores are used by running as many workers."""
+"""Variables for one thread in XLA's pool. More would sum in another order, so a run's
+bits would depend on the machine. To use all cores, run as many workers."""
 
 ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-"""glibc's allocator with huge pages: page faults on freshly mapped temporaries take a
-large part of a step on a CPU."""
+"""Variable for huge pages in glibc's allocator: otherwise page faults on freshly mapped
+temporaries take a large part of a step on a CPU."""
 
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
@@ -30,9 +30,9 @@ def worker_environment(
     """Variables of a process that trains.
 
     Args:
-        around: those of its driver.
-        on_gpu: whether it has a GPU.
-        deterministic: whether that must give the same bits each time.
+        around: the variables of its driver.
+        on_gpu: True if it has a GPU.
+        deterministic: True if the GPU must give the same bits each time.
     """
     stated = without_ignored(around)
     if on_gpu:
@@ -43,10 +43,10 @@ def worker_environment(
 
 
 def settle_process(*, on_gpu: bool = False, deterministic: bool = False) -> None:
-    """Have this process train as every other, whatever its user's environment says.
+    """Make this process train as all others do, whatever the user's environment says.
 
     Raises:
-        DseError: it has computed with JAX already, in another way.
+        DseError: JAX computes in it already, with other settings.
     """
     say_what_is_ignored(os.environ, threads=not on_gpu)
     stated = without_ignored(os.environ)
@@ -65,7 +65,7 @@ def settle_process(*, on_gpu: bool = False, deterministic: bool = False) -> None
 
 
 def leave_out_ignored() -> None:
-    """Take out of this process's environment what training does without."""
+    """Remove from this process's environment the settings that training ignores."""
     stated = without_ignored(os.environ)
     for name in set(os.environ) - set(stated):
         del os.environ[name]
@@ -73,11 +73,11 @@ def leave_out_ignored() -> None:
 
 
 def say_what_is_ignored(around: Mapping[str, str], *, threads: bool) -> None:
-    """Tell on standard error, once, what a user asks for that training does without.
+    """Print to standard error, once, the user's settings that training ignores.
 
     Args:
         around: the variables that the user set.
-        threads: whether the number of threads is among it, as on CPUs.
+        threads: True if the number of threads is ignored too, as on CPUs.
     """
     told = ignored(around)
     for name, one in ONE_THREAD.items() if threads else ():
@@ -98,6 +98,6 @@ def _determinism(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _computes_already() -> bool:
-    """Whether JAX has read what it reads once: the threads, and XLA's flags."""
+    """True if JAX has read the thread count and XLA's flags, which it reads once."""
     bridge: Any = sys.modules.get("jax._src.xla_bridge")
     return bridge is not None and bool(bridge.backends_are_initialized())

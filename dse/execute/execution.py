@@ -1,4 +1,4 @@
-"""How and where runs are executed: what a person asks for, checked."""
+"""The user's settings of how and where runs are executed, checked."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from dse.fields import choice, flag, real, text, whole
 KINDS = ("serial", "process", "ray")
 MOST_WORKERS = 4096
 LEAST_GIB, LEAST_MINUTES = 0.25, 0.01
-"""Of limits: JAX alone takes as much, so with less every run would be lost."""
+"""Smallest limits: JAX alone takes as much, so with less every run would be lost."""
 MOST_LIMIT = 1e6
-"""Minutes, two years of them; and GiB, a million."""
+"""Largest limit, in minutes (two years) and in GiB."""
 
 
 @dataclass(frozen=True)
 class Execution(Declared, name="execution"):
-    """How and where runs are executed; what is None is chosen.
+    """Settings of how and where runs are executed; for None a value is chosen.
 
     Raises:
-        DseError: a value is out of range, or goes with another executor.
+        DseError: a value is out of range, or does not suit the executor.
     """
 
     executor: str | None = choice(

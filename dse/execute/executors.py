@@ -1,4 +1,4 @@
-"""Executors: jobs in, events out. They know nothing of databases, nor of Optuna."""
+"""Executors take jobs and yield events. They use neither a database nor Optuna."""
 
 import os
 from collections.abc import Iterator
@@ -26,38 +26,38 @@ from dse.train.trainers import trainer_for
 
 
 class Executor(Protocol):
-    """Runs jobs on one dataset and yields their events as they come.
+    """Executor of jobs on one dataset, which yields their events.
 
     Attributes:
-        workers: jobs that are done at a time.
+        workers: number of jobs at a time.
     """
 
     workers: int
 
     @property
     def peak_bytes(self) -> int:
-        """Most memory that the workers were seen to hold, all together."""
+        """Sum of the workers' peak memory in bytes; 0 if unknown."""
 
     def start(self, jobs: int) -> None:
-        """Get ready for so many jobs, while the caller goes on."""
+        """Prepare for this number of jobs in the background."""
 
     def run(self, queue: JobQueue) -> Iterator[Event]:
-        """Do the jobs of `queue`, and those that come into it, until it is empty.
+        """Do the jobs of `queue`, and those added to it, until it is empty.
 
-        Every run ends in `Done` or `Failed`, but for those that the queue is closed to.
-        Where a worker is lost, what it had begun has failed, and what it was to begin
-        is put back.
+        Every run ends in `Done` or `Failed`, unless the queue is closed before it
+        begins. If a worker is lost, the runs that it had begun fail, and the rest of
+        its job is put back.
         """
 
     def close(self) -> None:
-        """Stop what is under way."""
+        """Stop the running jobs."""
 
 
 class SerialExecutor:
-    """One job after the other in this process, the next one compiled meanwhile.
+    """Executor in this process, one job at a time, which compiles the next meanwhile.
 
     Raises:
-        DseError: this process computes with JAX already, otherwise than a worker.
+        DseError: JAX computes here already, with other settings than in a worker.
     """
 
     workers = 1
@@ -96,7 +96,7 @@ class SerialExecutor:
         return peak_bytes()
 
     def close(self) -> None:
-        """Nothing is under way between two events, but for a compilation."""
+        """Start no further compilation; between two events nothing trains."""
         self._trainer.close()
 
 
@@ -107,16 +107,16 @@ def make_executor(
     *,
     keeps_weights: bool = True,
 ) -> Executor:
-    """What executes runs on `dataset` in that way.
+    """Make the executor of runs on `dataset`.
 
     Args:
-        execution: how and where.
-        dataset: what to train on.
-        folder: for logs, checkpoints and weights; None for none of them.
-        keeps_weights: whether weights of completed runs are kept.
+        execution: how and where to run.
+        dataset: the dataset to train on.
+        folder: folder for logs, checkpoints and weights; None for none of them.
+        keeps_weights: True to keep the weights of completed runs.
 
     Raises:
-        DseError: it asks for what is not here.
+        DseError: `execution` asks for what is not available here.
     """
     check_platforms()
     if execution.executor == "ray":

@@ -1,4 +1,4 @@
-"""Training that goes on: what goes wrong with a run is its failure, with a reason."""
+"""Train a job so that an error fails only the runs it stopped, with a reason."""
 
 import datetime
 import math
@@ -13,21 +13,20 @@ from dse.runs.weights import Keeper
 from dse.train.trainers import CellTrainer
 
 OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory")
-"""What XLA's errors say where memory was not enough."""
+"""Words in the messages of XLA's errors when memory runs out."""
 
 
 def train_guarded(
     trainer: CellTrainer, job: Job, logs: RunLogs, keeper: Keeper
 ) -> Iterator[Event]:
-    """As `CellTrainer.train`, with logs; an error fails the runs that it stopped.
+    """Train as `CellTrainer.train` does, with logs; an error fails the runs it stopped.
 
-    Weights are written here, before anybody hears of the result.
-
-    Of replicates that had not begun nothing is said: they can begin elsewhere.
+    Weights are written before the result is yielded. Other replicates that had not
+    begun get no event: they can begin elsewhere.
 
     Raises:
-        DseError: what is around stands in the way, a full disk for one: of every run.
-        ImportError: a package is missing, or a broken one.
+        DseError: the surroundings would stop every run, for example a full disk.
+        ImportError: a package is missing or broken.
     """
     assignment = Assignment(job)
     begun: dict[int, datetime.datetime] = {}
@@ -54,7 +53,7 @@ def train_guarded(
 
 
 def _checked(event: Event) -> Event:
-    """A result whose accuracy is no number counts as diverged."""
+    """Turn a result whose accuracy is not finite into a failure: diverged."""
     if isinstance(event, Done):
         for split in ("validation", "test"):
             accuracy = event.metrics[split]["accuracy"]

@@ -1,4 +1,4 @@
-"""What a worker imports: the packages of its driver, from where the driver has them."""
+"""Make a worker import the packages of its driver, from the same places."""
 
 import os
 import sys
@@ -8,15 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PINNED = ("dse", "jax", "jaxlib", "flax", "optax", "numpy")
-"""What trains: a worker and its driver have each from one place."""
+"""Packages that train: a worker and its driver import each from the same place."""
 
 
 def import_variables() -> dict[str, str]:
-    """Variables by which a worker looks for modules where this process does.
+    """Variables that give a worker the module search path of this process.
 
-    But for what is near: the working folder, and that of the script that runs, hold a
-    person's own files, and one that is called queue.py is no module of a worker's. What
-    PYTHONPATH names in relation to the working folder comes last and hides nothing.
+    The working folder and the script's folder are left out: they hold the user's own
+    files, and a file called queue.py must not hide a module. Relative entries of
+    PYTHONPATH come last, so that they hide nothing.
     """
     installed = {Path(folder).resolve() for folder in sysconfig.get_paths().values()}
     near = {Path.cwd().resolve()} - installed
@@ -30,7 +30,7 @@ def import_variables() -> dict[str, str]:
 
 
 def _begins_with_script() -> bool:
-    """Whether the first entry is the folder of the script that runs."""
+    """True if `sys.path` begins with the folder of the script that runs."""
     file = getattr(sys.modules["__main__"], "__file__", None)
     if file is None or not sys.path or not Path(sys.path[0]).is_absolute():
         return False
@@ -38,16 +38,16 @@ def _begins_with_script() -> bool:
 
 
 def origins() -> dict[str, str]:
-    """The file of each package that trains, as this process has it or would."""
+    """The file of each package that trains, as this process has or would import it."""
     found = {name: find_spec(name) for name in PINNED}
     return {name: str(spec and spec.origin) for name, spec in found.items()}
 
 
 def difference(theirs: Mapping[str, str]) -> str | None:
-    """What a worker has from elsewhere than this process, in words; None for nothing.
+    """Describe a package that a worker has from another place; None if there is none.
 
     Args:
-        theirs: what `origins` is there.
+        theirs: the worker's `origins`.
     """
     for name, ours in origins().items():
         if Path(ours).resolve() != Path(theirs[name]).resolve():

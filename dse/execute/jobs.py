@@ -1,4 +1,4 @@
-"""Jobs: what an executor is given to do, and how far each of them is."""
+"""Jobs for executors, the queue in which they wait, and their progress."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,7 @@ from dse.runs.events import Done, Event, Failed, Reason, Started
 
 @dataclass(frozen=True)
 class Job:
-    """Replicates of one cell, to be trained one after the other or together."""
+    """Replicates of one cell, to train one after the other or together."""
 
     cell: Cell
     replicates: tuple[int, ...]
@@ -20,12 +20,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a worker has to know before its first job.
+    """Settings that a worker receives before its first job.
 
     Attributes:
-        dataset: what to train on.
-        folder: for logs, checkpoints and weights; None for none of them.
-        keeps_weights: whether weights of completed runs are kept.
+        dataset: the dataset to train on.
+        folder: folder for logs, checkpoints and weights; None for none of them.
+        keeps_weights: True to keep the weights of completed runs.
     """
 
     dataset: ImageData
@@ -35,10 +35,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Ready:
-    """What a worker says once it can train, before its first job.
+    """First message of a worker, sent when it can train.
 
     Attributes:
-        origins: where it has its packages from (`dse.execute.imports.origins`).
+        origins: files of its packages (`dse.execute.imports.origins`).
     """
 
     origins: Mapping[str, str]
@@ -46,10 +46,10 @@ class Ready:
 
 @dataclass(frozen=True)
 class Unable:
-    """What a worker says that cannot train, nor could another in its place.
+    """Message that neither this worker nor another in its place can train.
 
     Attributes:
-        why: in a line.
+        why: the reason, in one line.
     """
 
     why: str
@@ -57,18 +57,18 @@ class Unable:
 
 @dataclass(frozen=True)
 class JobEnded:
-    """What a worker says when it is free again."""
+    """Message of a worker that has ended its job."""
 
 
 class JobQueue:
-    """Jobs that wait, in order; more may come while an executor takes them.
+    """Queue of jobs; more may be added while an executor takes them.
 
     Args:
-        jobs: the first ones.
-        closed: whether nothing more is to be begun, asked before each job is taken.
+        jobs: the first jobs.
+        closed: returns True if no more jobs may begin; asked before each.
 
     Attributes:
-        cells: what the first jobs are of, by id.
+        cells: the cells of the first jobs, by id.
     """
 
     def __init__(
@@ -80,33 +80,33 @@ class JobQueue:
 
     @property
     def runs(self) -> list[tuple[str, int]]:
-        """The cell and the replicate of each run that waits."""
+        """Cell id and replicate of each waiting run."""
         return [(job.cell.id, n) for job in self._waiting for n in job.replicates]
 
     def take(self) -> Job | None:
-        """The next job; None where there is none now."""
+        """Remove and return the next job; None if there is none now."""
         return None if self.following() is None else self._waiting.popleft()
 
     def following(self) -> Job | None:
-        """What `take` would give, left where it is."""
+        """The job that `take` would return; it stays in the queue."""
         return self._waiting[0] if self._waiting and not self._closed() else None
 
     def put_back(self, job: Job) -> None:
-        """Have a job done next."""
+        """Put a job at the front of the queue."""
         self._waiting.appendleft(job)
 
     def put_back_rest(self, assignment: "Assignment") -> None:
-        """Have done next what of an assignment has not ended, if anything."""
+        """Put the unfinished runs of an assignment at the front, if any."""
         if (rest := assignment.rest) is not None:
             self.put_back(rest)
 
 
 class Assignment:
-    """A job in a worker's hands: which of its runs began, and which have ended.
+    """A job given to a worker: which of its runs began, and which have ended.
 
     Attributes:
         job: the job.
-        begun_last: the replicate that began last.
+        begun_last: the replicate that began last; None before the first.
     """
 
     def __init__(self, job: Job) -> None:
@@ -116,7 +116,7 @@ class Assignment:
         self.begun_last: int | None = None
 
     def hear(self, event: Event) -> None:
-        """Note what the worker says."""
+        """Record an event of the worker."""
         if isinstance(event, Started):
             self._begun.add(event.replicate)
             self.begun_last = event.replicate
@@ -124,10 +124,10 @@ class Assignment:
             self._left.remove(event.replicate)
 
     def fail(self, reason: Reason, detail: str) -> list[Event]:
-        """End what was under way, or what was to begin: a job does not stay as it is.
+        """Fail the runs under way, or else the next one, so that the job gets shorter.
 
         Returns:
-            The failures, each of a run that began; empty where every run had ended.
+            Failures, after a `Started` if no run was under way; empty if all ended.
         """
         cell_id, events = self.job.cell.id, list[Event]()
         if self._left and not self._begun & set(self._left):
@@ -140,5 +140,5 @@ class Assignment:
 
     @property
     def rest(self) -> Job | None:
-        """The runs that have not ended, as a job."""
+        """The runs that have not ended, as a job; None if there are none."""
         return Job(self.job.cell, tuple(self._left)) if self._left else None

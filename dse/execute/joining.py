@@ -1,4 +1,4 @@
-"""A Ray cluster that is joined, or one begun here that nobody else can reach."""
+"""Join a Ray cluster, or begin one here that nobody else can reach."""
 
 import contextlib
 import functools
@@ -25,9 +25,9 @@ LOOPBACK = "127.0.0.1"
 
 
 class _Job(JobConfig):
-    """A job whose workers look for modules where they are, not in our working folder.
+    """A Ray job whose workers do not import from our working folder.
 
-    Ray would add that, and the folder of the script that runs, before all others.
+    Ray would put it, and the folder of the script that runs, before all others.
     """
 
     def _runtime_env_has_working_dir(self) -> bool:
@@ -36,14 +36,15 @@ class _Job(JobConfig):
 
 @contextlib.contextmanager
 def joined(address: str | None, workers: int | None) -> Iterator[None]:
-    """Be part of a cluster; of one on this machine, where no address is given.
+    """Join a Ray cluster for a `with` block; without an address, begin one here.
 
     Args:
         address: host and port of its head, or auto.
-        workers: cores of a cluster that is begun here; None for those of the machine.
+        workers: cores of a cluster begun here; None for all of the machine.
 
     Raises:
-        DseError: none answers there, or one begun here would be open to others.
+        DseError: no cluster answers, this process is in one already, or one begun here
+            would be open to others.
     """
     if ray.is_initialized():
         raise DseError(
@@ -59,9 +60,9 @@ def joined(address: str | None, workers: int | None) -> Iterator[None]:
     listens = constants.ENABLE_RAY_CLUSTER and address is not None
     with (
         patch.dict(os.environ, variables),
-        # What it says loopback is, it would bind to all interfaces otherwise.
+        # If True, Ray uses the machine's address, not loopback, and binds to all.
         patch.object(constants, "ENABLE_RAY_CLUSTER", listens),
-        # The job table shows it to all, and a command line may hold a password.
+        # The job table shows the command line, which may hold a password, to all.
         patch.object(ray._private.utils, "get_entrypoint_name", lambda: "dse"),
     ):
         _read_variables_anew()
@@ -89,7 +90,7 @@ def _begin(address: str | None, workers: int | None) -> None:
         raise DseError(
             f"no Ray cluster answers at {place}: {first_line(error)}"
         ) from error
-    # Ray takes it for itself.
+    # Ray has replaced the handler.
     signal.signal(signal.SIGTERM, terminated)
     util: Any = ray.util
     if address is None and util.get_node_ip_address() != LOOPBACK:
@@ -100,7 +101,7 @@ def _begin(address: str | None, workers: int | None) -> None:
 
 
 def _closed_to_others() -> Mapping[str, str]:
-    """Variables of a cluster begun here, which its processes inherit."""
+    """Variables of a cluster begun here, inherited by its processes."""
     return {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's name for: bind to loopback
         "RAY_AUTH_MODE": "token",
@@ -112,12 +113,12 @@ def _closed_to_others() -> Mapping[str, str]:
 
 @functools.cache
 def _token() -> str:
-    """What other users of this machine do not know."""
+    """Secret that keeps other users out of the cluster."""
     return secrets.token_hex(32)
 
 
 def _read_variables_anew() -> None:
-    """Ray keeps what it has read of a token, where it has tokens at all."""
+    """Make Ray read its settings and token again, if this version has tokens."""
     core: Any = ray._raylet
     if hasattr(core, "AuthenticationTokenLoader"):
         core.Config.initialize("")
@@ -125,7 +126,7 @@ def _read_variables_anew() -> None:
 
 
 def _check(address: str) -> None:
-    """Find out in seconds that nothing listens there; Ray would try for a minute."""
+    """Check within seconds that something listens there; Ray would try for a minute."""
     expected = "expected host:port of its head, as 10.0.0.5:6379, or auto"
     if address == "auto":
         return
@@ -133,7 +134,7 @@ def _check(address: str) -> None:
     if not colon or re.fullmatch("[0-9]{1,5}", port) is None or "/" in host:
         raise DseError(f"address {address!r} is none of a Ray cluster; {expected}")
     try:
-        place = host.strip("[]"), int(port)  # of IPv6
+        place = host.strip("[]"), int(port)  # brackets: IPv6
         socket.create_connection(place, CONNECT_SECONDS).close()
     except (OSError, OverflowError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or error

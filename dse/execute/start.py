@@ -1,7 +1,7 @@
-"""The script that a worker process runs: the `dse` that it lies in, and no other.
+"""Script that a worker process runs: it imports the `dse` in which this file lies.
 
-Wherever the driver has that from, a folder of source or one that pip made, and whatever
-else is called `dse` on the way.
+That is the driver's, in a source folder or installed by pip, even if another `dse`
+comes first in the search path.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""A worker process: a setting first, then jobs in and events out, over one pipe."""
+"""Worker process: it receives a setting, then jobs, and sends events over one pipe."""
 
 import os
 import threading
@@ -20,11 +20,11 @@ WATCH_SECONDS = 0.5
 
 
 def main(file_number: int, driver_number: int) -> None:
-    """Serve the driver at the other end until it is gone.
+    """Serve the driver until it is gone.
 
     Args:
-        file_number: the file descriptor of the pipe to it.
-        driver_number: its process id.
+        file_number: file descriptor of the pipe to the driver.
+        driver_number: process id of the driver.
     """
     offer_to_the_kernel()
     watching = threading.Thread(target=_end_with, args=(driver_number,), daemon=True)
@@ -34,18 +34,18 @@ def main(file_number: int, driver_number: int) -> None:
         serve(driver)
     except (EOFError, ConnectionError):
         pass
-    except Exception as error:  # noqa: BLE001 - the driver is told, the log has it all
+    except Exception as error:  # noqa: BLE001 - sent to the driver, printed in full
         traceback.print_exception(error)
         driver.send(Unable(_said(error)))
     _exit()
 
 
 def serve(driver: Connection) -> None:
-    """Get ready, then do one job after the other; it ends when the pipe does.
+    """Get ready, then do one job after the other until the pipe ends.
 
     Raises:
-        Exception: whatever keeps this process from training, and would keep others: a
-            package is missing, there is no such device.
+        Exception: a cause that would stop other workers too, such as a missing
+            package or device.
     """
     setting: Setting = driver.recv()
     trainer = trainer_for(setting.dataset, setting.folder)
@@ -68,9 +68,9 @@ def _said(error: Exception) -> str:
 
 
 def _end_with(driver: int) -> None:
-    """End when the driver does, also within an epoch of hours.
+    """End this process when the driver ends, even in the middle of a long epoch.
 
-    Another driver may begin the same run anew, and the two would share checkpoints.
+    Another driver may begin the same run again, and both would share checkpoints.
     """
     while os.getppid() == driver:
         time.sleep(WATCH_SECONDS)
@@ -78,5 +78,5 @@ def _end_with(driver: int) -> None:
 
 
 def _exit() -> None:
-    """Skip Python's shutdown, in which XLA's threads can hang: nobody waits for it."""
+    """Exit without Python's shutdown, in which XLA's threads can hang."""
     os._exit(0)

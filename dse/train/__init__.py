@@ -1,1 +1,1 @@
-"""From a cell, a dataset and replicates to a stream of events."""
+"""Training: turn a cell, a dataset and replicates into a stream of events."""

@@ -1,4 +1,4 @@
-"""Augmentation inside the compiled step: crop and mirror, on uint8 batches."""
+"""Crop, mirror and normalise batches of uint8 images inside the compiled step."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, Key, UInt8
 
 Size = tuple[int, int]
-"""Rows and columns."""
+"""Rows and columns of an image."""
 
 
 def augment(
@@ -16,14 +16,14 @@ def augment(
     mirror: bool,
     size: Size,
 ) -> UInt8[Array, "n rows columns c"]:
-    """Crop each image at random out of a black frame, and mirror every other one.
+    """Pad each image with a black frame, crop it at random and mirror it at random.
 
     Args:
         images: the batch.
-        keys: randomness of each image.
+        keys: one random key per image.
         padding: pixels of frame on each side.
-        mirror: whether to mirror at random.
-        size: of the crop; an image of that size without a frame is left whole.
+        mirror: True to mirror an image with probability 1/2.
+        size: rows and columns of the crop.
     """
     n, height, width, _ = images.shape
     if padding == 0 and not mirror and (height, width) == size:
@@ -41,7 +41,7 @@ def augment(
 
 
 def _draw(key: Key[Array, ""], room: Size) -> tuple[Int[Array, " 2"], Bool[Array, ""]]:
-    """One image's corner of the crop, and whether it is mirrored."""
+    """Draw the corner of one image's crop, and True to mirror it."""
     corner_key, mirror_key = jax.random.split(key)
     most = room[0] + 1 if room[0] == room[1] else jnp.array(room) + 1
     corner = jax.random.randint(corner_key, (2,), 0, most, jnp.int32)
@@ -51,7 +51,7 @@ def _draw(key: Key[Array, ""], room: Size) -> tuple[Int[Array, " 2"], Bool[Array
 def centre(
     images: UInt8[Array, "n h w c"], size: Size
 ) -> UInt8[Array, "n rows columns c"]:
-    """The middle of each image, as evaluation sees it."""
+    """Crop each image to its centre, as evaluation does."""
     top, left = (images.shape[1] - size[0]) // 2, (images.shape[2] - size[1]) // 2
     return images[:, top : top + size[0], left : left + size[1]]
 
@@ -61,5 +61,5 @@ def normalise(
     mean: Float[Array, " c"],
     deviation: Float[Array, " c"],
 ) -> Float[Array, "n h w c"]:
-    """Pixels less the mean, over the deviation of each channel."""
+    """Subtract each channel's mean and divide by its deviation."""
     return (images.astype(jnp.float32) - mean) / deviation

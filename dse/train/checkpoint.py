@@ -1,4 +1,4 @@
-"""Checkpoints of a long training, with Orbax: written whole, the last two are kept."""
+"""Checkpoints of a long training, written whole with Orbax; the last two are kept."""
 
 import contextlib
 import hashlib
@@ -21,17 +21,17 @@ from dse.runs.paths import checkpoints_of
 from dse.train.engine import TrainState
 
 KEPT = 2
-"""One that turns out to be torn leaves the one before."""
+"""Number of checkpoints kept, in case the newest is torn."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is, beside what the steps change.
+    """Progress of a training, apart from its `TrainState`.
 
     Attributes:
         ended: the epochs that ended.
-        train_seconds: in training and evaluation so far.
-        epoch_seconds: in training steps of the epoch under way.
+        train_seconds: time in training and evaluation so far.
+        epoch_seconds: time in training steps of the current epoch.
     """
 
     ended: tuple[EpochEnded, ...] = ()
@@ -40,12 +40,12 @@ class Progress:
 
     @property
     def replayed(self) -> tuple[EpochEnded, ...]:
-        """The epochs that ended, as they are told again when the run goes on."""
+        """The epochs that ended, as events to send again when the run resumes."""
         return tuple(replace(ended, replayed=True) for ended in self.ended)
 
     @property
     def step_seconds(self) -> float:
-        """In training steps of the epochs that ended."""
+        """Time in training steps of the epochs that ended."""
         return sum((ended.seconds for ended in self.ended), start=0.0)
 
 
@@ -55,10 +55,10 @@ Restored = tuple[TrainState, Progress]
 class Checkpoints:
     """The checkpoints of one run, by step.
 
-    Orbax takes long to import: it is not before there is something to read or write.
+    Orbax takes long to import, so it is imported at the first read or write.
 
     Args:
-        folder: of this run alone; it is made with the first checkpoint.
+        folder: folder of this run alone; it is made with the first checkpoint.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,7 +68,7 @@ class Checkpoints:
     def _orbax(self) -> Any:
         from orbax.checkpoint import v1 as ocp
 
-        # What it logs of a failed write is also in the error that it raises.
+        # The error that a failed write raises says the same as its log.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
         return ocp.training.Checkpointer(
             self._folder,
@@ -81,7 +81,7 @@ class Checkpoints:
 
     @property
     def steps(self) -> list[int]:
-        """After which there is a checkpoint, from the first to the last."""
+        """Steps that have a checkpoint, in ascending order."""
         if not self._folder.is_dir():
             return []
         return [found.step for found in self._orbax.checkpoints]
@@ -90,7 +90,7 @@ class Checkpoints:
         """Write the state after a step.
 
         Raises:
-            DseError: it cannot be written; earlier checkpoints are as they were.
+            DseError: it cannot be written; earlier checkpoints are unchanged.
         """
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(jax.device_get(state))]
         text = json.dumps(asdict(progress)).encode()
@@ -112,9 +112,9 @@ class Checkpoints:
             ) from error
 
     def read(self, step: int, like: TrainState) -> Restored | None:
-        """The state after a step, in the form of `like`; None where it is torn.
+        """Read the state after a step, in the structure of `like`; None if it is torn.
 
-        A torn checkpoint is deleted: the one before it serves, and is saved over.
+        A torn one is deleted: training resumes from the one before and writes it again.
         """
         try:
             held: Any = self._orbax.load_checkpointables(step)
@@ -136,7 +136,7 @@ class Checkpoints:
         return state, progress
 
     def forget_after(self, step: int) -> None:
-        """Delete the checkpoints of later steps, else they would stay the newest."""
+        """Delete the checkpoints of later steps, which would remain the newest."""
         for later in [s for s in self.steps if s > step]:
             self._delete(later)
 
@@ -145,7 +145,7 @@ class Checkpoints:
         self._orbax.reload()
 
     def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait for pending writes and release Orbax."""
         opened = self.__dict__.pop("_orbax", None)
         if opened is not None:
             opened.close()
@@ -155,7 +155,7 @@ class Checkpoints:
 def checkpoints_in(
     folder: Path | None, cell_id: str, replicates: Sequence[int]
 ) -> Iterator[list[Checkpoints]]:
-    """Those of runs that train together, until the end; none without a folder."""
+    """Open the checkpoints of runs that train together; none if `folder` is None."""
     kept = (
         [Checkpoints(checkpoints_of(folder, cell_id, number)) for number in replicates]
         if folder is not None
@@ -169,17 +169,17 @@ def checkpoints_in(
 
 
 def restore(kept: Sequence[Checkpoints], like: TrainState) -> list[Restored]:
-    """The newest state that all of `kept` can read of the same step.
+    """Read the newest step of which all of `kept` have a readable checkpoint.
 
-    Later ones are deleted, and taken anew: the interruption came before every run had
-    one, or one is torn.
+    Later ones are deleted, and written again by the training. They exist if it was
+    interrupted before every run had one, or if one is torn.
 
     Args:
         kept: the checkpoints of runs that train together.
-        like: a state of the form that is wanted.
+        like: a state of the wanted structure.
 
     Returns:
-        One of each run; nothing where there is no such step.
+        One state and progress per run; empty if there is no such step.
     """
     common = set.intersection(*(set(run.steps) for run in kept)) if kept else set()
     for step in sorted(common, reverse=True):
@@ -198,7 +198,7 @@ def _forget_after(step: int, kept: Sequence[Checkpoints]) -> None:
 
 
 def _digest(leaves: Sequence[np.ndarray]) -> bytes:
-    """Of all values: Orbax does not notice a block that the disk lost."""
+    """SHA-256 of all values, since Orbax does not notice a block that the disk lost."""
     digest = hashlib.sha256()
     for leaf in leaves:
         digest.update(leaf.tobytes())

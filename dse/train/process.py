@@ -1,4 +1,4 @@
-"""That this process computes where and as every other that trains; what it compiled."""
+"""Check how JAX is set up in this process, and keep its compiled programs."""
 
 import platform
 from pathlib import Path
@@ -13,15 +13,15 @@ from dse.machine import has_accelerator
 from dse.runs.settings import ELSEWHERE, JAX_SETTINGS
 
 COMPILED_BYTES = 2**30
-"""Size at which compiled programs that were not used for long are deleted."""
+"""Size of the cache above which the programs unused for longest are deleted."""
 
 
 def check_jax() -> None:
-    """See that JAX in this process computes, and as stated here.
+    """Check that JAX computes in this process, with the settings of `JAX_SETTINGS`.
 
     Raises:
-        DseError: who shares the process has set it up otherwise.
-        RuntimeError: it finds no device.
+        DseError: other code in the process has changed a setting.
+        RuntimeError: JAX finds no device.
     """
     for name, (value, words) in JAX_SETTINGS.items():
         found = getattr(jax.config, name, value)
@@ -34,7 +34,7 @@ def check_jax() -> None:
 
 
 def check_device() -> None:
-    """See that JAX computes on the GPU where one is; it would go on without a word.
+    """Check that JAX has not silently fallen back to the processor despite a GPU.
 
     Raises:
         DseError: it computes on the processor.
@@ -48,7 +48,7 @@ def check_device() -> None:
 
 
 def keep_compiled_programs() -> None:
-    """Have JAX keep compiled programs in the user's cache folder, unless it is told to.
+    """Keep JAX's compiled programs in the user's cache folder, if JAX has none set.
 
     A program for one processor may not run on another, so each kind has its folder.
     """
@@ -61,7 +61,7 @@ def keep_compiled_programs() -> None:
 
 
 def _processor() -> str:
-    """Eight hexadecimal digits of a hash over the processor's features."""
+    """Eight hexadecimal digits of a hash of the processor's features."""
     try:
         told = Path("/proc/cpuinfo").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""An engine compiled for one dataset's shapes, in the form that suits the device."""
+"""Compile an engine for a dataset's shapes, in the form that suits the device."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -26,26 +26,26 @@ from dse.train.stacked import compile_stacked
 from dse.train.stepped import compile_stepped
 
 Form = Literal["stepped", "stacked"]
-"""One replicate with a dispatch for every step; or several, with one for an epoch."""
+"""`stepped`: one replicate, a dispatch per step; `stacked`: several, one per epoch."""
 
 
 class Training(Protocol):
-    """Replicates of a cell under way together."""
+    """Replicates of a cell that train together."""
 
     def train_epoch(self, epoch: int) -> list[Totals]:
-        """Train an epoch; what each replicate came to, in host memory."""
+        """Train an epoch and return each replicate's totals, in host memory."""
 
     def score(self, rows: Sequence[EvaluationRows]) -> list[Totals]:
-        """Evaluate each replicate on its own images, all equally many rows."""
+        """Evaluate each replicate on its own images; all have equally many rows."""
 
     def weights(self) -> list[Weights]:
         """Each replicate's parameters, in host memory."""
 
     def states(self) -> list[TrainState]:
-        """What the steps made of each replicate so far, in host memory."""
+        """Each replicate's training state, in host memory."""
 
     def resume(self, states: Sequence[TrainState]) -> None:
-        """Go on from each replicate's state, as another training had it."""
+        """Continue from the states of another training, one per replicate."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Program:
     """A compiled cell.
 
     Attributes:
-        engine: what was compiled.
-        begin: starts a training of a stack of replicates.
-        compile_seconds: what compilation took.
+        engine: the compiled functions.
+        begin: starts the training of a stack.
+        compile_seconds: time to compile.
     """
 
     engine: Engine
@@ -64,12 +64,12 @@ class Program:
 
 
 def form_for(platform: str) -> Form:
-    """The form for a JAX platform."""
+    """The form that suits a JAX platform."""
     return "stepped" if platform == "cpu" else "stacked"
 
 
 def stack_size(replicates: int, form: Form | None = None) -> int:
-    """How many of so many replicates train together."""
+    """Number of replicates that train together."""
     form = form or form_for(jax.default_backend())
     return replicates if form == "stacked" else 1
 
@@ -86,13 +86,13 @@ def compile_program(
     """Compile `cell` for stacks of `stack_size(replicates, form)` replicates.
 
     Args:
-        cell: what to train.
+        cell: the cell to train.
         images: the dataset on the device.
         train_size: images that each replicate trains on.
         evaluation_batch: images evaluated at a time.
         replicates: how many are wanted.
-        form: how they train; None for what suits the device.
-        operations: the numerics; None for what suits the device.
+        form: None for the form that suits the device.
+        operations: None for the numerics that suit the device.
     """
     started = time.perf_counter()
     platform = jax.default_backend()
@@ -113,7 +113,7 @@ def compile_program(
 
 
 def _example(images: Batches, train_size: int) -> Replicate:
-    """A replicate's shapes."""
+    """A replicate of the right shapes, without real values."""
     key = jax.random.key(0)
     channels = jnp.ones(images.pixels.shape[3])
     return Replicate(

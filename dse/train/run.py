@@ -1,4 +1,4 @@
-"""Train the replicates of cells on one dataset: cells in, events out."""
+"""Train the replicates of cells on a dataset in memory, and yield their events."""
 
 import math
 import time
@@ -31,19 +31,19 @@ from dse.train.scores import means, untrained
 
 LARGEST_EVALUATION_BATCH = 250
 CHECKPOINT_SECONDS = 60.0
-"""Age of a run's checkpoint, or of a run without one, at which the next epoch's end is
-kept: what ends sooner writes nothing."""
+"""Least time between checkpoints, which are written at the end of an epoch. A shorter
+run writes none."""
 
 
 class Trainer:
-    """Trains cells on one dataset, and compiles the next one meanwhile.
+    """Trainer of cells on one dataset, which compiles the next cell meanwhile.
 
     Args:
         dataset: the dataset.
-        folder: under which checkpoints go (`dse.runs.paths`); None for none. They
-            stay when a run has ended: who stores its result deletes them.
-        operations: the numerics; None for what suits the device.
-        checkpoint_seconds: from one checkpoint to the next, at least.
+        folder: parent folder of checkpoints (`dse.runs.paths`); None for none. They
+            stay when a run has ended; the code that stores its result deletes them.
+        operations: None for the numerics that suit the device.
+        checkpoint_seconds: least time between checkpoints.
     """
 
     def __init__(
@@ -60,21 +60,21 @@ class Trainer:
         self._ahead: dict[tuple[str, int], Future[Program]] = {}
 
     def prepare(self, cell: Cell, replicates: Sequence[int]) -> None:
-        """Begin to compile, in another thread, what `train` will be asked for."""
+        """Begin to compile, in another thread, the program that `train` will need."""
         wanted = cell.id, len(replicates)
         if wanted not in self._ahead:
             self._ahead[wanted] = self._compiler.submit(self._compile, cell, wanted[1])
 
     def train(self, cell: Cell, replicates: Sequence[int]) -> Iterator[Event]:
-        """Train `cell` once for each of `replicates`; one with checkpoints goes on.
+        """Train `cell` once for each of `replicates`; resume runs with checkpoints.
 
-        Of runs that train together each goes on from the newest epoch that all of them
-        have kept. On a CPU, where each trains alone, an interruption changes no bit; a
-        stack of another size than before gives the same to float tolerance.
+        Runs that train together resume from the newest epoch of which all have a
+        checkpoint. On a CPU each trains alone, and an interruption changes no bit. A
+        stack of another size than before gives the same within float tolerance.
 
         Yields:
-            For each run `Started`, an `EpochEnded` an epoch, of which those before an
-            interruption come first, `Checkpointed` now and then, and `Done` or
+            For each run `Started`, `EpochEnded` for every epoch (those before an
+            interruption first), `Checkpointed` after each checkpoint, and `Done` or
             `Failed`.
 
         Raises:
@@ -104,12 +104,12 @@ class Trainer:
             compile_seconds = 0.0
 
     def close(self) -> None:
-        """Begin no further compilation."""
+        """Start no further compilation."""
         self._compiler.shutdown(wait=False, cancel_futures=True)
 
     @cached_property
     def _images(self) -> Batches:
-        """All images as they are, the test part's after train's: one shape."""
+        """All images in one array, train then test, so programs see one shape."""
         parts = self._dataset.train, self._dataset.test
         return Batches(
             jnp.asarray(np.concatenate([part.pixels for part in parts])),
@@ -118,7 +118,7 @@ class Trainer:
 
     @property
     def _evaluation_batch(self) -> int:
-        """Images evaluated at a time: no more than the test part has."""
+        """Images evaluated at a time, at most the size of the test part."""
         return min(LARGEST_EVALUATION_BATCH, len(self._dataset.test))
 
     def _compile(self, cell: Cell, replicates: int) -> Program:
@@ -153,7 +153,7 @@ class Trainer:
 
 @dataclass(frozen=True)
 class _Member:
-    """A replicate with the images that score it."""
+    """A replicate, the images that score it and the accuracy of guessing."""
 
     number: int
     replicate: Replicate
@@ -163,11 +163,11 @@ class _Member:
 
 
 class _Stack:
-    """Replicates that train together; of shared time each is given an equal share.
+    """Replicates that train together; each counts an equal share of the time.
 
-    One whose loss is no longer finite has ended: its checkpoints are not written any
-    more, so that who heard of it can delete them. Where nobody heard, the stack that
-    goes on finds no later state of all its members, and the end is told again.
+    A replicate whose loss is not finite has ended. No more checkpoints of it are
+    written, so the driver can delete them when it receives the failure. If it never
+    does, the runs have no later step in common, so the resumed stack fails it again.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class _Stack:
         self._alive = list(range(len(members)))
 
     def train(self) -> Iterator[Event]:
-        """Go on from the last checkpoints, or begin."""
+        """Resume from the last checkpoints, or begin, and train to the end."""
         yield from self._resume()
         first, last = len(self._progress[0].ended) + 1, self._cell.recipe.epochs
         for epoch in range(first, last + 1):
@@ -256,7 +256,7 @@ class _Stack:
 
     @property
     def _seconds(self) -> float:
-        """Each member's share since the training began or went on."""
+        """Each member's share of the time since the training began or resumed."""
         return (time.perf_counter() - self._began) / len(self._members)
 
     def _results(self) -> Iterator[Event]:

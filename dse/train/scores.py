@@ -1,4 +1,4 @@
-"""From sums over images to metrics, and what counts as chance."""
+"""Compute metrics from sums over images, and compare accuracies with chance."""
 
 import math
 
@@ -14,12 +14,12 @@ def means(totals: Totals, count: int) -> dict[str, float]:
 
 
 def chance_level(chance: float, seen: int) -> float:
-    """Accuracy over `seen` images that guessing stays under, but for one in 1,000."""
+    """Accuracy over `seen` images that guessing exceeds with probability 0.001."""
     return chance + 3.09 * math.sqrt(chance * (1 - chance) / seen)
 
 
 def untrained(accuracy: float, chance: float, seen: int) -> str:
-    """Why a run with this train accuracy is no result; empty where it is one."""
+    """Reason to reject a run with this train accuracy; empty if it is above chance."""
     if accuracy > chance_level(chance, seen):
         return ""
     return (

@@ -1,7 +1,7 @@
-"""The form for GPUs: the replicates of a cell together, an epoch a dispatch.
+"""Training on GPUs: the replicates of a cell together, one dispatch per epoch.
 
-Small networks leave a GPU idle between launches; several replicates in one program
-fill it, and no epoch waits for the host.
+Small networks leave a GPU idle between launches. Several replicates in one program
+fill it, and within an epoch nothing waits for the host.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ from dse.train.engine import (
 
 @dataclass(frozen=True)
 class _Functions:
-    """Compiled for a stack: every argument but images and epoch has its axis first."""
+    """Compiled functions; inputs except images and epoch have replicates as axis 0."""
 
     train_epoch: Callable[..., TrainState]
     evaluate: Callable[..., Totals]
@@ -42,7 +42,7 @@ def compile_stacked(
     example: Sequence[Replicate],
     evaluation_batch: int,
 ) -> Callable[[Sequence[Replicate]], "StackedTraining"]:
-    """What starts the training of replicates shaped like those of `example`."""
+    """Compile the function that starts training replicates shaped as in `example`."""
 
     def train_epoch(
         state: TrainState, images: Batches, replicate: Replicate, epoch: Int[Array, ""]
@@ -75,7 +75,7 @@ def compile_stacked(
 
 
 class StackedTraining:
-    """Replicates together; see `dse.train.program.Training`."""
+    """Replicates that train together; see `dse.train.program.Training`."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class StackedTraining:
         self._state = _stack(states)
 
     def _apart(self, stacked: Any) -> list[Any]:
-        """Each replicate's share of what has their axis first, in host memory."""
+        """Split a stacked tree into one tree per replicate, in host memory."""
         held = jax.device_get(stacked)
         return [
             jax.tree.map(lambda leaf, index=index: leaf[index], held)
@@ -131,7 +131,7 @@ class StackedTraining:
 
 
 def _stack(trees: Sequence[Any]) -> Any:
-    """One tree of what the replicates have each, their axis first."""
+    """Stack the replicates' trees into one, along a new first axis."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 

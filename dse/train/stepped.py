@@ -1,7 +1,7 @@
-"""The form for CPUs: one replicate at a time, a dispatch for every part of a step.
+"""Training on CPUs: one replicate at a time, one dispatch per part of a step.
 
-The loops are Python's, since XLA's CPU compiler runs convolutions within a loop of its
-own many times slower. A batch is worked on in parts whose activations stay in the
+The loops are written in Python, since XLA on CPUs runs convolutions inside its own
+loops many times slower. A batch is computed in parts whose activations stay in the
 processor's cache.
 """
 
@@ -32,15 +32,15 @@ from dse.train.engine import (
 )
 
 PART_BYTES = 16 * 2**20
-"""Bytes of activations that a part of a batch may have."""
+"""Most bytes of activations in a part of a batch."""
 
 SHORT_RUN_OPERATIONS = 1e13
-"""Floating-point operations of a run, about two minutes of a core, under which less
-time to compile is worth slower steps."""
+"""Floating-point operations of a run, about two minutes of a core. Below, compiling
+faster is worth slower steps."""
 
 _FAST_TO_COMPILE: Sequence[dict[str, Any]] = (
     {"xla_backend_optimization_level": 1},
-    {"xla_cpu_use_fusion_emitters": False},  # XLA's older ones, until JAX 0.11
+    {"xla_cpu_use_fusion_emitters": False},  # older emitters, until JAX 0.11
 )
 
 _order = jax.jit(epoch_order, static_argnames=("steps", "batch_size"))
@@ -48,7 +48,7 @@ _order = jax.jit(epoch_order, static_argnames=("steps", "batch_size"))
 
 @dataclass(frozen=True)
 class _Functions:
-    """Compiled. A batch of one part takes `train_step`, others the two after it."""
+    """Compiled functions: `train_step` for batches of one part, else the next two."""
 
     parts: int
     train_step: Callable[..., TrainState] | None
@@ -58,9 +58,9 @@ class _Functions:
 
 
 def part_size(architecture: Architecture, batch_size: int) -> int:
-    """Images of a batch that are worked on together: they divide it evenly.
+    """Number of images in a part of a batch: a divisor of `batch_size`.
 
-    A batch that has no such part within a quarter of what fits stays whole.
+    The largest one that fits; if it is under a quarter of what fits, the whole batch.
     """
     fits = max(1, PART_BYTES // (BYTES_FP32 * cost(architecture).activations))
     for size in range(min(fits, batch_size), 0, -1):
@@ -70,7 +70,7 @@ def part_size(architecture: Architecture, batch_size: int) -> int:
 
 
 def compiler_options(engine: Engine) -> dict[str, Any]:
-    """What to ask of XLA for this cell: to compile fast where runs are short."""
+    """XLA's options for this cell: compile fast if its runs are short."""
     images = engine.steps * engine.batch_size
     operations = 6 * cost(engine.architecture).macs * images
     return _fast_to_compile() if operations < SHORT_RUN_OPERATIONS else {}
@@ -78,7 +78,7 @@ def compiler_options(engine: Engine) -> dict[str, Any]:
 
 @cache
 def _fast_to_compile() -> dict[str, Any]:
-    """Those of the options that this version of XLA knows."""
+    """The options of `_FAST_TO_COMPILE` that this version of XLA knows."""
     known: dict[str, Any] = {}
     probe = jax.jit(jnp.negative).lower(jnp.zeros(()))
     for option in _FAST_TO_COMPILE:
@@ -94,7 +94,7 @@ def compile_stepped(
     example: Sequence[Replicate],
     evaluation_batch: int,
 ) -> Callable[[Sequence[Replicate]], "SteppedTraining"]:
-    """What starts the training of a replicate shaped like the one in `example`."""
+    """Compile the function that starts training a replicate shaped as in `example`."""
     [replicate] = example
     state = engine.initialise(replicate.keys.initialisation)
     order = _epoch(engine, replicate, 1)
@@ -124,7 +124,7 @@ def compile_stepped(
 
 
 class SteppedTraining:
-    """One replicate; see `dse.train.program.Training`."""
+    """One replicate that trains; see `dse.train.program.Training`."""
 
     def __init__(
         self,
@@ -207,7 +207,7 @@ def _epoch(engine: Engine, replicate: Replicate, epoch: int) -> Array:
 
 
 def sums_to_overwrite(state: TrainState) -> Sums:
-    """Room for the sums of a step's parts, of which the first begins anew."""
+    """Memory for the sums of a step's parts; the first part overwrites it."""
     sums: Sums = jax.tree.map(
         lambda leaf: jnp.asarray(np.zeros(leaf.shape, leaf.dtype)),
         Sums(no_totals(), state.parameters),

@@ -1,4 +1,4 @@
-"""The trainer for a set: in memory, or streamed."""
+"""Choose the trainer for a dataset: in memory, or streamed."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,27 +12,27 @@ from dse.runs.events import Event
 
 @runtime_checkable
 class CellTrainer(Protocol):
-    """Trains cells on one set."""
+    """Trainer of cells on one dataset."""
 
     def prepare(self, cell: Cell, replicates: Sequence[int]) -> None:
-        """Begin to compile, in another thread, what `train` will be asked for."""
+        """Begin to compile, in another thread, the program that `train` will need."""
 
     def train(self, cell: Cell, replicates: Sequence[int]) -> Iterator[Event]:
         """Train `cell` once for each of `replicates`."""
 
     def close(self) -> None:
-        """Begin nothing further."""
+        """Start no further compilation."""
 
 
 def trainer_for(dataset: ImageData, folder: Path | None) -> CellTrainer:
-    """What trains on `dataset`; checkpoints of long trainings go into `folder`.
+    """Make the trainer on `dataset`; checkpoints of long trainings go into `folder`.
 
     Raises:
-        DseError: JAX is set up otherwise here than where others train, or computes on
+        DseError: JAX has other settings here than `dse` trains with, or computes on
             the processor though there is a GPU.
-        RuntimeError: it finds no device.
+        RuntimeError: JAX finds no device.
     """
-    # JAX is imported here, and above nowhere: a driver does without.
+    # These import JAX, which a driver does not need.
     from dse.train import process, run, streamed
 
     process.check_jax()
