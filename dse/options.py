@@ -1,4 +1,4 @@
-"""How to run a sweep or a search: all settings of a command, composed of its parts."""
+"""Options of a sweep or a search, composed of the settings of their parts."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from dse.study.tries import Tries
 
 @dataclass(frozen=True)
 class Options(Execution, Tries, Named, name="options"):
-    """How to run it; what is None is chosen."""
+    """How to run it; an option that is None is chosen automatically."""
 
     dataset: str | None = text(
         None, "the embedded set, a folder, or a hub id; by default the preset's"

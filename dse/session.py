@@ -1,4 +1,4 @@
-"""Experiments and searches with everything that it takes to run them."""
+"""Sweeps and searches with the dataset, database and executor that they need."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,13 +34,13 @@ from dse.study.widths import widths_line, widths_lines
 
 
 class Sweep:
-    """Experiments on one dataset under one recipe; a cell that they share trains once.
+    """Experiments on one dataset under one preset; a cell that they share trains once.
 
     Attributes:
         experiments: the experiments by name.
-        plans: what each wants trained, a study or one for each of its arms.
-        dataset: what they train on.
-        store: where the results go.
+        plans: plans by experiment: one, or one for each of its arms.
+        dataset: the dataset that they train on.
+        store: the database for the results.
     """
 
     def __init__(self, wanted: Wanted | Sequence[Wanted], options: Options) -> None:
@@ -71,7 +71,7 @@ class Sweep:
         return [plan for plans in self.plans.values() for plan in plans]
 
     def run(self) -> dict[str, list[SweepOutcome]]:
-        """Train what is missing; what became of each experiment's studies."""
+        """Train the missing runs; return the outcomes of the studies by experiment."""
         studies = [plan.study for plan in self._all_plans]
         with self.store.sweeping([study.trains for study in studies]) as store:
             missing = register(store, self._all_plans, self._options)
@@ -139,7 +139,7 @@ class Sweep:
 
 
 def _labelled(points: Sequence[Point]) -> list[tuple[Point, str]]:
-    """Points with what to call them; of one network the first one's comes last."""
+    """Points with labels, in reverse: in a dict the first of aliases then wins."""
     families = [point.metaparameters for point in points]
     fields = fields_of_points(families)
     named = labels([Shown.of(point) for point in families], fields, named=True)
@@ -150,7 +150,7 @@ def _labelled(points: Sequence[Point]) -> list[tuple[Point, str]]:
 def search(
     wanted: Search, preset_name: str, preset: Preset, options: Options
 ) -> tuple[Store, StudyRecord, ImageData]:
-    """Search, from where an earlier session of the same search ended."""
+    """Search, going on where an earlier session of the same search ended."""
     dataset = load_dataset(options, preset)
     introduce(dataset)
     store = open_store(options.storage)
@@ -182,7 +182,7 @@ def search(
 
 
 def _sized(points: Sequence[Point]) -> dict[str, str]:
-    """What to call each cell of a search: its metaparameters and size."""
+    """Labels of a search by cell: metaparameters and size."""
     return {
         point.cell.id: f"{point.metaparameters.short()}, "
         f"{cost(point.cell.architecture).bytes_fp32:,} bytes"
@@ -192,7 +192,7 @@ def _sized(points: Sequence[Point]) -> dict[str, str]:
 
 @contextmanager
 def executing(options: Options, dataset: ImageData, store: Store) -> Iterator[Executor]:
-    """What executes runs, with the folder of the database for its logs."""
+    """Open an executor of runs that keeps its logs in the database's folder."""
     folder = store.place.own.resolve()
     with closing(
         make_executor(options, dataset, folder, keeps_weights=options.weights)
@@ -201,15 +201,15 @@ def executing(options: Options, dataset: ImageData, store: Store) -> Iterator[Ex
 
 
 def dataset_name(options: Options, preset: Preset) -> str:
-    """What is trained on: what is asked for, else the preset's."""
+    """Name of the dataset to train on: that of the options, else the preset's."""
     return preset.dataset if options.dataset is None else options.dataset
 
 
 def load_dataset(options: Options, preset: Preset) -> ImageData:
-    """The dataset that is asked for, or the preset's; what of it the preset trains on.
+    """Load the dataset to train on, reduced to the part that the preset uses.
 
     Raises:
-        DseError: it cannot be read, or not in one way.
+        DseError: it cannot be read, or can be read in several ways.
     """
     recipe, source = preset.recipe, dataset_name(options, preset)
     named = Named(**{name: getattr(options, name) for name in Named.fields})
@@ -222,14 +222,14 @@ def load_dataset(options: Options, preset: Preset) -> ImageData:
 
 
 def known_as(dataset: ImageData, study_names: Sequence[str], store: Store) -> ImageData:
-    """`dataset` under the identity by which studies know the very same images.
+    """Give `dataset` the fingerprint by which the studies know the same images.
 
-    Earlier versions counted every file in a set's folder. Where none of the studies is
-    there yet, any other of the database decides, so that cells are shared.
+    Earlier versions counted every file in a set's folder. If none of the studies exists
+    yet, any other in the database decides, so that cells are shared.
 
     Raises:
-        DseError: the studies know them by different ones, or one was begun by an
-            earlier version that read the set otherwise.
+        DseError: the studies know the images by different fingerprints, or one was
+            begun by an earlier version that read the set in another way.
     """
     names, known = (dataset.fingerprint, *dataset.formerly), fingerprints(store)
     for name in study_names:

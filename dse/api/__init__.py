@@ -1,1 +1,1 @@
-"""The verbs as functions: what the command line and `import dse` both call."""
+"""The verbs as functions, for the command line and `import dse`."""

@@ -1,4 +1,4 @@
-"""Networks as functions: what one costs, and a trained one for use."""
+"""Functions on networks: describe one, load and use a trained one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ def describe(
     family: str = DEFAULT,
     **metaparameters: Any,
 ) -> dict[str, Any]:
-    """Identity and exact cost of one point, per layer and whole.
+    """Identity and exact cost of one point, per layer and in total.
 
     Args:
         input_shape: height, width, channels of one image; by default those that the
             family is published for.
-        classes: class scores.
+        classes: number of classes.
         family: a shipped name, or `path/mine.py:Class`.
-        metaparameters: any of the family's.
+        metaparameters: metaparameters of the family.
 
     Raises:
         DseError: there is no such family or metaparameter, or a value is out of range.
@@ -42,13 +42,13 @@ def describe(
 
 
 def load_model(run: int, storage: str = DEFAULT_STORAGE) -> "TrainedModel":
-    """The trained network of a completed run; its family need not be here.
+    """Load the trained network of a completed run; its family is not needed.
 
     Args:
         run: its `run_id` in the view `runs`.
         storage: database URL.
     """
-    # JAX and the database: describing does without.
+    # Imported here: describing needs neither JAX nor the database.
     from dse.machine import check_platforms
     from dse.models.trained import TrainedModel
     from dse.store.database import open_store
@@ -63,13 +63,13 @@ def load_model(run: int, storage: str = DEFAULT_STORAGE) -> "TrainedModel":
 
 @dataclass(frozen=True)
 class Answer:
-    """What a network says of an image file.
+    """Class that a network predicts for an image file.
 
     Attributes:
         file: the image.
-        name: the likeliest class; empty where there is no answer.
-        probability: of it.
-        refusal: why there is none.
+        name: the most likely class; empty where the file was refused.
+        probability: its probability.
+        refusal: why the file was not classified; else empty.
     """
 
     file: Path
@@ -81,7 +81,7 @@ class Answer:
 def predict(
     run: int, files: Sequence[Path], storage: str = DEFAULT_STORAGE
 ) -> Iterator[Answer]:
-    """The likeliest class of each image file, with its probability, one by one.
+    """Predict the most likely class of each image file, one by one.
 
     Args:
         run: the `run_id` of a completed run.
@@ -90,8 +90,8 @@ def predict(
         storage: database URL.
 
     Raises:
-        DseError: there is no such network. A file that cannot be classified is an
-            answer with a refusal.
+        DseError: there is no such network. A file that cannot be classified gives
+            an answer with a refusal.
     """
     from dse.data.names import as_text
     from dse.data.pixels import pixels_of, read_image, square

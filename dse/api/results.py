@@ -1,4 +1,4 @@
-"""Results as functions: read, forgotten, exported and imported."""
+"""Functions on results: read, forget, export and import them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from dse.study.search import is_search
 
 
 def load_runs(study: str | None = None, storage: str = DEFAULT_STORAGE) -> pd.DataFrame:
-    """The view `runs`, with true dtypes.
+    """Read the view `runs`, each column with its own dtype.
 
     Args:
         study: a study's name; None for all.
@@ -26,10 +26,10 @@ def load_runs(study: str | None = None, storage: str = DEFAULT_STORAGE) -> pd.Da
 
 
 def query(sql: str, storage: str = DEFAULT_STORAGE) -> pd.DataFrame:
-    """The rows that a SELECT on the views runs, cells and epochs asks for.
+    """Read the rows that a SELECT on the views runs, cells and epochs returns.
 
     Raises:
-        DseError: it writes, or is no SQL that the database understands.
+        DseError: it writes, or the database does not understand it.
     """
     return reading.sql(open_store(storage, create=False), sql)
 
@@ -42,18 +42,18 @@ def forget(
     *,
     failed_only: bool = False,
 ) -> Forgotten:
-    """Take runs of a plan out of the database, so that a sweep trains them anew.
+    """Delete runs of a study from the database, so that a sweep trains them anew.
 
     Args:
         study: its name.
-        cells: which of its cells: by id or how it begins, or by metaparameters as
-            sr=0.5; all when empty.
-        replicates: which of their replicates; all when empty.
+        cells: cells by id or its beginning, or by metaparameters as sr=0.5; all when
+            empty.
+        replicates: replicates of these cells; all when empty.
         storage: database URL.
-        failed_only: whether to leave the completed ones, as `dse retry` does.
+        failed_only: True to keep the completed runs, as `dse retry` does.
 
     Raises:
-        DseError: no such study or cell, the study is a search's, or a sweep is on.
+        DseError: no such study or cell, the study is a search's, or a sweep runs.
     """
     store = open_store(storage, create=False)
     record = reading.study_called(store, study)
@@ -73,7 +73,7 @@ def forget(
 def export_studies(
     file: Path, study: str | None = None, storage: str = DEFAULT_STORAGE
 ) -> int:
-    """Write studies with their runs and weights to one file; how many runs it has.
+    """Write studies with runs and weights to a file; return its number of runs.
 
     Args:
         file: the zip file to write.
@@ -84,7 +84,7 @@ def export_studies(
 
 
 def import_studies(file: Path, storage: str = DEFAULT_STORAGE) -> int:
-    """Merge an exported file into the database; how many runs were new."""
-    if not file.exists():  # before a database is made for it
+    """Merge an exported file into the database; return the number of new runs."""
+    if not file.exists():  # checked before a database is created
         raise DseError(f"there is no file {file}; expected a dse export")
     return transfer.import_file(open_store(storage), file)

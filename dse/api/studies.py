@@ -1,4 +1,4 @@
-"""Studies as functions: planned, swept, reported on, judged, searched."""
+"""Functions on studies: plan, sweep, reproduce, check and search."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,18 +48,18 @@ def plan(
     *,
     device: str = "here",
 ) -> Estimate:
-    """Work and time of an experiment, before anything of it is trained.
+    """Estimate the work and time of an experiment before it is trained.
 
     Args:
         experiments: an experiment, a shipped name, or the path of a file that defines
             EXPERIMENT; or several, which train a cell that they share once.
-        options: how. The data set `imagenet`, which the preset of that name has, need
-            not be there.
-        device: `here` for a calibration of seconds on this machine, or a file that
+        options: how to run. The dataset `imagenet`, which the preset of that name uses,
+            need not be there.
+        device: `here` to calibrate for seconds on this machine, or a file that
             experiments/benchmarks/speed.py wrote on another.
 
     Raises:
-        DseError: with one clear line, for whatever cannot be done as asked.
+        DseError: it cannot be done as asked; the message is one clear line.
     """
     chosen = options or Options()
     loaded, preset_name, preset = load_together(experiments, chosen.preset)
@@ -85,34 +85,34 @@ def plan(
 
 
 def open_dataset(name: str, options: Options | None = None) -> ImageData:
-    """The image set called `name`, as a sweep under these options would train on it.
+    """Open an image set as a sweep under these options would train on it.
 
-    `contents` of it says what was read.
+    Its `contents` describe what was read.
 
     Args:
         name: the embedded set, a folder, or a hub id.
-        options: the preset that it is for, and what is named of it.
+        options: its preset, and the columns and folders to read.
 
     Raises:
-        DseError: it cannot be read, or not in one way.
+        DseError: it cannot be read, or can be read in several ways.
     """
     chosen = replace(options or Options(), dataset=name)
     return load_dataset(chosen, named_preset(PRESETS, chosen.preset)[1])
 
 
 def sweep(experiment: Wanted, options: Options | None = None) -> list[SweepOutcome]:
-    """Train what is missing of an experiment.
+    """Train the missing runs of an experiment.
 
     Args:
-        experiment: an experiment, or with its name as a pair; a shipped name; or the
-            path of a file that defines EXPERIMENT.
-        options: how.
+        experiment: an experiment, or a pair of name and experiment; a shipped name; or
+            the path of a file that defines EXPERIMENT.
+        options: how to run.
 
     Returns:
-        What became of its study, or of each arm's.
+        The outcome of its study, or of the study of each arm.
 
     Raises:
-        DseError: with one clear line, for whatever cannot be done as asked.
+        DseError: it cannot be done as asked; the message is one clear line.
     """
     [outcomes] = sweep_all([experiment], options).values()
     return outcomes
@@ -121,22 +121,22 @@ def sweep(experiment: Wanted, options: Options | None = None) -> list[SweepOutco
 def sweep_all(
     experiments: Sequence[Wanted], options: Options | None = None
 ) -> dict[str, list[SweepOutcome]]:
-    """Train what is missing of several experiments, as `sweep`, in one go.
+    """Train the missing runs of several experiments together; see `sweep`.
 
-    What two of them share is trained once.
+    Cells that they share are trained once.
     """
     return Sweep(experiments, options or Options()).run()
 
 
 def reproduce(experiment: Wanted, options: Options | None = None) -> Report:
-    """Train what is missing of an experiment, then write its tables and figure.
+    """Train the missing runs of an experiment, then write its tables and figure.
 
     Args:
         experiment: see `sweep`.
-        options: how.
+        options: how to run.
 
     Raises:
-        DseError: with one clear line, for whatever cannot be done as asked.
+        DseError: it cannot be done as asked; the message is one clear line.
     """
     return reproduce_all([experiment], options)[0]
 
@@ -144,9 +144,9 @@ def reproduce(experiment: Wanted, options: Options | None = None) -> Report:
 def reproduce_all(
     experiments: Sequence[Wanted], options: Options | None = None
 ) -> list[Report]:
-    """Train what is missing of several experiments in one go, then report on each.
+    """Train the missing runs of several experiments, then report on each.
 
-    Of several under one recipe the front of all their cells is reported besides.
+    Two or more without arms also get a report on the front of all their cells.
     """
     chosen = options or Options()
     if chosen.shard is not None:
@@ -174,14 +174,14 @@ def reproduce_all(
 def check(
     experiments: Wanted | Sequence[Wanted], options: Options | None = None
 ) -> list[Claims]:
-    """Judge the paper's claims by the runs that are there; nothing is trained.
+    """Judge the paper's claims by the runs in the database; nothing is trained.
 
     Args:
         experiments: see `plan`.
-        options: which dataset, preset and storage.
+        options: dataset, preset and storage.
 
     Raises:
-        DseError: with one clear line, for whatever cannot be judged.
+        DseError: a claim cannot be judged; the message is one clear line.
     """
     chosen = options or Options()
     loaded, preset_name, preset = load_together(experiments, chosen.preset)
@@ -219,19 +219,19 @@ def search(
     """Search a space for the best networks within a hard budget.
 
     Args:
-        options: how; `seeds` does not apply.
-        space: a named space of SqueezeNet's, or `family.name`; a space of any family's
-            fields; by default what suits the preset's width.
+        options: how to run; `seeds` and `shard` do not apply.
+        space: a space by name (one of SqueezeNet's, or `family.name`), a `Space` or a
+            `Product`; by default a named one that suits the preset's width.
         sampler: tpe, nsga2 or random.
         budget: limits that no trained network exceeds.
         trials: networks to train in all; 30 when `minutes` is not given either.
         minutes: time to take in all.
         batch: points that the sampler proposes at a time, 4 by default; more workers
-            than that have nothing to do. It decides the points, workers do not.
-        name: what to call the search of a space that is handed over.
+            than that stay idle. The points depend on it, not on the workers.
+        name: name of the search if `space` is a `Space`.
 
     Raises:
-        DseError: with one clear line, for whatever cannot be done as asked.
+        DseError: it cannot be done as asked; the message is one clear line.
     """
     chosen = options or Options()
     for option in ("seeds", "shard"):

@@ -1,4 +1,4 @@
-"""The command line: `dse VERB ...`. It parses, calls the verbs of `dse`, and prints."""
+"""The command line `dse VERB ...`: parse, call the verbs of `dse`, print."""
 
 import contextlib
 import os
@@ -18,10 +18,10 @@ __all__ = ["command", "main"]
 
 
 def command(arguments: Sequence[str] | None = None) -> None:
-    """The script `dse`: `main`, and no waiting for what libraries left behind.
+    """Run the script `dse`: `main`, without waiting for threads of libraries.
 
-    A checkpoint that was being written when Ctrl-C came leaves threads that wait for
-    minutes; whatever has to be closed is closed by then.
+    A checkpoint that is being written at Ctrl-C leaves threads that wait for minutes;
+    all that has to be closed is closed by then.
     """
     try:
         main(arguments)
@@ -36,7 +36,7 @@ def command(arguments: Sequence[str] | None = None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; exit with 0, 1 (failed), 2 (makes no sense) or 130 (Ctrl-C)."""
+    """Run a command; exit with 1 (failed), 2 (usage), 130 (Ctrl-C), 141 (no reader)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     prepare_streams()
     try:
@@ -49,25 +49,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave_pipe()
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError) or not is_written():
-            _leave_pipe()  # rich has heard of it, or tyro's help is not read
+            _leave_pipe()  # rich turned it into an exit, or nobody reads tyro's help
         raise
     except KeyboardInterrupt:
         told = f"interrupted; what is finished is kept, go on with: {again(words)}"
         end(told, 130, words)
-    except Exception as error:  # noqa: BLE001 - the last that can be said of it
+    except Exception as error:  # noqa: BLE001 - any error becomes a line
         end(line_of(error, words), 1, words)
 
 
 def _leave_pipe() -> NoReturn:
-    """End as others do of whom nobody reads any more: without a word."""
+    """Exit silently, as other programs do when nobody reads their output."""
     abandon()
     raise SystemExit(BROKEN_PIPE)
 
 
 def _settle(command: Callable[[], None]) -> None:
-    """Leave out of the environment what results do not depend on; who trains says so.
+    """Remove the variables that training ignores; verbs that train print them first.
 
-    What is imported before the training ends may read it as well.
+    It is done this early because modules that are imported later may read them.
     """
     if isinstance(command, Plan | Sweep | Reproduce | Search):
         say_what_is_ignored(os.environ, threads=False)

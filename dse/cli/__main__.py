@@ -1,4 +1,4 @@
-"""`python -m dse.cli`."""
+"""Entry point of `python -m dse.cli`."""
 
 from dse.cli import command
 

@@ -1,4 +1,4 @@
-"""The verb describe: flags made from the fields of whatever family is meant."""
+"""The verb `describe`, whose flags are the fields of the named family."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ class Describe:
     json: Annotated[bool, arg(help="Print JSON instead of a table.")] = False
 
     def __call__(self) -> None:
-        """Describe the point."""
+        """Print the description."""
         from dse.arch.cost import cost
         from dse.arch.describe import as_json
 
@@ -41,14 +41,12 @@ class Describe:
 
 
 def describe_command(words: Sequence[str]) -> tuple[Any, list[str]]:
-    """The verb with the flags of the family that is named, and the words without it.
-
-    `dse describe --sr 0.5` is of the family that comes first.
+    """Build the verb with a family's flags; return it and the words without the family.
 
     Args:
-        words: what follows `describe`.
+        words: words after `describe`; without a family, as `--sr 0.5`, the default.
     """
-    # NumPy: other verbs' help does without.
+    # Imported here: other verbs' help does not need NumPy.
     from dse.families import DEFAULT, family_called, shipped_families
 
     named = bool(words) and not words[0].startswith("-")
@@ -76,12 +74,12 @@ def describe_command(words: Sequence[str]) -> tuple[Any, list[str]]:
 
 
 def _plainly(field: Any) -> Any:
-    """A default that is a number like any other."""
+    """Default of a field, as a plain number where it is unstated."""
     value = field.default
     return plain(value) if isinstance(value, Unstated) else value
 
 
 def _example(point: Any) -> str:
-    """A flag of the family's own, as it is by default."""
+    """An example flag: the family's first field at its default."""
     name = next(iter(point.fields))
     return f"--{name.replace('_', '-')} {point.values[name]}"

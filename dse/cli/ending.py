@@ -1,7 +1,7 @@
-"""How a command ends: whatever is raised becomes one clear line and a status.
+"""End of a command: any exception becomes one clear line and a status.
 
-What is not ours to explain keeps its traceback, in a file that the line names; with
-DSE_DEBUG=1 it is on the terminal.
+The traceback of an unexpected one goes to a file that the line names; with DSE_DEBUG=1
+it is printed.
 """
 
 import contextlib
@@ -19,21 +19,21 @@ from dse.errors import DseError, first_line, printable
 from dse.passwords import hide, secrets_in, without_passwords
 
 KEPT_LOGS = 20
-"""Of errors; older ones are deleted."""
+"""Most error logs that are kept; older ones are deleted."""
 
 ADVICE: dict[type[BaseException], str] = {
     MemoryError: "memory ran out: close other programs, or take fewer workers or "
     "smaller images",
 }
-"""What is no error inside, though a library raises it."""
+"""Lines for exceptions of libraries that do not show a fault in `dse`."""
 
 
 def line_of(error: Exception, words: Sequence[str]) -> str:
-    """What to tell a person of an error, having kept what only we can use.
+    """Describe an error in a line; keep the traceback of an unexpected one.
 
     Args:
-        error: whatever was raised.
-        words: the command's, without `dse`.
+        error: the exception.
+        words: words of the command, without `dse`.
     """
     if isinstance(error, DseError):
         _show(error, words)
@@ -50,11 +50,11 @@ def line_of(error: Exception, words: Sequence[str]) -> str:
 
 
 def end(line: str, status: int, words: Sequence[str] = ()) -> NoReturn:
-    """Print a line on standard error, with no password of the words, and exit."""
+    """Print a line on standard error, without passwords in `words`, and exit."""
     told = printable(_told(" ".join(map(str.strip, line.splitlines())), words))
     if not is_written():
         abandon()
-    with contextlib.suppress(OSError, ValueError):  # nobody reads it
+    with contextlib.suppress(OSError, ValueError):  # it may be closed
         print(f"dse: {told}", file=sys.stderr, flush=True)
     raise SystemExit(status)
 
@@ -65,7 +65,7 @@ def again(words: Sequence[str]) -> str:
 
 
 def _told(text: str, words: Sequence[str]) -> str:
-    """Text in which none of the passwords stands that words may have."""
+    """Hide the passwords in a text, also those that `words` have."""
     for secret in secrets_in(words):
         text = text.replace(secret, "***")
     return without_passwords(text)
@@ -81,7 +81,7 @@ def _names(error: OSError) -> str:
 
 
 def _show(error: Exception, words: Sequence[str]) -> bool:
-    """Print the traceback where that is asked for; whether it is."""
+    """Print the traceback if DSE_DEBUG asks for it; return True if it does."""
     asked = os.environ.get("DSE_DEBUG", "") not in ("", "0")
     if asked:
         print(_traceback(error, words), file=sys.stderr)
@@ -89,7 +89,7 @@ def _show(error: Exception, words: Sequence[str]) -> bool:
 
 
 def _kept(error: Exception, words: Sequence[str]) -> str:
-    """Keep the traceback in a file; in words, where that is, or the traceback."""
+    """Write the traceback to a file, or print it; return where it is, in words."""
     now = datetime.datetime.now()
     text = f"{now.isoformat(' ', 'seconds')} {again(words)}\n{_traceback(error, words)}"
     file = cache_folder("errors") / f"{now:%Y%m%d-%H%M%S-%f}-{os.getpid()}.log"

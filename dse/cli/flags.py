@@ -1,4 +1,4 @@
-"""Flags of settings that say what they are (`dse.declared`)."""
+"""Flags of the command line for declared settings (`dse.declared`)."""
 
 import dataclasses
 from collections.abc import Collection
@@ -11,11 +11,11 @@ from dse.fields import Field
 
 
 def flags_of(declared: type[Declared], without: Collection[str] = ()) -> Any:
-    """A dataclass whose fields are the flags of `declared`, unchecked as yet.
+    """Make a dataclass whose fields are the flags of `declared`, without its checks.
 
     Args:
         declared: the settings.
-        without: fields that have no flag.
+        without: names of fields that get no flag.
     """
     types = get_type_hints(declared)
     made = [
@@ -33,7 +33,7 @@ def flags_of(declared: type[Declared], without: Collection[str] = ()) -> Any:
 
 
 def _flag(field: Field, type_: Any) -> Any:
-    """A field's type for tyro, with its name and help."""
+    """Type of a field for tyro, with its flag and help."""
     told = arg(help=field.says, name=field.flag or None)
     if field.repeats:
         return Annotated[type_, told, UseAppendAction]
@@ -52,7 +52,7 @@ def _default(declared: type[Declared], name: str) -> Any:
 
 
 def given(flags: Any) -> dict[str, Any]:
-    """What flags say, by field; what is left at its default is none of it."""
+    """Values of the flags that differ from their defaults, by field."""
     values = {field.name: field for field in dataclasses.fields(flags)}
     return {
         name: getattr(flags, name)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as one exception that gets through."""
+"""Turn Ctrl-C and SIGTERM into one exception that is not lost."""
 
 import contextlib
 import signal
@@ -11,11 +11,11 @@ AGAIN_SECONDS = 0.5
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Make Ctrl-C and SIGTERM a KeyboardInterrupt that gets through.
+    """Make Ctrl-C and SIGTERM raise a KeyboardInterrupt that is not lost.
 
-    One that is raised inside a callback of the garbage collector or of a weak
-    reference is lost: Python would print and ignore it. So it is not printed there, and
-    raised again until the command has ended.
+    Python prints and ignores one that is raised inside a callback of the garbage
+    collector or of a weak reference. So it is not printed there, and it is raised again
+    every AGAIN_SECONDS until the command has ended.
     """
     told = sys.unraisablehook
 
@@ -45,7 +45,7 @@ def interruptible() -> Iterator[None]:
 
 
 def _ignored(numbers: Sequence[signal.Signals]) -> bool:
-    """Have signals ignored, and the alarm off; whether none was raised meanwhile."""
+    """Ignore signals and stop the alarm; return True if none arrived meanwhile."""
     try:
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)

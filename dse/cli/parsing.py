@@ -1,4 +1,4 @@
-"""From words to a command; a mistake in them is one line and status 2."""
+"""Parse words into a command; a mistake in them ends with one line and status 2."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ from dse.cli.studies import Check, Data, Plan, Reproduce, Search, Sweep
 from dse.passwords import hide
 
 LONGEST_WORD = 60
-"""Letters of a word that a usage error quotes; tyro breaks longer ones over lines."""
+"""Most letters of a word that a usage error quotes; tyro wraps longer ones."""
 
 VERBS = (
     *(Describe, Data, Plan, Sweep, Reproduce, Check, Search, Status, Retry, Forget),
@@ -29,7 +29,7 @@ VERBS = (
 def commands(words: Sequence[str]) -> tuple[Any, list[str]]:
     """The verbs for tyro, and the words that it is to parse.
 
-    The flags of `describe` are those of the family that the next word may name.
+    `describe` has the flags of the family that the next word may name.
     """
     describe, rest = Describe, list(words)
     if words[:1] == ["describe"]:
@@ -40,14 +40,14 @@ def commands(words: Sequence[str]) -> tuple[Any, list[str]]:
         Annotated[verb, subcommand(plain.__name__.lower())]
         for verb, plain in zip(of_words, VERBS, strict=True)
     ]
-    return Union[tuple(named)], rest  # noqa: UP007 - of as many as there are
+    return Union[tuple(named)], rest  # noqa: UP007 - members of a tuple
 
 
 def parse(words: list[str]) -> Callable[[], None]:
-    """The command in `words`; a mistake in them is one line and status 2."""
+    """Parse `words` into a command; a mistake ends with one line and status 2."""
     parsed, complaint = _parsed(words)
     if parsed is None:
-        # Told of the words as they may be printed, whole: tyro breaks its lines.
+        # Parse printable words for the message: no passwords, none that tyro wraps.
         quotable = [_clipped(hide(word)) for word in words]
         complaint = _parsed(quotable)[1] or complaint
         end(_first_paragraph(complaint), 2, words)
@@ -55,10 +55,10 @@ def parse(words: list[str]) -> Callable[[], None]:
 
 
 def _parsed(words: list[str]) -> tuple[Callable[[], None] | None, str]:
-    """The command in `words`, or what tyro has against them."""
+    """The command in `words`, or None and tyro's error message."""
     complaint = io.StringIO()
     try:
-        # A complaint is read by `_first_paragraph`; in a few columns tyro never ends.
+        # `_first_paragraph` needs whole lines; in a few columns tyro never ends.
         helps = {"-h", "--help"} & set(words)
         columns = max(shutil.get_terminal_size().columns, 40) if helps else 1000
         verbs, rest = commands(words)
@@ -84,7 +84,7 @@ def _clipped(word: str) -> str:
 
 
 def _first_paragraph(panel: str) -> str:
-    """The message within tyro's frame, of lines or hyphens, as one line."""
+    """Text within tyro's frame (of box lines or hyphens) as one line."""
     lines = [line.strip("│╭╮╰╯ ") for line in panel.splitlines()[1:]]
     said = []
     for line in lines:

@@ -21,8 +21,8 @@ class Query:
     Example: dse query "SELECT pct_3x3, AVG(test_accuracy) FROM runs GROUP BY pct_3x3"
 
     Attributes:
-        sql: A SELECT.
-        format: How to print; parquet needs standard output to be a file.
+        sql: A SELECT statement.
+        format: Output format; parquet needs standard output to be a file.
         storage: Database URL.
     """
 
@@ -46,7 +46,7 @@ class Status:
     Attributes:
         study: A study's name; all when left out.
         json: Print the cells as JSON instead.
-        live: Go on showing it until nothing is missing, or Ctrl-C; it only reads.
+        live: Keep showing it until nothing is missing, or Ctrl-C; it only reads.
         storage: Database URL.
     """
 
@@ -59,7 +59,7 @@ class Status:
         """Print the status."""
         if self.json and self.live:
             raise DseError("--json prints once, --live goes on; leave one of them out")
-        # Pandas and the database: a help text does without.
+        # Imported here: a help text needs neither pandas nor the database.
         from dse.console.live import watch
         from dse.console.status import print_json, print_status
         from dse.store.database import open_store
@@ -70,14 +70,14 @@ class Status:
 
 @dataclass(frozen=True)
 class Retry:
-    """Have failed runs of a study tried again by the next sweep, as if never tried.
+    """Let the next sweep try failed runs of a study again, as if never tried.
 
     Example: dse retry fig3b/fashion_mnist_small-quick pct_3x3=0.25
 
     Attributes:
         study: A study's name.
-        cells: Cells by id, or by metaparameters as sr=0.5,pct_3x3=0.5; all without.
-        replicate: Which replicates of them; all without.
+        cells: Cells by id, or by metaparameters as sr=0.5,pct_3x3=0.5; by default all.
+        replicate: Replicates of these cells; by default all.
         storage: Database URL.
     """
 
@@ -87,7 +87,7 @@ class Retry:
     storage: str = storage_field()
 
     def __call__(self) -> None:
-        """Take the failed runs out."""
+        """Delete the failed runs."""
         replicates = _replicates(self.replicate)
         gone = dse.forget(
             self.study, self.cells, replicates, self.storage, failed_only=True
@@ -100,14 +100,14 @@ class Retry:
 class Forget:
     """Take runs of a study out of the database, completed ones too.
 
-    The next sweep trains them anew. What other studies share with it goes as well.
+    The next sweep trains them anew. Other studies that share the runs lose them, too.
 
     Example: dse forget fig3b/fashion_mnist_small-quick pct_3x3=0.25 --replicate 1
 
     Attributes:
         study: A study's name.
         cells: Cells by id, or by metaparameters as sr=0.5,pct_3x3=0.5.
-        replicate: Which replicates of them; all without.
+        replicate: Replicates of these cells; by default all.
         storage: Database URL.
     """
 
@@ -117,7 +117,7 @@ class Forget:
     storage: str = storage_field()
 
     def __call__(self) -> None:
-        """Take the runs out."""
+        """Delete the runs."""
         if not self.cells:
             raise DseError("no cell is named; expected one or more, as pct_3x3=0.25")
         replicates = _replicates(self.replicate)
@@ -129,10 +129,10 @@ class Forget:
 
 
 def _replicates(named: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Those that were named; none of them means all.
+    """Check the replicates that were named; an empty tuple means all.
 
     Raises:
-        DseError: the option was given, but no number.
+        DseError: the option was given without a number.
     """
     if named == ():
         raise DseError("--replicate names none; give numbers, or leave it out for all")
@@ -156,7 +156,7 @@ class Predict:
     storage: str = storage_field()
 
     def __call__(self) -> None:
-        """Print the likeliest class of each image."""
+        """Print the most likely class of each image."""
         if not self.images:
             raise DseError("no image file is named; expected one or more")
         refused = 0
@@ -187,7 +187,7 @@ class Export:
     storage: str = storage_field()
 
     def __call__(self) -> None:
-        """Export."""
+        """Export the studies."""
         count = dse.export_studies(self.file, self.study, self.storage)
         say(f"wrote {count} runs to {self.file}")
 
@@ -207,11 +207,11 @@ class Import:
     storage: str = storage_field()
 
     def __call__(self) -> None:
-        """Import."""
+        """Import the files."""
         if not self.files:
             raise DseError("no file is named; expected what dse export wrote")
         for file in self.files:
-            if not file.exists():  # before a database is made for it
+            if not file.exists():  # checked before a database is created
                 raise DseError(f"there is no file {file}; expected a dse export")
         for file in self.files:
             say(f"{file}: {dse.import_studies(file, self.storage)} new runs")

@@ -1,4 +1,4 @@
-"""What several verbs have."""
+"""Flags and checks that several verbs share."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -42,12 +42,12 @@ else:
 
 
 def storage_field() -> Any:
-    """A field for a database's URL, whose password no `repr` shows."""
+    """A field for a database's URL; `repr` leaves it out for its password."""
     return field(default=DEFAULT_STORAGE, repr=False)
 
 
 def refuse_holes(holes: Mapping[str, int], then: str) -> None:
-    """End with status 1 when runs failed for what is not the training's own doing."""
+    """Raise a DseError if runs failed for reasons outside the training."""
     if holes:
         reasons = ", ".join(f"{count} {reason}" for reason, count in holes.items())
         raise DseError(

@@ -1,4 +1,4 @@
-"""Standard streams that take whatever is printed, or are quietly gone."""
+"""Standard streams that accept any text, also when they are closed."""
 
 import codecs
 import contextlib
@@ -23,14 +23,14 @@ PLAIN = {
     "±": "+-",
     "⁶": "^6",
 }
-"""Signs of ours and of libraries, where a stream has none of them."""
+"""Plain forms of signs that `dse` and libraries print, for simple encodings."""
 
 BROKEN_PIPE = 141
-"""What a shell shows of a program that went on to write when nobody read any more."""
+"""Exit status that a shell shows for a program whose output nobody reads."""
 
 
 def _spelt_plainly(error: UnicodeError) -> tuple[str, int]:
-    """For `codecs`: a plain form of what cannot be encoded, else Python's escape."""
+    """Error handler for `codecs`: a plain form of the signs, else Python's escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lost = error.object[error.start : error.end]
@@ -41,10 +41,10 @@ def _spelt_plainly(error: UnicodeError) -> tuple[str, int]:
 
 
 def prepare_streams() -> None:
-    """Have standard output and error take any text; closed ones lead nowhere.
+    """Make standard output and error accept any text; replace closed ones by /dev/null.
 
-    A file that is opened later must not get the number of a closed one: what a library
-    prints would be written into it.
+    A file that is opened later must not get the number of a closed stream: what a
+    library prints would be written into it.
     """
     with contextlib.suppress(OSError):
         while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
@@ -60,7 +60,7 @@ def prepare_streams() -> None:
 
 
 def is_written() -> bool:
-    """Write out what was printed; whether that can be done."""
+    """Flush standard output; return True if that is possible."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -69,7 +69,7 @@ def is_written() -> bool:
 
 
 def abandon() -> None:
-    """Have nothing more written to standard output, which nobody reads or can hold."""
+    """Redirect standard output to /dev/null: nobody reads it, or it is full."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Verbs on studies: describe, data, plan, sweep, reproduce, check, search."""
+"""Verbs on studies: data, plan, sweep, reproduce, check, search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from dse.study.product import Product
 
 
 def wanted(names: Sequence[str], product: ProductFlags) -> Sequence[Any]:
-    """The experiments that words name, or the one that `--family` and `--set` make.
+    """The experiments that are named, or the one that --family and --set define.
 
     Raises:
         DseError: both are given.
@@ -47,8 +47,8 @@ class Data:
 
     Attributes:
         folder: A folder, the embedded set's name, or a hub id.
-        preset: What it is for; imagenet takes images of any size.
-        named: What would have to be guessed.
+        preset: Preset that it is for; imagenet takes images of any size.
+        named: Choices that the files of the set leave open.
     """
 
     folder: Positional[str]
@@ -70,14 +70,14 @@ class Plan:
     Example: dse plan fig3b --preset full --dataset path/to/cifar10
 
     Attributes:
-        dataset: What to train on; by default the preset's.
+        dataset: Dataset to train on; by default the preset's.
         preset: quick, narrow, full or imagenet; by default the experiment's first.
         seeds: Replicates of each cell.
         workers: Worker processes.
         executor: serial, process or ray.
         device: here, calibrated in seconds, or a file of experiments/benchmarks.
-        named: What would have to be guessed of the dataset.
-        product: An experiment of its own.
+        named: Choices that the files of the dataset leave open.
+        product: An experiment that these flags define.
     """
 
     experiments: Positional[Experiments] = ()
@@ -108,7 +108,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Train what is missing of an experiment; repeat the command to go on.
+    """Train the missing runs of an experiment; repeat the command to go on.
 
     Example: dse sweep fig3b --seeds 3
     """
@@ -132,7 +132,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Reproduce:
-    """Train what is missing of an experiment, then write its tables and figure.
+    """Train the missing runs of an experiment, then write its tables and figure.
 
     Example: dse reproduce fig3b
     """
@@ -159,10 +159,10 @@ class Check:
     Example: dse check fig3a fig3b table3
 
     Attributes:
-        dataset: What was trained on; by default the preset's.
+        dataset: Dataset that was trained on; by default the preset's.
         preset: quick, narrow, full or imagenet; by default the experiment's first.
         storage: Database URL.
-        named: What would have to be guessed of the dataset.
+        named: Choices that the files of the dataset leave open.
     """
 
     experiments: Positional[Experiments]
@@ -193,13 +193,13 @@ class Search:
     Example: dse search --dataset my_images --max-bytes 100000 --minutes 10
 
     Attributes:
-        product: What to search, in place of a named space.
-        options: How to run.
+        product: A space that these flags define, in place of a named one.
+        options: How to run the search.
         space: Named space, narrow or paper; by default what suits the preset.
         sampler: Optuna's sampler.
         trials: Networks to train in all; 30 when no minutes are given either.
-        minutes: Time to take in all.
-        batch: Points proposed at a time; workers beyond have nothing to do.
+        minutes: Minutes to take in all.
+        batch: Points proposed at a time; more workers than that stay idle.
         max_params: Most parameters.
         max_bytes: Most bytes of 32-bit weights (0.1 MB is 100000).
         max_macs: Most multiply-accumulates.

@@ -1,1 +1,1 @@
-"""What a person sees in a terminal: tables, progress, how studies stand."""
+"""Terminal output for people: tables, progress and the state of studies."""

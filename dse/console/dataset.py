@@ -1,4 +1,4 @@
-"""What a person sees of a dataset: progress while it is read, then what was read."""
+"""Terminal output on a dataset: progress while it is read, then its contents."""
 
 import contextlib
 import sys
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from dse.data.dataset import ImageData
 
 PATIENCE_SECONDS = 2.0
-"""Of silence, before a person who has no cursor to look at is told how it goes."""
+"""Least seconds before a line of progress where there is no terminal."""
 
 
 @contextlib.contextmanager
 def watching(
     name: str, console: Console | None = None
 ) -> Iterator[Callable[[int, int], None]]:
-    """What shows how many images of a set are read: a bar, or a line now and then."""
+    """Yield a function that shows how many images are read, as a bar or in lines."""
     console = console or Console(stderr=True)
     if console.is_terminal:
         bar = Progress(
@@ -52,11 +52,11 @@ def watching(
 
 
 def introduce(dataset: "ImageData", *, whole: bool = False) -> None:
-    """Say what was read of a set, and what of it is odd.
+    """Print the contents of a set in a line, then the warnings about it.
 
     Args:
         dataset: the set.
-        whole: whether to say all of it, not in a line.
+        whole: True to print all of the contents.
     """
     contents = dataset.contents
     if contents is None:

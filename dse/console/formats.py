@@ -1,4 +1,4 @@
-"""Rows as text, csv, json and parquet: what a format cannot hold is said."""
+"""Rows as text, CSV, JSON and Parquet; what a format cannot hold is an error."""
 
 import csv
 import datetime
@@ -15,16 +15,16 @@ import pandas as pd
 from dse.errors import DseError
 
 MOST_BYTES = 16
-"""Of a value of bytes, that a table shows."""
+"""Most bytes of a binary value that a table shows."""
 MOST_DIGITS = 76
-"""Of a whole number in Parquet, beyond 64 bits."""
+"""Most digits of a whole number that Parquet holds as a decimal, beyond 64 bits."""
 
 Check = Callable[[Any], str]
-"""Why a value cannot be held, in words; empty where it can."""
+"""Function that returns why a format cannot hold a value; empty if it can."""
 
 
 def texts(frame: pd.DataFrame) -> Iterator[list[str]]:
-    """Rows as a table shows them; floats of six digits, nothing for a missing value."""
+    """Format rows for a table: floats with six digits, missing values empty."""
     return ([_text(value) for value in row] for row in _rows(frame))
 
 
@@ -45,10 +45,10 @@ def _text(value: Any) -> str:
 
 
 def print_csv(frame: pd.DataFrame) -> None:
-    """Rows below their names, in UTF-8 whatever the terminal's is; none is empty.
+    """Print rows as CSV with a header, always in UTF-8; missing values are empty.
 
     Raises:
-        DseError: a value is of bytes.
+        DseError: a value is binary.
     """
     _check(frame, "csv", _no_text)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -68,10 +68,10 @@ def _no_text(value: Any) -> str:
 
 
 def print_json(frame: pd.DataFrame) -> None:
-    """A list of rows.
+    """Print a list of rows.
 
     Raises:
-        DseError: a value is of bytes, or a number that JSON has no word for.
+        DseError: a value is binary, or a number that is not finite.
     """
     _check(frame, "json", _no_json)
     rows = [dict(zip(frame.columns, row, strict=True)) for row in _rows(frame)]
@@ -85,16 +85,16 @@ def _no_json(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime.date):  # or a time with it
+    if isinstance(value, datetime.date):  # a datetime is a date, too
         return value.isoformat()
     return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def print_parquet(frame: pd.DataFrame) -> None:
-    """The bytes of a file.
+    """Write the rows to standard output as a Parquet file.
 
     Raises:
-        DseError: standard output is a terminal, or a column is of several kinds.
+        DseError: standard output is a terminal, or a column holds several types.
     """
     import pyarrow as pa
 
@@ -117,7 +117,7 @@ def print_parquet(frame: pd.DataFrame) -> None:
 
 
 def _wide(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """A column whose whole numbers need more than 64 bits, as decimal numbers."""
+    """Convert a column to decimals if its whole numbers need more than 64 bits."""
     whole = [v for v in column if isinstance(v, int) and not isinstance(v, bool)]
     if column.dtype != object or not any(abs(v) >= 2**63 for v in whole):
         return column
@@ -140,7 +140,7 @@ def _check(frame: pd.DataFrame, kind: str, check: Check) -> None:
 def _rows(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     """Rows of plain Python values; None where one is missing.
 
-    A column of objects is as the database gave it, where NaN is a number's value.
+    A column of objects is as the database returned it; NaN is a value there.
     """
     return zip(*(_values(frame[name]) for name in frame.columns), strict=True)
 

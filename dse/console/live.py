@@ -1,4 +1,4 @@
-"""How studies stand, again and again while a sweep runs."""
+"""Live view of the state of studies, refreshed while a sweep runs."""
 
 import contextlib
 import time
@@ -26,18 +26,20 @@ from dse.errors import DseError, printable
 from dse.store.database import Store
 
 SECONDS = 2.0
-"""From one reading to the next, at least."""
+"""Least seconds from one reading to the next."""
 SHARE = 0.1
-"""Of the time, that readings of a large database may take."""
+"""Largest share of the time that readings of a large database may take."""
 SETTLING = 10
-"""Readings that must find nothing missing, unless no sweep goes on: a failure may be
-tried again once a worker has come back, and a search thinks of further points."""
+"""Readings in a row that must find nothing missing; one where no sweep runs.
+
+A failed run may be tried again once a worker is back; a search may propose points.
+"""
 REMEMBERED = 5
-"""Readings whose number of workers counts: between two runs one is idle."""
+"""Latest readings to take the most workers from: one is idle between two runs."""
 MOST_STUDIES = 10
-"""That have a line of their own."""
+"""Most studies that get a line of their own."""
 BESIDE_LABEL = 52
-"""Letters of a run's line in the live view that are no label."""
+"""Letters of a run's line in the live view beside its label."""
 
 
 def watch(
@@ -46,15 +48,15 @@ def watch(
     console: Console | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Show how a study stands, or all, until nothing is missing or Ctrl-C is pressed.
+    """Show a study, or all, until nothing is missing or Ctrl-C is pressed.
 
-    It only reads. A database that does not answer for a moment is waited for.
+    It only reads. While the database does not answer, it waits.
 
     Args:
         store: the database.
         study: a study's name.
-        console: where to; one without a cursor to move is told every change.
-        wait: what lets seconds pass.
+        console: where to show it; one that is not interactive gets every change.
+        wait: function that waits for some seconds.
 
     Raises:
         DseError: there is no such study, or none at all.
@@ -68,7 +70,7 @@ def watch(
 def _states(
     store: Store, study: str | None, wait: Callable[[float], None]
 ) -> Iterator[tuple[Outlook, str]]:
-    """What each reading told; or what the one before did, and why this one failed."""
+    """Yield each reading; if one fails, the one before it and the reason."""
     state = store.patiently(lambda: look(store, study)[1])
     changed: pd.Timestamp | None = None
     workers = deque([state.workers], maxlen=REMEMBERED)
@@ -93,7 +95,7 @@ def _states(
 
 @contextlib.contextmanager
 def _shown_on(console: Console) -> Iterator[Callable[[Outlook, str], None]]:
-    """What draws each reading anew; or prints it where it has changed."""
+    """Yield a function that redraws each reading, or prints it if it has changed."""
     if console.is_interactive:
         with Live(console=console, auto_refresh=False) as live:
 
@@ -115,7 +117,7 @@ def _shown_on(console: Console) -> Iterator[Callable[[Outlook, str], None]]:
 
 
 def _picture(state: Outlook, away: str, console: Console) -> RenderableType:
-    """The live view, as large as the screen at most."""
+    """Draw the live view, fitted to the screen."""
     studies, others = _shown_studies(state)
     bars = Table.grid(padding=(0, 2))
     for name, counts in studies.items():
@@ -139,7 +141,7 @@ def _picture(state: Outlook, away: str, console: Console) -> RenderableType:
 
 
 def _block(state: Outlook, away: str) -> list[str]:
-    """The live view as lines that stay."""
+    """The live view as lines to print."""
     studies, others = _shown_studies(state)
     counts = studies.items()
     lines = [f"{printable(name)}: {count_line(of_it)}" for name, of_it in counts]
@@ -152,12 +154,12 @@ def _block(state: Outlook, away: str) -> list[str]:
 
 
 def _all(state: Outlook) -> str:
-    """What is shown, as one."""
+    """Name of the study that is shown, or "all"."""
     return "all" if len(state.studies) > 1 else printable(next(iter(state.studies)))
 
 
 def _shown_studies(state: Outlook) -> tuple[dict[str, Counts], str]:
-    """Those that there is room for, and a line on the others."""
+    """The studies that there is room for, and a line on the others."""
     if len(state.studies) <= MOST_STUDIES:
         return dict(state.studies), ""
     missing = {name: counts for name, counts in state.studies.items() if counts.missing}

@@ -1,4 +1,4 @@
-"""What is read to say how studies stand: the database, and whether a sweep holds it."""
+"""Read the state of studies: the database, and whether a sweep holds it."""
 
 import fcntl
 import sqlite3
@@ -16,11 +16,11 @@ from dse.store.status import Standing, read_standing
 
 @dataclass(frozen=True)
 class Seen:
-    """What earlier readings told.
+    """Findings of earlier readings.
 
     Attributes:
-        changed: when something was last seen to have been written.
-        workers: that were seen to train at once, lately.
+        changed: time of the reading that last found a change.
+        workers: most workers that recently trained at once.
     """
 
     changed: pd.Timestamp | None = None
@@ -30,13 +30,13 @@ class Seen:
 def look(
     store: Store, study: str | None = None, seen: Seen | None = None
 ) -> tuple[Standing, Outlook]:
-    """Read how a study stands, or all.
+    """Read the state of a study, or of all.
 
     Raises:
         DseError: there is no such study, or none at all.
     """
     seen = seen or Seen()
-    # First the lock: a sweep that ends after this has marked its runs as ended.
+    # First the lock: a sweep that ends between the two reads must not look dead.
     driven = sweep_holds(store)
     read = read_standing(store, study)
     times = [*read.open_runs["created_at"]]
@@ -54,9 +54,9 @@ def look(
 
 
 def sweep_holds(store: Store) -> bool | None:
-    """Whether a sweep holds a SQLite file; None where that cannot be told.
+    """True if a sweep holds the SQLite file; None where that is unknown.
 
-    The lock is tried as readers share it, and given back at once.
+    The lock is taken in shared mode and released at once.
     """
     if not store.is_sqlite:
         return None
@@ -73,7 +73,7 @@ def sweep_holds(store: Store) -> bool | None:
 
 
 def reading_store(store: Store) -> Store:
-    """The same database by connections that cannot write, nor wait for long."""
+    """Open a SQLite database so that it cannot write and waits a second at most."""
     file = store.engine.url.database
     if not store.is_sqlite or file is None:
         return store

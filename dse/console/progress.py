@@ -1,6 +1,6 @@
-"""What a person sees while a sweep runs: bars on a terminal, a line a run elsewhere.
+"""Progress of a running sweep: bars on a terminal, and a line for each ended run.
 
-A run's number is its id in the database, by which `dse predict` knows it.
+A run's number is its id in the database, which `dse predict` takes.
 """
 
 import time
@@ -24,13 +24,13 @@ from dse.runs.events import Done, EpochEnded, Event, Failed, Started
 
 
 class SweepProgress:
-    """A listener of a sweep's events that shows them.
+    """Listener that shows the events of a sweep.
 
     Args:
-        epochs: epochs a run.
-        labels: what to call each cell; a search adds to it as it goes.
-        work: each cell's work, in any unit, for the time left.
-        runs: runs to do, by cell; None where nobody knows (a search).
+        epochs: epochs of a run.
+        labels: label of each cell; a search adds more while it runs.
+        work: work of each cell in any unit, to estimate the time left.
+        runs: number of runs to do, by cell; None where it is unknown (a search).
         console: where to show it.
     """
 
@@ -119,7 +119,7 @@ class SweepProgress:
         )
 
     def introduce(self, planned: Mapping[str, int], workers: int) -> None:
-        """Say what is to be done: how many runs each study wants, and how many lack."""
+        """Print how many runs each study plans, and how many are to do."""
         todo = self._planned or 0
         on = f"on {workers} worker{'s' if workers > 1 else ''}"
         if len(planned) == 1:
@@ -131,7 +131,7 @@ class SweepProgress:
         self.say(f"{todo} to do {on}; what studies share is trained once")
 
     def conclude(self, workers: int, peak_bytes: int) -> None:
-        """Say what was done, how fast, and where the time went."""
+        """Print the number of runs, the speed, and the time outside training."""
         if not self._ended:
             return
         seconds = time.monotonic() - self._began

@@ -1,8 +1,8 @@
-"""How studies stand: what is in, under way and failed, and how long the rest takes.
+"""State of studies: runs that completed, run or failed, and the time left.
 
 Work is MACs times images, and a cell is compiled once. A completed run's seconds are
-its share of a worker's time, so over its work they are a worker's pace: however many
-there were, and however long the sweep lay still in between.
+its share of one worker's time. Divided by its work they give the pace of a worker,
+which depends neither on the number of workers nor on pauses of the sweep.
 """
 
 from collections import Counter
@@ -19,15 +19,18 @@ from dse.store import SEARCHES
 
 ONLY_POINT = "the only point"
 ONE_BY_ONE = "cpu"
-"""The device whose replicates train one by one; elsewhere those of a cell may train
-together, and then each reports the speed of all."""
+"""Device on which replicates train one by one.
+
+Elsewhere the replicates of a cell may train together; each then reports the speed of
+all of them.
+"""
 QUIET_SECONDS = 7200.0
-"""How long the least is that nothing was written before a sweep is taken for dead."""
+"""Least seconds without a write after which a sweep counts as dead."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Runs; `missing` are neither complete nor failed, those `running` among them."""
+    """Numbers of runs; `missing` (neither complete nor failed) includes `running`."""
 
     planned: int
     complete: int
@@ -38,7 +41,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class UnderWay:
-    """A run that is marked as running, with the scores of its last whole epoch."""
+    """A run that is marked as running, with the scores of its last complete epoch."""
 
     study: str
     label: str
@@ -64,12 +67,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast it goes; None where that is unknown yet.
+    """Speed of a sweep; a value is None while it is unknown.
 
     Attributes:
-        images_per_second: of the runs under way, all together.
-        runs_per_hour: at the pace of completed runs, by as many workers as are busy.
-        seconds_left: for what is missing of the sets that are trained on, likewise.
+        images_per_second: sum over the runs under way.
+        runs_per_hour: at the pace of completed runs and the number of workers.
+        seconds_left: for the missing runs, likewise; only of sets now trained on.
     """
 
     images_per_second: float | None = None
@@ -79,17 +82,17 @@ class Pace:
 
 @dataclass(frozen=True)
 class Outlook:
-    """How studies stand.
+    """State of some studies.
 
     Attributes:
-        studies: counts of each; points that are one network count once.
-        total: counts of all; what studies share counts once.
+        studies: counts by study; points that are the same network count once.
+        total: counts over all studies; a cell that they share counts once.
         under_way: the runs marked as running.
         failures: the runs that failed, the oldest first.
-        workers: how many train something.
-        pace: how fast it goes.
-        driven: whether a sweep holds the database; None where that is unknown.
-        stalled: whether runs are marked as running that nothing seems to train.
+        workers: number of workers that are training.
+        pace: speed and time left.
+        driven: True if a sweep holds the database; None where that is unknown.
+        stalled: True if runs are marked as running but nothing seems to train them.
     """
 
     studies: Mapping[str, Counts]
@@ -103,9 +106,9 @@ class Outlook:
 
     @property
     def not_begun(self) -> int:
-        """Networks that searches proposed and did not train, while nothing does.
+        """Number of networks that searches left untrained; 0 while anything trains.
 
-        A search against time ends so. Its like of a plan is missing.
+        A search may end with such networks when its time is up; a plan may not.
         """
         if self.driven or self.under_way:
             return 0
@@ -117,7 +120,7 @@ class Outlook:
 
     @property
     def ended(self) -> bool:
-        """Whether searches have ended, and all that is missing they did not begin."""
+        """True if no sweep runs and only networks that searches left are missing."""
         others = (
             counts.missing
             for name, counts in self.studies.items()
@@ -127,7 +130,7 @@ class Outlook:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is missing of what is planned, or of what goes on."""
+        """True if nothing is missing, except what ended searches left."""
         return self.total.planned > 0 and (not self.total.missing or self.ended)
 
     @property
@@ -148,21 +151,21 @@ def outlook(
     idle_seconds: float = 0.0,
     workers: int = 0,
 ) -> Outlook:
-    """How studies stand.
+    """Compute the state of studies.
 
     Args:
         cells: see `dse.store.status.Standing`.
         open_runs: see there.
         fields: see there.
-        driven: whether a sweep holds the database; None where that is unknown.
-        idle_seconds: since anything was written, for where it is.
-        workers: that were seen to train at once; between two runs one is idle.
+        driven: True if a sweep holds the database; None where that is unknown.
+        idle_seconds: time since the last write, used where `driven` is None.
+        workers: most workers seen to train at once; one is idle between two runs.
     """
     points = label_points(cells, fields)
     points["work"] = points["macs"].astype("float64") * points["images"]
     once = points.drop_duplicates(["study", "cell_id"])
     studies = {str(name): _counts(own) for name, own in once.groupby("study")}
-    # Of studies that share a cell, the one that wants most runs of it speaks for it.
+    # If studies share a cell, count it for the one that plans most runs of it.
     widest = once.sort_values("planned", ascending=False, kind="stable")
     shared = widest.drop_duplicates("cell_id")
     columns = ["cell_id", "study", "label", "planned", "set", "work"]
@@ -184,7 +187,7 @@ def outlook(
 
 
 def varied(points: pd.DataFrame, fields: Fields) -> list[str]:
-    """The columns of metaparameters in which the points of a study differ."""
+    """Columns of metaparameters in which the points of a study differ."""
     own = [fields[family] for family in points["family"].unique()]
     names = dict.fromkeys(name for known in own for name in known)
     several = ["family"] if len(own) > 1 else []
@@ -192,11 +195,11 @@ def varied(points: pd.DataFrame, fields: Fields) -> list[str]:
 
 
 def label_points(cells: pd.DataFrame, fields: Fields) -> pd.DataFrame:
-    """The view `cells`, each point with a `label` and what it is `alias_of`.
+    """Add the columns `label` and `alias_of` to the view `cells`.
 
     Returns:
-        `label` says what tells a point of its study from others; `alias_of` is the
-        label of the first point that is the same network, None for that one.
+        `label` tells a point from the others of its study; `alias_of` is the label of
+        the first point with the same network, None for that point itself.
     """
     labelled = cells.assign(label=ONLY_POINT)
     for _, own in cells.groupby("study"):
@@ -211,8 +214,8 @@ def label_points(cells: pd.DataFrame, fields: Fields) -> pd.DataFrame:
 
 
 def metaparameter_text(value: object) -> str:
-    """A metaparameter's value as people write it."""
-    if value is None or value != value:  # of another family
+    """Format a metaparameter's value; empty where it is missing."""
+    if value is None or value != value:  # a field of another family
         return ""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -223,7 +226,7 @@ def _counts(cells: pd.DataFrame) -> Counts:
 
 
 def _seems_dead(cells: pd.DataFrame, driven: bool | None, idle_seconds: float) -> bool:
-    """By the lock; else if nothing was written for twice what a cell took at most."""
+    """Check the lock; if unknown, check for idle time over twice the slowest cell's."""
     if driven is not None:
         return not driven
     slowest = float((cells["train_seconds"] + cells["compile_seconds"]).max())
@@ -231,7 +234,7 @@ def _seems_dead(cells: pd.DataFrame, driven: bool | None, idle_seconds: float) -
 
 
 def _one_a_worker(running: pd.DataFrame) -> pd.DataFrame:
-    """A run for each worker that is busy: of replicates that train together, one."""
+    """One run for each busy worker: replicates that train together count once."""
     alone = running["device"] == ONE_BY_ONE
     together = running[~alone].drop_duplicates(["cell_id", "images_per_second"])
     return pd.concat([running[alone], together])
@@ -240,7 +243,7 @@ def _one_a_worker(running: pd.DataFrame) -> pd.DataFrame:
 def _pace(
     cells: pd.DataFrame, running: pd.DataFrame, busy: pd.DataFrame, workers: int
 ) -> Pace:
-    """Of `workers`, some of them busy; each set goes on at a pace of its own."""
+    """Pace of `workers`, estimated per set; a set has its share of the busy ones."""
     speeds = busy["images_per_second"].dropna()
     images_per_second = float(speeds.sum()) if len(speeds) else None
     hourly, left = [], []
@@ -275,5 +278,5 @@ def _records(kind: type[Record], runs: pd.DataFrame) -> tuple[Record, ...]:
 
 
 def _known(value: Any) -> Any:
-    """`value`, or None where it is no number."""
+    """`value`, or None if it is NaN."""
     return None if value != value else value

@@ -1,4 +1,4 @@
-"""How studies stand, printed once."""
+"""Print the state of studies once."""
 
 from rich.console import Console
 from rich.text import Text
@@ -23,7 +23,7 @@ from dse.store.query import status
 def print_status(
     store: Store, study: str | None = None, console: Console | None = None
 ) -> None:
-    """Print the cells of a study, or of all, what failed, and how it goes.
+    """Print the cells of a study, or of all, with failures and progress.
 
     Raises:
         DseError: there is no such study, or none at all.
@@ -61,7 +61,7 @@ def print_json(store: Store, study: str | None = None) -> None:
 
 
 def _print(console: Console, text: Text) -> None:
-    """Lines that a terminal cuts, and others get whole."""
+    """Print lines, cut to the width of a terminal and whole elsewhere."""
     if console.is_terminal:
         console.print(text, no_wrap=True, overflow="ellipsis")
     else:

@@ -1,4 +1,4 @@
-"""The words: counts, pace, runs and cells as lines of text."""
+"""Counts, pace, runs and cells of studies as lines of text."""
 
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
@@ -21,13 +21,13 @@ from dse.fields import Fields
 from dse.runs.paths import log_of
 
 MOST_FAILURES = 5
-"""That are listed while a sweep runs."""
+"""Most failures that are listed while a sweep runs."""
 DETAIL_LETTERS = 240
-"""Of a detail that are told on a screen; its log has all."""
+"""Most letters of a failure's detail on a screen; its log has all."""
 
 
 def count_line(counts: Counts, reasons: Mapping[str, int] | None = None) -> str:
-    """How many runs are in, of how many; failures by reason where those are known."""
+    """Describe counts of runs, with the failures by reason where those are known."""
     told = f"{counts.complete} of {counts.planned} runs complete"
     if counts.failed:
         told += f", {counts.failed} failed"
@@ -42,13 +42,13 @@ def count_line(counts: Counts, reasons: Mapping[str, int] | None = None) -> str:
 
 
 def standing_line(state: Outlook) -> str:
-    """How many runs are in of all, as far as they are still to come."""
+    """Describe the total counts, without networks that ended searches left."""
     counts = replace(state.total, missing=0) if state.ended else state.total
     return count_line(counts, state.reasons)
 
 
 def pace_line(state: Outlook) -> str:
-    """How fast it goes and for how long, or why it does not."""
+    """Describe the speed and the time left, or why nothing is under way."""
     pace, count = state.pace, len(state.under_way)
     if state.stalled:
         return (
@@ -84,7 +84,7 @@ def pace_line(state: Outlook) -> str:
 
 
 def running_lines(state: Outlook, letters: int | None = None) -> list[str]:
-    """A line for each run under way; labels have so many letters at most."""
+    """A line for each run under way; labels are cut to `letters`."""
     rows = []
     for run in state.under_way:
         accuracy, speed = run.val_accuracy, run.images_per_second
@@ -102,7 +102,7 @@ def running_lines(state: Outlook, letters: int | None = None) -> list[str]:
 
 
 def failed_lines(state: Outlook, letters: int | None = None) -> list[str]:
-    """A line for each of the newest failures."""
+    """A line for each of the newest failures, and one on the older."""
     newest = state.failures[-MOST_FAILURES:][::-1]
     rows = [
         [
@@ -119,7 +119,7 @@ def failed_lines(state: Outlook, letters: int | None = None) -> list[str]:
 
 
 def failure_line(failure: Failure, *, with_study: bool) -> str:
-    """Why a run failed, and which it was."""
+    """Describe a failed run: reason, tries, label and cell."""
     tries = "1 try" if failure.tries == 1 else f"{failure.tries} tries"
     cell = f"{failure.study}, {failure.cell_id}" if with_study else failure.cell_id
     return printable(
@@ -129,7 +129,7 @@ def failure_line(failure: Failure, *, with_study: bool) -> str:
 
 
 def detail_lines(failure: Failure, folder: Path, width: int | None) -> list[str]:
-    """A failure's detail, in lines of so many letters, and its log under `folder`."""
+    """A failure's detail, wrapped to `width`, and its log under `folder`."""
     lines = [failure.detail] if failure.detail else []
     if width is not None:
         detail = _clipped(failure.detail or "", DETAIL_LETTERS)
@@ -145,8 +145,8 @@ def detail_lines(failure: Failure, folder: Path, width: int | None) -> list[str]
 def cell_lines(points: pd.DataFrame, fields: Fields, width: int | None) -> list[str]:
     """A study's points as a table; an alias has no counts of its own.
 
-    Where it is wider than `width`, it is set closer, then goes without ids, then
-    without what is on the right; a line says so.
+    If it is wider than `width`, its gaps are narrowed, then ids are left out, then
+    columns from the right; a last line names what is left out.
     """
     counted = ["complete", "failed", "running", "missing", "planned"]
     names = varied(points, fields)
@@ -179,7 +179,7 @@ def cell_lines(points: pd.DataFrame, fields: Fields, width: int | None) -> list[
 def _aligned(
     rows: Sequence[Sequence[str]], right: Collection[int] = (), gap: str = "  "
 ) -> list[str]:
-    """Rows as lines whose columns are as wide as they must be."""
+    """Align rows in columns, those in `right` to the right; drop empty columns."""
     rows = [list(map(printable, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [

@@ -1,4 +1,4 @@
-"""Tables for people: descriptions, frames and reports on a console."""
+"""Print descriptions, frames and reports as tables on a console."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from dse.study.outcome import SweepOutcome
 
 ENDS = "each end of an interval errs in 5 % over their number (all ends hold with 90 %)"
-"""Of comparisons that are told together (`dse.analysis.comparison`)."""
+"""Note on intervals of comparisons printed together (`dse.analysis.comparison`)."""
 Format = Literal["table", "csv", "json", "parquet"]
 CUT, WRAPPED = 40, 24
-"""Letters of a cell, and of one of several lines, that a narrow terminal shows."""
+"""Letters that a narrow terminal reserves for a cell that is cut, or wrapped."""
 
 
 def print_description(point: Family, architecture: Architecture) -> None:
-    """The paper's Table 1 for any point, and its totals."""
+    """Print the paper's Table 1 for any point, and its totals."""
     table = table_1(point, architecture)
     widths = list(dict.fromkeys(name for row in table for name in row.widths))
     rows = []
@@ -61,7 +61,7 @@ def print_description(point: Family, architecture: Architecture) -> None:
 
 
 def print_outcome(name: str, outcome: "SweepOutcome") -> None:
-    """What a sweep of the experiment called `name` came to."""
+    """Print the outcome of a sweep of the experiment called `name`."""
     failed = "".join(f", {n} failed: {why}" for why, n in outcome.failed.items())
     left = f", {outcome.elsewhere} left to others" if outcome.elsewhere else ""
     say(
@@ -71,7 +71,7 @@ def print_outcome(name: str, outcome: "SweepOutcome") -> None:
 
 
 def print_estimate(estimate: "Estimate") -> None:
-    """A plan's cells with their work and time, and the sum."""
+    """Print a plan's cells with their work and time, and the sums."""
     rows = [
         [
             ": ".join(filter(None, [cell.arm, cell.metaparameters.short()])),
@@ -96,7 +96,7 @@ def print_estimate(estimate: "Estimate") -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in a unit that people read."""
+    """Format seconds in a readable unit."""
     for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:,.1f} {unit}"
@@ -104,10 +104,10 @@ def duration(seconds: float) -> str:
 
 
 def print_frame(frame: "pd.DataFrame", kind: Format) -> None:
-    """Print a frame; csv has a header line, json is a list of rows.
+    """Print a frame; CSV has a header line, JSON is a list of rows.
 
     Raises:
-        DseError: the format cannot hold what is in it.
+        DseError: the format cannot hold a value.
     """
     from dse.console import formats
 
@@ -123,7 +123,7 @@ def print_frame(frame: "pd.DataFrame", kind: Format) -> None:
 
 
 def print_report(report: "Report") -> None:
-    """What a report is of, row by row, and where it lies."""
+    """Print the rows of a report, and the folder that it is in."""
     match report.of:
         case "study":
             print_cells(report)
@@ -140,7 +140,7 @@ def print_report(report: "Report") -> None:
 
 
 def print_cells(report: "Report") -> None:
-    """A study's cells, and what became of its claims."""
+    """Print a study's cells, and the verdicts on its claims."""
     if report.table_1 is not None:
         print_frame(report.table_1, "table")
         print()
@@ -166,7 +166,7 @@ def print_cells(report: "Report") -> None:
 
 
 def print_recipes(report: "Report") -> None:
-    """Recipes with what each gains over the first."""
+    """Print recipes, each with its gain over the first."""
     columns = {
         "recipe": report.labels,
         "changes": _column(report.summary, "changes"),
@@ -187,7 +187,7 @@ def print_recipes(report: "Report") -> None:
 
 
 def print_front_of_cells(report: "Report") -> None:
-    """The cells of several studies with their chances to be on a front."""
+    """Print the cells that are on a front with a probability above 5 %."""
     likely = report.summary[
         (report.summary["bytes_front_probability"] > 0.05)
         | (report.summary["macs_front_probability"] > 0.05)
@@ -204,7 +204,7 @@ def print_front_of_cells(report: "Report") -> None:
 
 
 def print_claims(claims: "Claims") -> None:
-    """What the paper says of an experiment, and whether it holds here."""
+    """Print the paper's claims on an experiment, and whether they hold here."""
     if claims.table is None:
         say(f"claims: not judged: {claims.refusal}")
         return
@@ -222,7 +222,7 @@ def print_claims(claims: "Claims") -> None:
 
 
 def print_front(report: "Report") -> None:
-    """A search's Pareto front, and how to take a network away."""
+    """Print a search's Pareto front, and how to use its best network."""
     front = report.summary[report.summary["front"]].sort_values("bytes_fp32")
     columns = {
         "run": _column(front, "run_id"),
@@ -246,12 +246,12 @@ def print_front(report: "Report") -> None:
 
 
 def _column(frame: "pd.DataFrame", name: str, form: str = "{}") -> list[str]:
-    """A column's values as text; nothing for NaN."""
+    """Format a column's values; empty for NaN."""
     return ["" if v != v else form.format(v) for v in frame[name].tolist()]
 
 
 def _points(frame: "pd.DataFrame", name: str) -> list[str]:
-    """A column of shares as percentage points; nothing for NaN."""
+    """Format a column of shares as percentage points; empty for NaN."""
     return ["" if v != v else f"{100 * v:+.1f}" for v in frame[name].tolist()]
 
 
@@ -261,11 +261,11 @@ def _print(
     left: int = 0,
     wrapped: int = 0,
 ) -> None:
-    """A table; the first `left` columns are words, the rest numbers.
+    """Print a table; the first `left` columns are text, the rest numbers.
 
-    A terminal that is too narrow has long cells cut, then columns left out from the
-    right, and a line that names them. Of the last `wrapped` columns a cell takes
-    several lines instead.
+    On a terminal that is too narrow, long cells are cut, then columns are left out from
+    the right, and a line names them. Cells of the last `wrapped` columns are wrapped,
+    not cut.
     """
     console = open_console()
     told = [[printable(str(cell)) for cell in row] for row in [headings, *rows]]

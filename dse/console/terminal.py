@@ -1,4 +1,4 @@
-"""What is printed for a person: whole in a pipe, and as wide as a terminal."""
+"""Output for people: whole in a pipe, fitted to the width of a terminal."""
 
 import os
 import sys
@@ -13,9 +13,9 @@ GAP = 2
 
 
 def open_console() -> Console:
-    """Standard output: a terminal only where it is one.
+    """Open standard output as a console.
 
-    FORCE_COLOR keeps colours in a pipe, and does not make it 80 letters wide.
+    FORCE_COLOR keeps colours in a pipe, but does not make it a terminal of 80 letters.
     """
     if sys.stdout.isatty():
         return Console()
@@ -24,13 +24,13 @@ def open_console() -> Console:
 
 
 def say(*lines: str) -> None:
-    """Print lines; nothing in them steers a terminal."""
+    """Print lines, with control characters escaped."""
     for line in lines:
         print(printable(line))
 
 
 def columns_that_fit(widths: Sequence[int], room: int, gap: int = GAP) -> int:
-    """How many columns there is room for, from the first on; at least one."""
+    """Number of columns that fit, from the first on; at least one."""
     used = -gap
     for count, width in enumerate(widths):
         used += gap + width
@@ -40,7 +40,7 @@ def columns_that_fit(widths: Sequence[int], room: int, gap: int = GAP) -> int:
 
 
 def hidden_columns_line(names: Sequence[str], of: int) -> str:
-    """What a terminal is too narrow for; empty where that is nothing."""
+    """Describe the columns that do not fit; empty where all do."""
     if not names:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""From runs in the database to folders of tables, claims and figures."""
+"""Reports: folders of tables, claims and figures from runs in the database."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def report_experiment(
     plans: Sequence[Plan],
     dataset: ImageData,
 ) -> Report:
-    """Report on an experiment: on its study, or on its arms beside each other."""
+    """Write the report on an experiment: on its study, or a comparison of its arms."""
     folder = folder_of(store.place.own, name, plans[0].study)
     if [*experiment.recipes_changed] != [""]:
         studies = [plan.study for plan in plans]

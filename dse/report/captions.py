@@ -1,4 +1,4 @@
-"""What captions say of data, recipes and replicates."""
+"""Parts of captions that describe data, recipes and replicates."""
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ from dse.study.widths import equations
 
 
 def data_line(dataset: ImageData) -> str:
-    """A dataset in a line."""
+    """Describe a dataset in a line."""
     height, width, _ = dataset.image_shape
     lossy = ", kept as JPEG" if dataset.encoding == "JPEG" else ""
     train, own = len(dataset.train), dataset.own_validation
@@ -26,7 +26,7 @@ def data_line(dataset: ImageData) -> str:
 
 
 def recipe_line(recipe: Recipe) -> str:
-    """A recipe in a line."""
+    """Describe a recipe in a line."""
     passes = f"{recipe.epochs} epochs" if recipe.steps is None else ""
     augmentation = [f"crop ±{recipe.crop_padding}"] if recipe.crop_padding else []
     if recipe.resize is not None:
@@ -52,7 +52,7 @@ def recipe_line(recipe: Recipe) -> str:
 
 
 def shared_widths(rows: pd.DataFrame, fields: Fields) -> str:
-    """The widths that all rows have in common: `base_e = incr_e = 16`."""
+    """Widths that all rows have in common, as `base_e = incr_e = 16`."""
     names = {
         name: None
         for own in fields.values()
@@ -65,20 +65,20 @@ def shared_widths(rows: pd.DataFrame, fields: Fields) -> str:
 
 
 def published_widths(source: Source) -> str:
-    """The same of what is published."""
+    """Widths that all published points have in common, likewise."""
     points = [printed.point for printed in source.points]
     rows = pd.DataFrame([point.values for point in points])
     return shared_widths(rows, fields_of_points(points))
 
 
 def replicates_line(summary: pd.DataFrame, seed: int) -> str:
-    """How many replicates a cell, and from which seed."""
+    """Describe the number of replicates of a cell, and their seed."""
     least, most = summary["replicates"].min(), summary["replicates"].max()
     counted = f"{least}" if least == most else f"{least} to {most}"
     return f"{counted} replicates a cell, sweep seed {seed}"
 
 
 def untrained_line(runs: pd.DataFrame) -> str:
-    """How many runs stayed at chance, each counted once; nothing where none did."""
+    """Describe how many runs (one a row) stayed at chance; empty where none did."""
     untrained = int((runs["reason"] == "untrained").sum())
     return f" {untrained} of {len(runs)} runs stayed at chance." if untrained else ""

@@ -1,4 +1,4 @@
-"""An experiment's claims, held against the runs of a study."""
+"""An experiment's claims, judged by the runs of a study."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from dse.study.plan import Plan
 
 @dataclass(frozen=True)
 class Claims:
-    """What became of an experiment's claims.
+    """Verdicts on an experiment's claims.
 
     Attributes:
-        study: the study that they were held against.
+        study: name of the study whose runs judge them.
         table: one row a claim (`dse.analysis.verdicts`); None where the runs do not
-            allow for judgements.
-        refusal: why not, then.
-        caveat: what was measured, beside the paper.
+            suffice.
+        refusal: why they do not suffice; else empty.
+        caveat: how the measurement differs from the paper's.
         slips: where the paper contradicts itself.
     """
 
@@ -34,7 +34,7 @@ class Claims:
 
 
 def check_claims(plan: Plan, experiment: Experiment, runs: pd.DataFrame) -> Claims:
-    """Judge an experiment's claims by the results of a study, each run once."""
+    """Judge an experiment's claims by the runs of a study, one row each."""
     table, refusal = None, ""
     cell_of = {key: point.cell.id for key, point in plan.keyed.items()}
     try:

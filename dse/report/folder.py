@@ -1,4 +1,4 @@
-"""A report's folder: tables, configuration and figures, each whole or not there."""
+"""Folder of a report: tables, configuration and figures, no file half-written."""
 
 import json
 import platform
@@ -18,9 +18,9 @@ from dse.runs.records import StudyRecord
 from dse.store.query import once
 
 SOMETIMES = {"claims", "curves", "table1"}
-"""What not every report has: one of an earlier report is deleted."""
+"""Files that only some reports have; those of an earlier report are deleted."""
 WRITTEN = ("csv", "png", "svg")
-"""Kinds of files that a report has of a table or figure."""
+"""Kinds of files that a report may have for a table or figure."""
 PACKAGES = ("dse", "jax", "jaxlib", "flax", "optax", "optuna", "numpy")
 
 
@@ -35,15 +35,15 @@ def write_report(
     """Write tables as CSV, `runs` as Parquet too, and figures as PNG and SVG.
 
     Args:
-        folder: where to; it is made.
-        studies: what the report is of.
-        dataset: what they trained on.
-        tables: by the name of their file, `runs` among them.
-        figures: by the name of their file.
-        widths: that the preset chose, by name.
+        folder: where to write; it is created.
+        studies: the studies of the report.
+        dataset: the dataset that they trained on.
+        tables: tables by file name, including `runs`.
+        figures: figures by file name.
+        widths: widths that the preset chose, by name.
 
     Raises:
-        DseError: a file cannot be written; no half of one is left.
+        DseError: a file cannot be written; none is left half-written.
     """
     runs = tables["runs"]
     configured = configuration(studies, dataset, runs, widths)
@@ -69,7 +69,7 @@ def write_report(
 
 
 def _write_figure(folder: Path, name: str, figure: Figure) -> None:
-    """The same bytes each time."""
+    """Write a figure as PNG and SVG, with the same bytes each time."""
     with drawing():
         write_whole(folder / f"{name}.png", partial(figure.savefig, format="png"))
         as_svg = partial(figure.savefig, format="svg", metadata={"Date": None})
@@ -82,7 +82,7 @@ def configuration(
     runs: pd.DataFrame,
     widths: Mapping[str, Any] | None = None,
 ) -> dict[str, object]:
-    """What made the runs: recipes, versions, devices, and the time that they took."""
+    """Describe how runs were made: recipes, versions, devices and seconds."""
     chosen = {} if widths is None else {"widths_by_preset": dict(widths)}
     seconds = once(runs)[["train_seconds", "compile_seconds"]].sum()
     first = studies[0]

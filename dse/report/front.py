@@ -1,4 +1,4 @@
-"""From several studies of one recipe to the Pareto front of all their cells."""
+"""Report on the Pareto front of all cells of several studies under one recipe."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ from dse.store.query import once, view
 def report_front(
     store: Store, studies: Sequence[StudyRecord], dataset: ImageData, folder: Path
 ) -> Report:
-    """Write all cells of `studies` with their chances to be on either front."""
+    """Write all cells of `studies` with their probability to be on either front."""
     runs = pd.concat([view(store, "runs", study.name) for study in studies])
     cells = pd.concat([view(store, "cells", study.name) for study in studies])
     cells, fields = cells.drop_duplicates("cell_id"), fields_of(store)

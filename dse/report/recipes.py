@@ -1,4 +1,4 @@
-"""From an experiment that compares recipes to a folder with their table and figure."""
+"""Report on an experiment that compares recipes: their table and figure."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,14 +27,14 @@ def report_recipes(
     dataset: ImageData,
     folder: Path,
 ) -> Report:
-    """Write all runs, what each recipe gains over the first, and the figure.
+    """Write all runs, the gain of each recipe over the first, and the figure.
 
     Args:
         store: the database.
-        studies: by arm, the first first.
-        experiment: what they are the arms of.
-        dataset: what they trained on.
-        folder: where to.
+        studies: studies by arm; the others are compared with the first.
+        experiment: the experiment that has these arms.
+        dataset: the dataset that they trained on.
+        folder: where to write.
 
     Raises:
         DseError: no run is complete, or a file cannot be written.

@@ -1,4 +1,4 @@
-"""What a report hands back."""
+"""Result of writing a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,22 +12,22 @@ from dse.report.claims import Claims
 
 @dataclass(frozen=True)
 class Report:
-    """Where a report lies, and its summary.
+    """Folder and summary of a report.
 
     Attributes:
         folder: `<experiment>/<dataset>-<preset>/` beside the database.
-        summary: one row a cell (`dse.analysis.statistics.summarise`); a search's has
-            `run_id` and `front` besides. Of an experiment that compares recipes, one
-            row a recipe (`dse.analysis.recipes.compare_recipes`).
-        labels: what the figure calls each row.
-        of: what the rows are: a study's cells, a search's networks, recipes, or the
+        summary: one row a cell (`dse.analysis.statistics.summarise`), for a search
+            with `run_id` and `front`. For an experiment that compares recipes, one row
+            a recipe (`dse.analysis.recipes.compare_recipes`).
+        labels: label of each row in the figure.
+        of: kind of the rows: a study's cells, a search's networks, recipes, or the
             cells of several studies for their front.
         varied: the fields that a search varies.
-        weights: where the weights of a search's best network lie, if they were kept.
+        weights: path of the weights of a search's best network, if they were kept.
         table_1: the paper's Table 1 beside our counts, where the experiment shows it.
-        holes: runs that failed for what is not the training's own doing, by reason.
-        claims: what became of the experiment's claims, if it has any.
-        widths: which widths the preset chose, in a line.
+        holes: number of runs that failed for reasons outside the training, by reason.
+        claims: verdicts on the experiment's claims, if it has any.
+        widths: a line on the widths that the preset chose.
     """
 
     folder: Path
@@ -43,5 +43,5 @@ class Report:
 
     @property
     def figure(self) -> Path:
-        """The main figure's PNG."""
+        """Path of the main figure's PNG."""
         return self.folder / "figure.png"

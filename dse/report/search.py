@@ -1,4 +1,4 @@
-"""From a search to a folder with its front."""
+"""Report on a search: its runs, summary and Pareto front."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From a finished study to a folder of tables and figures."""
+"""Report on a study: a folder of tables and figures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,7 +44,7 @@ from dse.study.plan import Plan
 from dse.study.widths import chosen_widths, widths_line
 
 CLASSES = 1000
-"""Of ImageNet, for which tables are printed."""
+"""Classes of ImageNet, for which the paper prints its tables."""
 
 
 def report_study(
@@ -111,7 +111,7 @@ def _curves_caption(study: StudyRecord, dataset: ImageData, drawn: pd.DataFrame)
 def curves_figure(
     title: str, caption: str, curves: pd.DataFrame, labels: Sequence[str]
 ) -> Figure:
-    """Learning curves, and whether the order of the cells has settled."""
+    """Draw learning curves, and whether the order of the cells has settled."""
     figure, axes = new_figure(2, title, caption)
     draw_curves(axes[0], curves, labels)
     draw_agreement(axes[1], curves)
@@ -179,7 +179,7 @@ def _caption(
 
 
 def printed_table(experiment: Experiment) -> pd.DataFrame:
-    """The anchor's modules at its own settings beside the printed parameter counts."""
+    """Modules of the unscaled first point: our counts beside the printed."""
     point = next(iter(experiment.keyed.values()))
     shape = (point.side, point.side, 3)
     rows = table_1(point, point.network(shape, CLASSES))
