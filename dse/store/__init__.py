@@ -1,6 +1,6 @@
-"""The database: the runs table is the truth, and every other view follows from it."""
+"""The database of runs; every other view of results is derived from it."""
 
 DEFAULT_STORAGE = "sqlite:///results/dse.db"
 
 SEARCHES = "search-"
-"""How the experiment of a study begins that is a search."""
+"""Prefix of the experiment name of a study that is a search."""

@@ -1,7 +1,6 @@
-"""Runs, written as they begin and end.
+"""Write runs to the database as they begin, proceed and end.
 
-What a sweep writes can be written twice: a server may be lost between a commit and its
-answer.
+Every write may be repeated: a server may be lost between a commit and its answer.
 """
 
 import datetime
@@ -32,9 +31,9 @@ from dse.version import code_version
 
 
 def begin_run(store: Store, started: Started) -> int:
-    """Enter a run as `running`, forgetting what a try before it left.
+    """Enter a run as `running`, in place of an earlier try.
 
-    One that was under way when its driver ended counts as the same try.
+    If its driver ended while it was `running`, both count as one try.
 
     Returns:
         The run's id.
@@ -60,7 +59,7 @@ def begin_run(store: Store, started: Started) -> int:
         if before is None or before.status != "running":
             tries += 1
         else:
-            # Its weights may lie there, though its driver ended before the row said so.
+            # Weights may have been written just before the driver ended.
             place = store.place
             place.delete_unfinished(
                 started.cell_id, started.replicate, before.created_at
@@ -84,9 +83,9 @@ def add_epoch(store: Store, ended: EpochEnded) -> None:
 
 
 def complete_run(store: Store, done: Done) -> None:
-    """Enter a run's result; its weights are on disk before the row says so.
+    """Enter a run's result, after its weights are on disk.
 
-    A worker that shares no folder with the database sends them.
+    Weights from a worker that does not share the database's folder are written here.
     """
     kept = done.kept
     if kept is None and done.weights:
@@ -129,7 +128,7 @@ def fail_run(store: Store, failed: Failed) -> int:
     """Enter the failure of a run that began, with its reason.
 
     Returns:
-        How often the run was tried.
+        The number of times the run was tried.
     """
     where = _is_run_of(failed)
     with store.writing(lasting=True) as connection:
@@ -140,8 +139,8 @@ def fail_run(store: Store, failed: Failed) -> int:
         )
         found = select(runs.c.tries, runs.c.created_at).where(where)
         row = connection.execute(found).one()
-    # A worker that was lost may have written them, and nobody heard of it.
-    with suppress(DseError):  # a name that is none has no file
+    # A lost worker may have written weights without reporting them.
+    with suppress(DseError):  # an invalid name has no file
         where_it_lies = failed.cell_id, failed.replicate, row.created_at
         store.place.delete_unfinished(*where_it_lies)
     return int(row.tries)
@@ -159,7 +158,7 @@ def _run_id(connection: Connection, event: Event) -> int:
 def _set_metrics(
     connection: Connection, run_id: int, epoch: int, values: Metrics
 ) -> None:
-    """Enter an epoch's metrics, in place of any of the same splits."""
+    """Enter an epoch's metrics, replacing those of the same splits."""
     rows = [
         {
             "run_id": run_id,

@@ -1,4 +1,4 @@
-"""Weights of completed runs: a file each beside the database, once a folder each."""
+"""Read the weights of completed runs: one file each, or a folder in older versions."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from dse.store.place import Place
 
 
 def read_weights(place: Place, kept: Kept) -> Weights:
-    """Read weights back.
+    """Read a run's weights and check their hash.
 
     Raises:
-        DseError: they are gone, or are not what was written.
+        DseError: they are gone, cannot be read, or are not what was written.
     """
     path = place.find_weights(kept.path)
     if path is None:
@@ -28,7 +28,7 @@ def read_weights(place: Place, kept: Kept) -> Weights:
 
 
 def _of_folder(path: Path) -> Weights:
-    """Weights as they were kept before: an Orbax checkpoint."""
+    """Read weights from an Orbax checkpoint, the format of older versions."""
     from orbax.checkpoint import v1 as ocp
 
     try:

@@ -1,9 +1,8 @@
-"""That rows are what they are called: an archive may be a stranger's.
+"""Check the rows of an archive, which may come from a stranger.
 
-Identity is content: the id of a network is a hash over its graph, that of a cell over
-network, recipe, data and numerics, and a point is its metaparameters. Names of fields
-become columns of views, so they are held against the rules for names, and values
-against their field's kind.
+Ids must match the content: the id of a network is a hash of its graph, that of a cell
+a hash of network, recipe, data and numerics, and a point's key is its metaparameters.
+Names of fields become columns of views, so they must follow the rules for names.
 """
 
 import math
@@ -22,14 +21,14 @@ from dse.runs.records import point_key
 from dse.store.views import SQL_TYPES
 
 UNEXPECTED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
-"""What data of another form ends in."""
+"""Errors that malformed data can raise."""
 
 
 def check_architectures(rows: Iterable[Any]) -> None:
-    """See that graphs have the ids and the costs that are told of them.
+    """Check that the stored ids and costs of networks match their graphs.
 
     Raises:
-        DseError: one has not; the line names it.
+        DseError: one does not match; the message names it.
     """
     for row in rows:
         what = f"network {row.id}"
@@ -45,10 +44,10 @@ def _identity_and_costs(graph: Mapping[str, Any]) -> tuple[str, int, int, int, i
 
 
 def check_cells(rows: Iterable[Any]) -> None:
-    """See that cells have the ids that follow from what they are.
+    """Check that the ids of cells match their content.
 
     Raises:
-        DseError: one has not; the line names it.
+        DseError: one does not match; the message names it.
     """
     for row in rows:
         recipe = _of(f"cell {row.id}", Recipe.from_json, row.recipe).to_json()
@@ -58,10 +57,10 @@ def check_cells(rows: Iterable[Any]) -> None:
 
 
 def check_families(rows: Iterable[Any]) -> dict[str, dict[str, Field]]:
-    """See that families and their fields may be called so; the fields by family.
+    """Check the names of families and fields; return the fields by family.
 
     Raises:
-        DseError: one may not; the line names it.
+        DseError: a name is not allowed, or a field is malformed; the message names it.
     """
     found = {}
     for row in rows:
@@ -86,10 +85,10 @@ def _field(told: Mapping[str, Any]) -> Field:
 def check_points(
     rows: Iterable[Any], fields: Mapping[str, Mapping[str, Field]]
 ) -> None:
-    """See that points are called as their metaparameters, which their fields may have.
+    """Check the keys of points, and the kinds of their values.
 
     Raises:
-        DseError: one is not; the line names it.
+        DseError: one does not match; the message names its study.
     """
     for row in rows:
         what = f"a point of study {row.study}"
@@ -105,7 +104,7 @@ def check_points(
 def _check_values(
     what: str, values: Mapping[str, Any], fields: Mapping[str, Field] | None
 ) -> None:
-    """Values of these fields; or derived numbers."""
+    """Check values against their fields; for None they are derived numbers."""
     number = Field("real", "")
     for name, value in values.items():
         field = number if fields is None else fields.get(name)

@@ -1,4 +1,4 @@
-"""From a URL to an engine: which databases there are, and how each is opened."""
+"""Create SQLAlchemy engines from database URLs, and set a file's journal mode."""
 
 import logging
 import time
@@ -16,13 +16,13 @@ from dse.store.schema import schema
 
 EXAMPLE = "postgresql://user@host/name"
 SECONDS_FOR_READERS = 2
-"""How long to wait for those that read a file before its journal is changed."""
+"""Longest wait for readers of a file before its journal mode is changed."""
 
 SQLITE_OPTIONS: dict[str, Any] = {
     "connect_args": {"timeout": 30},
     "poolclass": NullPool,
 }
-"""Wait for another's lock; open the file anew each time, so that none stays open."""
+"""Engine options: wait 30 s for a lock, and keep no idle connection open."""
 
 SERVER_PATIENCE = {
     "connect_timeout": 10,
@@ -31,14 +31,14 @@ SERVER_PATIENCE = {
     "keepalives_count": 6,
     "tcp_user_timeout": 120_000,
 }
-"""Seconds, tries and milliseconds after which a silent server counts as away."""
+"""Limits after which a silent server counts as away: seconds, tries, milliseconds."""
 
 
 def parsed_url(url: str) -> URL:
-    """A URL of a database that is known here.
+    """Parse a database URL.
 
     Raises:
-        DseError: it is none, or names no file.
+        DseError: it is malformed, or a SQLite URL without a file.
     """
     try:
         parsed = make_url(url)
@@ -47,7 +47,7 @@ def parsed_url(url: str) -> URL:
         if parsed.get_backend_name() != "sqlite":
             url.encode()
     except (ArgumentError, ValueError):
-        # Without the cause, which may quote a part of the password.
+        # No cause is attached: it may quote a part of the password.
         raise DseError(
             f"storage {shown(url)!r} is no database URL; expected one like "
             f"{DEFAULT_STORAGE} or {EXAMPLE}"
@@ -72,17 +72,17 @@ def parsed_url(url: str) -> URL:
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """The file of a SQLite database; None for a server's."""
+    """Path of a SQLite database; None for a server's database."""
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def make_engine(url: URL, file: Path | None) -> Engine:
-    """SQLAlchemy's engine for a database.
+    """Create SQLAlchemy's engine for a database.
 
     Raises:
-        DseError: its driver is not installed, or it is of another kind.
+        DseError: the driver is not installed, or the kind of database is not supported.
     """
-    # The pool would log how an interrupted statement's connection is dropped.
+    # The pool would log that it drops the connection of an interrupted statement.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     try:
         engine = create_engine(url, **engine_options(url))
@@ -107,7 +107,7 @@ def make_engine(url: URL, file: Path | None) -> Engine:
 
 
 def engine_options(url: URL) -> dict[str, Any]:
-    """How SQLAlchemy is to open the database at `url`."""
+    """Options of `create_engine` for the database at `url`."""
     if url.get_backend_name() == "postgresql":
         own = {k: v for k, v in SERVER_PATIENCE.items() if k not in url.query}
         return {"pool_pre_ping": True, "connect_args": own}
@@ -115,9 +115,10 @@ def engine_options(url: URL) -> dict[str, Any]:
 
 
 def keeps_journal(connection: Connection, mode: str) -> bool:
-    """Give the file such a journal; whether it has it, which others' reading prevents.
+    """Set the journal mode of a SQLite file, and read once to open a write-ahead log.
 
-    A log is opened with the first reading.
+    Returns:
+        True if the mode was set; False if it failed, as when others read the file.
     """
     until = time.monotonic() + SECONDS_FOR_READERS
     while True:

@@ -1,4 +1,4 @@
-"""Studies and their cells, entered before they are trained; twice is as once."""
+"""Enter studies and their cells before training; repeating it changes nothing."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,10 +17,10 @@ from dse.store.schema import architectures, cells, studies, study_cells
 
 
 def register_study(store: Store, study: StudyRecord) -> None:
-    """Enter the study, or raise its number of replicates; it is never lowered.
+    """Enter a study, or raise its number of replicates, which is never lowered.
 
     Raises:
-        DseError: the study there has another recipe, dataset or numerics version.
+        DseError: the stored study has another recipe, dataset or numerics version.
     """
     values = {
         **asdict(study),
@@ -43,7 +43,7 @@ def register_study(store: Store, study: StudyRecord) -> None:
 
 
 def refuse_other_study(store: Store, study: StudyRecord) -> None:
-    """Read alone: that what is called `study` there, if anything, is the same.
+    """Check, without writing, that a stored study of the same name is the same.
 
     Raises:
         DseError: it has another recipe, dataset or numerics version.
@@ -75,14 +75,14 @@ def _refuse_other_recipe(study: StudyRecord, row: Any) -> None:
 def register_points(
     store: Store, study: str, points: Sequence[Point], *, only: bool = False
 ) -> None:
-    """Enter the cells of a study, with their architectures, where they are new.
+    """Enter the new points of a study, with their cells and architectures.
 
     Args:
         store: the database.
         study: the study's name.
-        points: its cells.
-        only: whether the study wants these alone, in this order. Runs of a cell that
-            it no longer wants are kept, and come back with it.
+        points: its points.
+        only: True to make these the only points of the study, in this order. Runs of
+            removed points are kept, and are used again when the point returns.
     """
     enter_families(store, (point.metaparameters for point in points))
     with store.writing() as connection:

@@ -1,4 +1,4 @@
-"""The families whose points a database holds, entered before the first of them."""
+"""Enter families in the database, before the first of their points."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,14 +13,14 @@ from dse.store.schema import families
 from dse.store.views import SQL_TYPES, make_views, put_families, stored_fields
 
 Row = tuple[dict[str, Any], list[str]]
-"""Fields as data, and the names of derived numbers."""
+"""Fields as JSON, by name, and the names of derived numbers."""
 
 
 def enter_families(store: Store, points: Iterable[Family]) -> None:
-    """Have the families of these points in the database, their fields as columns.
+    """Enter the families of these points, with their fields as columns of the views.
 
     Raises:
-        DseError: a field has another kind there, in this family or in another.
+        DseError: a field has another kind in the database, in any family.
     """
     kinds = {point.name: point for point in points}
     told: dict[str, Row] = {
@@ -38,9 +38,9 @@ def enter_families(store: Store, points: Iterable[Family]) -> None:
 
 
 def enter_rows(connection: Connection, told: Mapping[str, Row]) -> None:
-    """The same of what another database tells of them, within a transaction.
+    """Enter families as rows, within a transaction.
 
-    A field that the family here has besides stays, for the points that have it.
+    A field that only the stored family has is kept, for the points that have it.
     """
     if new := _new_rows(connection, told):
         put_families(connection, new)
@@ -48,7 +48,7 @@ def enter_rows(connection: Connection, told: Mapping[str, Row]) -> None:
 
 
 def _new_rows(connection: Connection, told: Mapping[str, Row]) -> dict[str, Row]:
-    """The families that are to be entered or changed."""
+    """Select the families that must be entered or changed."""
     rows = connection.execute(select(families))
     known: dict[str, Row] = {row.name: (row.fields, row.derived) for row in rows}
     for name, row in told.items():
@@ -59,7 +59,7 @@ def _new_rows(connection: Connection, told: Mapping[str, Row]) -> dict[str, Row]
 
 
 def _refuse_clash(name: str, row: Row, others: Mapping[str, Row]) -> None:
-    """A column has one kind, in all families of a database."""
+    """Refuse a field that has another SQL type in another family."""
     for column, field in row[0].items():
         for other, (fields, _) in others.items():
             there = (fields.get(column) or field)["kind"]
@@ -87,6 +87,6 @@ def _merged(name: str, row: Row, known: Row | None) -> Row:
 
 
 def fields_of(store: Store) -> dict[str, dict[str, Field]]:
-    """The fields of every family that the database holds."""
+    """Read the fields of every family in the database."""
     with store.reading() as connection:
         return stored_fields(connection)

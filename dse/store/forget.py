@@ -1,4 +1,4 @@
-"""Runs that are to be tried again, or never to have been: taken out by name."""
+"""Delete runs by name, to train them again or to drop them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class Forgotten:
-    """Runs that are no more.
+    """Result of deleting runs.
 
     Attributes:
-        runs: how many.
-        studies: those that had them; more than one where studies share a cell.
-        stays: files of theirs that stay, and why, a line each.
+        runs: number of deleted runs.
+        studies: studies that had them; more than one where studies share a cell.
+        stays: lines that name files that were not deleted, and why.
     """
 
     runs: int
@@ -41,20 +41,20 @@ def forget(
     *,
     failed_only: bool = False,
 ) -> Forgotten:
-    """Take runs out of the database, with their weights, logs and checkpoints.
-
-    A failed run that is to be tried again goes on from its checkpoint.
+    """Delete runs from the database, with their weights, logs and checkpoints.
 
     Args:
         store: the database.
         study: the study's name.
-        cells: which of its cells: by id or how it begins, or by metaparameters as
-            sr=0.5 (several with commas); all when empty.
-        replicates: which of their replicates; all when empty.
-        failed_only: whether to leave the completed ones.
+        cells: cells by id or the beginning of one, or by metaparameters as sr=0.5
+            (several with commas); all when empty.
+        replicates: their replicates; all when empty.
+        failed_only: True to delete failed runs alone and keep their checkpoints, from
+            which the next try goes on.
 
     Raises:
-        DseError: no such cell, or a name could mean several.
+        DseError: a replicate is no whole number, there is no such cell, or a name
+            could mean several.
     """
     with store.reading() as connection:
         query = select(study_cells).where(study_cells.c.study == study)
@@ -62,7 +62,7 @@ def forget(
     for replicate in replicates:
         check_whole("replicate", replicate, 0, MOST)
     chosen = {row.cell_id for row in points} if not cells else set[str]()
-    # One name is a text as well, and would be taken letter by letter.
+    # A single name is a string, and would be read letter by letter.
     for name in [cells] if isinstance(cells, str) else cells:
         chosen |= _cells_called(name.strip(), points)
     with store.writing() as connection:
@@ -80,7 +80,7 @@ def forget(
         sharing = connection.execute(select(study_cells.c.study).where(of).distinct())
         studies = tuple(sorted(sharing.scalars()))
         connection.execute(delete(runs).where(runs.c.id.in_(ids)))
-        # A row that another run's weights are named in takes nothing from that run.
+        # Weights that another run needs are kept.
         named = artifacts.c.path.in_(weights)
         others = set(
             connection.execute(select(artifacts.c.path).where(named)).scalars()
@@ -95,7 +95,7 @@ def forget(
 
 
 def _cells_called(name: str, points: Sequence[Any]) -> set[str]:
-    """The cells of a study that a person means by `name`."""
+    """Find the cells of a study that a person means by `name`."""
     if "=" in name:
         return _cells_with(name, points)
     found = {row.cell_id for row in points if name and row.cell_id.startswith(name)}
@@ -109,7 +109,7 @@ def _cells_called(name: str, points: Sequence[Any]) -> set[str]:
 
 
 def _cells_with(values: str, points: Sequence[Any]) -> set[str]:
-    """The cells of a study with metaparameters as sr=0.5,pct_3x3=0.5."""
+    """Find the cells of a study with metaparameters as sr=0.5,pct_3x3=0.5."""
     pairs = [part.partition("=")[::2] for part in _parts(values)]
     wanted = {key.strip(): value.strip() for key, value in pairs}
     names = dict.fromkeys(name for row in points for name in row.metaparameters)
@@ -135,7 +135,7 @@ def _cells_with(values: str, points: Sequence[Any]) -> set[str]:
 
 
 def _parts(values: str) -> list[str]:
-    """Equations between commas; what has none is the rest of the value before it."""
+    """Split at commas; a part without `=` belongs to the value before it."""
     parts: list[str] = []
     for part in values.split(","):
         if "=" in part or not parts:
@@ -146,7 +146,7 @@ def _parts(values: str) -> list[str]:
 
 
 def _is(value: object, written: str) -> bool:
-    """Whether a metaparameter has the value that a person wrote."""
+    """Check whether a metaparameter has the value that a person wrote."""
     try:
         return float(str(value)) == float(written)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Sweeps that could train the same cell exclude one another."""
+"""Locks against two sweeps that could train the same cell."""
 
 import getpass
 import hashlib
@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from dse.errors import DseError
 
 LONGEST_NAME = 63
-"""Bytes of a session's name on a server."""
+"""Longest name of a session on a server, in bytes."""
 
 SECONDS_TO_END = 5
-"""How long the server takes at most to end a session of ours that we have lost."""
+"""Longest wait for the server to end our own lost session."""
 
 BEGIN_SESSION = """
     SELECT set_config('application_name', :me, false),
@@ -49,32 +49,32 @@ ANY_HOLDER = """
 
 SWEEP_LOCK = "sweep.lock"
 SECONDS_FOR_A_LOOK = 1.0
-"""A live status holds the lock for a moment, to see whether anyone else does."""
+"""Longest wait for the lock, which a live status holds for a moment to test it."""
 
 
 class SweepLock(Protocol):
-    """Held by one sweep; it goes with its process."""
+    """Lock that one sweep holds; it ends with the sweep's process."""
 
     def acquire(self) -> None:
-        """Take it.
+        """Take the lock.
 
         Raises:
             DseError: another sweep holds it.
         """
 
     def renew(self) -> None:
-        """Take it again where the server lost it.
+        """Take the lock again if the server lost it.
 
         Raises:
-            DseError: another sweep took it meanwhile.
+            DseError: another sweep has taken it.
         """
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
 
 
 class FileSweepLock:
-    """Of a SQLite file's own place, where weights, logs and checkpoints lie as well."""
+    """File lock in the folder of a SQLite database's weights, logs and checkpoints."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._file, self._name = folder / SWEEP_LOCK, name
@@ -97,7 +97,7 @@ class FileSweepLock:
             ) from error
 
     def renew(self) -> None:
-        """The operating system loses none."""
+        """Do nothing: the operating system does not lose the lock."""
 
     def release(self) -> None:
         """See `SweepLock`."""
@@ -105,16 +105,15 @@ class FileSweepLock:
 
 
 class ServerSweepLock:
-    """Of a PostgreSQL server: an advisory lock for everything that is trained.
+    """Advisory locks of a PostgreSQL server, one for each key.
 
-    A session of its own holds it, and it goes with that session: when this process
-    ends, when the server does, and within two minutes of the network's or machine's
-    end.
+    A separate session holds them, and they end with it: when this process or the
+    server ends, and within two minutes after the network or machine fails.
 
     Args:
-        engine: of the database.
-        keys: what is trained, in words: cells under other keys are other cells.
-        name: the database, for messages.
+        engine: the database's engine.
+        keys: descriptions of what is trained; different keys share no cells.
+        name: the database's name, for messages.
     """
 
     def __init__(self, engine: Engine, keys: Sequence[str], name: str) -> None:
@@ -149,7 +148,7 @@ class ServerSweepLock:
         self.acquire()
 
     def release(self) -> None:
-        """See `SweepLock`. The server gives it back with the session."""
+        """See `SweepLock`. The server releases the locks with the session."""
         self._end_connection()
         self._session = {}
 
@@ -169,9 +168,9 @@ class ServerSweepLock:
             )
 
     def _end_lost_session(self, connection: Connection) -> None:
-        """End the session that held it, which the server has where the network broke.
+        """End our earlier session, which the server may keep after a network failure.
 
-        It is gone where the server was restarted.
+        After a restart of the server there is none.
         """
         until = time.monotonic() + SECONDS_TO_END
         while self._session and time.monotonic() < until:
@@ -181,10 +180,10 @@ class ServerSweepLock:
 
 
 def refuse_any_sweep(connection: Connection, name: str) -> None:
-    """Refuse to go on while any sweep holds something of a server's database.
+    """Refuse to go on while any sweep holds a lock in a server's database.
 
     Raises:
-        DseError: one does.
+        DseError: a sweep holds one.
     """
     holder = connection.execute(text(ANY_HOLDER)).scalar()
     if holder is not None:
@@ -195,7 +194,7 @@ def refuse_any_sweep(connection: Connection, name: str) -> None:
 
 
 def _me() -> str:
-    """The user, machine and process, as the session is called."""
+    """Name of this session: user, machine and process."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # an account without a name
@@ -206,12 +205,12 @@ def _me() -> str:
 
 
 def _end(connection: Connection) -> None:
-    """Close it for good: given back to the pool, its session would go on."""
+    """Close the connection; returned to the pool, its session would stay open."""
     connection.invalidate()
     connection.close()
 
 
 def _number(key: str) -> int:
-    """A signed 64-bit number for a key."""
+    """Hash a key to a signed 64-bit number."""
     digest = hashlib.sha256(f"dse sweep {key}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

@@ -1,4 +1,4 @@
-"""Studies of one database entered into another, without doubles."""
+"""Copy studies from one database into another, without duplicates."""
 
 import datetime
 import json
@@ -36,10 +36,10 @@ FINISHED = ("complete", "failed")
 
 
 def check_content(source: Store) -> None:
-    """See that rows are called as their content asks.
+    """Check that the ids, keys and values of all rows match their content.
 
     Raises:
-        DseError: one is not; the line names it.
+        DseError: one does not match; the message names it.
     """
     with source.reading() as reading:
         check_architectures(_rows(reading, architectures))
@@ -49,14 +49,14 @@ def check_content(source: Store) -> None:
 
 
 def merge(source: Store, target: Store, names: Iterable[str]) -> int:
-    """Copy studies and their finished runs that `target` lacks; weights come along.
+    """Copy studies, and the finished runs that `target` lacks, with their weights.
 
     Returns:
         The number of runs copied.
 
     Raises:
-        DseError: a study has another recipe or experiment there, or a run or its
-            weights are called as no sweep calls them.
+        DseError: a study has another recipe or experiment there, or the name of a run
+            or of its weights is invalid.
     """
     with source.reading() as reading:
         wanted = list(names)
@@ -89,7 +89,7 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
             if row.run_id in run_metrics
         }
     for row in finished:
-        # What it is called by is where files lie.
+        # This name becomes part of paths.
         within(target.artifacts, f"{row.cell_id}-{row.replicate}")
     copied: list[str] = []
     try:
@@ -141,7 +141,10 @@ def _refuse_other_studies(connection: Connection, coming: Iterable[Any]) -> None
 def _refuse_other_points(
     connection: Connection, coming: Iterable[Any], points: Sequence[Any]
 ) -> None:
-    """A study varies one metaparameter, here and there the same, or is a search."""
+    """Refuse points that vary more metaparameters together than in one database.
+
+    One metaparameter may always vary, and all may vary in a search.
+    """
     for study in coming:
         here = _rows(connection, study_cells, study_cells.c.study == study.name)
         there = [point for point in points if point.study == study.name]
@@ -155,7 +158,7 @@ def _refuse_other_points(
 
 
 def _varied(points: Iterable[Any]) -> list[str]:
-    """The metaparameters that not all points have alike."""
+    """Names of the metaparameters, and `family`, in which the points differ."""
     every = list(points)
     names = dict.fromkeys(name for point in every for name in point.metaparameters)
     return [
@@ -182,7 +185,7 @@ def _insert_missing(connection: Connection, table: Table, rows: list[Any]) -> No
 
 
 def _is_new(connection: Connection, row: Any) -> bool:
-    """Whether the run is missing here, or here only failed or unfinished."""
+    """Check whether to copy a run; delete the incomplete run that it replaces."""
     here = connection.execute(
         select(runs.c.id, runs.c.status).where(
             runs.c.cell_id == row.cell_id, runs.c.replicate == row.replicate
@@ -197,7 +200,7 @@ def _is_new(connection: Connection, row: Any) -> bool:
 
 
 def _copy_weights(source: Store, target: Store, run: Any, name: object) -> str | None:
-    """Copy a run's weights; what they are called there, None where there are none."""
+    """Copy a run's weights; return their new name, or None if there are none."""
     found = source.place.find_weights(name)
     if found is None:
         return None
@@ -208,7 +211,7 @@ def _copy_weights(source: Store, target: Store, run: Any, name: object) -> str |
         with found.open("rb") as opened:
             write_whole(copy, partial(shutil.copyfileobj, opened))
         return copy.name
-    folder = copy.with_suffix("")  # of an older version
+    folder = copy.with_suffix("")  # weights of an older version
     try:
         shutil.copytree(found, folder)
     except BaseException:

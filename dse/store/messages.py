@@ -1,4 +1,4 @@
-"""What a database's refusals mean for a person, without the passwords in them."""
+"""Turn database errors into clear messages without passwords."""
 
 import re
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ PASSING = (
     "timeout expired",
     "too many clients",
 )
-"""What a database says that is locked, or a server that is away or full for a while."""
+"""Parts of the errors of a database that is locked, away or full for a while."""
 
 HINTS = {
     "readonly": "make its file, what lies beside it (-wal, -shm) and its folder "
@@ -60,16 +60,16 @@ HINTS = {
     "on socket": "check that the server runs and where its socket is",
     "FATAL: .* does not exist": "create it, or name another --storage",
 }
-"""What to do, by a pattern in what the database says."""
+"""Advice to the user, by a pattern in the database's error."""
 
 
 class Unreachable(DseError):
-    """The database does not answer now: its server is away, or another locks it."""
+    """The database does not answer now: its server is away, or it is locked."""
 
 
 @contextmanager
 def clear_faults(url: str) -> Iterator[None]:
-    """Say what a database's refusal means.
+    """Replace database errors with errors that have a clear message.
 
     Raises:
         Unreachable: in place of an error that may pass.
@@ -85,7 +85,7 @@ def clear_faults(url: str) -> Iterator[None]:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the same statement may succeed later, with nothing mended by a person."""
+    """Check whether the same statement may succeed later without any repair."""
     if not isinstance(error, OperationalError | InterfaceError):
         return isinstance(error, DBAPIError) and error.connection_invalidated
     said = str(error.orig).lower()
@@ -93,7 +93,7 @@ def may_pass(error: BaseException) -> bool:
 
 
 def _said(error: DBAPIError) -> str:
-    """The first line of what the database said, whole: a cut one hides no password."""
+    """First line of a database's error, not cut: a cut password would not be hidden."""
     lines = str(error.orig).strip().splitlines()
     return without_passwords(lines[0] if lines else type(error).__name__)
 

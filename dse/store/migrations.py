@@ -1,7 +1,7 @@
-"""Bringing a database of an older schema forward, a step a version.
+"""Migrate databases of older schemas, one step for each version.
 
-Each step is a function on a connection whose transaction is all or nothing. It says
-its tables in SQL of its own: the tables of `dse.store.schema` are those of today.
+Each step runs within one transaction. It defines tables in its own SQL, because
+`dse.store.schema` has only the current ones.
 """
 
 import json
@@ -14,7 +14,7 @@ from dse.families import DEFAULT, family_called
 from dse.store.views import make_views, put_families
 
 OLDEST = 2
-"""Version of the first databases that are known."""
+"""Oldest schema version that can be migrated."""
 
 
 OF_3 = ("runs", "cells", "epochs")
@@ -44,11 +44,11 @@ TABLES_OF_4 = (
 
 
 def to_3(connection: Connection) -> None:
-    """Views alone changed."""
+    """Do nothing: only the views changed, and `to_4` makes them anew."""
 
 
 def to_4(connection: Connection) -> None:
-    """Metaparameters as data, of any family; columns that nobody wrote are gone."""
+    """Store metaparameters of any family as JSON, and drop unused columns."""
     granted = _granted(connection)
     for name in OF_3:
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
@@ -89,7 +89,7 @@ def to_4(connection: Connection) -> None:
 
 
 def _granted(connection: Connection) -> list[str]:
-    """What makes people's rights to read on a server anew."""
+    """SQL statements that restore people's rights to read on a server."""
     if connection.dialect.name == "sqlite":
         return []
     query = (
@@ -106,7 +106,7 @@ def _granted(connection: Connection) -> list[str]:
 
 
 def _told(kind: type[Family], point: str) -> tuple[str, str, str]:
-    """A point of schema 3, its derived numbers as JSON, and its note."""
+    """Return a point of schema 3, its derived numbers as JSON, and its note."""
     found = kind.of(json.loads(point))
     return point, json.dumps(dict(found.derived())), found.note()
 
@@ -117,10 +117,10 @@ def _filled(connection: Connection) -> str:
 
 
 MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {3: to_3, 4: to_4}
-"""By the version that a step leads to."""
+"""Migration steps, by the version that they lead to."""
 
 
 def migrate(connection: Connection, version: int, wanted: int) -> None:
-    """Bring tables from `version` to `wanted`, step by step."""
+    """Migrate the tables from `version` to `wanted`, step by step."""
     for step in range(version + 1, wanted + 1):
         MIGRATIONS[step](connection)

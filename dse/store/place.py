@@ -1,4 +1,4 @@
-"""What of a folder belongs to a database: weights, logs, checkpoints and a lock."""
+"""Folders of a database's files: weights, logs, checkpoints and a lock."""
 
 import datetime
 import re
@@ -19,22 +19,22 @@ from dse.store import DEFAULT_STORAGE
 
 USUAL_PORT = "5432"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-"""Spellings of one host."""
+"""Names of this machine, which count as one host."""
 SQLITE_HEADER = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a database's own files lie.
+    """Folders of a database's files.
 
-    One that is called as all are by default, `dse.db`, has them in its folder; any
-    other, `team.db`, in a folder of its own there, `team.db.files`.
+    A database with the default name, `dse.db`, has them in its folder; any other, as
+    `team.db`, in the folder `team.db.files` beside it.
 
     Attributes:
-        database: the file; None for a server's.
-        own: the folder of what is the database's alone, to write and to delete.
-        beside: the folder in which databases of every name once kept weights together:
-            those of older runs are read there.
+        database: the SQLite file; None for a server's database.
+        own: the folder of this database's files, to write and to delete.
+        beside: the folder that databases of every name once shared; weights of older
+            runs are read there.
     """
 
     database: Path | None
@@ -43,7 +43,7 @@ class Place:
 
     @classmethod
     def of_file(cls, file: Path) -> "Place":
-        """That of a SQLite file; by another link to it, it is the same."""
+        """Place of a SQLite file; symbolic links to one file share `own`."""
         real = file.resolve() if file.is_symlink() else file
         is_default = real.name == Path(DEFAULT_STORAGE).name
         own = real.parent if is_default else real.with_name(f"{real.name}.files")
@@ -51,7 +51,7 @@ class Place:
 
     @classmethod
     def of_server(cls, url: URL) -> "Place":
-        """That of a server's database, on this machine."""
+        """Place of a server's database, on this machine."""
         beside = Path(DEFAULT_STORAGE.removeprefix("sqlite:///")).parent
         asked = url.query
         host = str(url.host or asked.get("host") or "")
@@ -62,7 +62,7 @@ class Place:
             port if port != USUAL_PORT else "",
         ]
         plain = [re.sub(r"[^\w.-]", "_", word) for word in words]
-        # Plain words have no @, so that no others give the same.
+        # Plain words have no @, so different words give different names.
         name = "@".join(plain).rstrip("@")
         if plain != words:
             name = f"{name}-{short_digest('@'.join(words))}"
@@ -70,12 +70,12 @@ class Place:
 
     @property
     def weights(self) -> Path:
-        """The folder of the database's own weights."""
+        """Folder of the database's own weights."""
         return self.own / WEIGHTS
 
     @property
     def holds_weights(self) -> bool:
-        """Whether weights lie here that are, or may be, of the database's runs."""
+        """True if there are weights that are, or may be, of the database's runs."""
         folders = {self.weights}
         if not (self.beside / Path(DEFAULT_STORAGE).name).exists():
             folders.add(self.beside / WEIGHTS)
@@ -84,7 +84,7 @@ class Place:
     def delete_unfinished(
         self, cell_id: str, replicate: int, begun: datetime.datetime
     ) -> None:
-        """Delete what is left of the weights of a run that was begun then.
+        """Delete the weights, complete or not, of an unfinished run begun at `begun`.
 
         Raises:
             DseError: see `within`.
@@ -92,16 +92,16 @@ class Place:
         file = weights_of(self.own, cell_id, replicate, begun)
         for left in (file, *file.parent.glob(f".{file.name}.*")):
             left.unlink(missing_ok=True)
-        before = file.with_suffix("")  # a folder, of an older version
+        before = file.with_suffix("")  # folder of an older version
         for folder in (before, *file.parent.glob(f"{before.name}.orbax-*")):
             shutil.rmtree(folder, ignore_errors=True)
 
     def find_weights(self, name: object) -> Path | None:
-        """The weights that a row calls `name`; None where there are none.
+        """Path of the weights that a row names; None if they are gone.
 
         Raises:
-            DseError: see `within`; or something in them is neither a folder nor a
-                regular file.
+            DseError: see `within`; or a folder of weights holds a link or a special
+                file.
         """
         for folder in (self.weights, self.beside / WEIGHTS):
             found = within(folder, name)
@@ -115,10 +115,10 @@ class Place:
         return None
 
     def delete_weights(self, names: Iterable[object]) -> list[str]:
-        """Delete weights that rows called so; not what other databases may need.
+        """Delete weights by the names in their rows, unless other databases need them.
 
         Returns:
-            What stays, a line each.
+            Lines that name what was not deleted, and why.
         """
         elsewhere = self._named_elsewhere()
         stays = []
@@ -143,7 +143,7 @@ class Place:
         return stays
 
     def delete_log(self, cell_id: str, replicate: int) -> list[str]:
-        """Delete a run's log; what stays, a line each."""
+        """Delete a run's log; return lines that name what was not deleted."""
         try:
             log_of(self.own, cell_id, replicate).unlink(missing_ok=True)
         except DseError as error:
@@ -153,7 +153,7 @@ class Place:
         return []
 
     def adopt_checkpoints(self, cell_id: str, replicate: int) -> None:
-        """Copy a run's checkpoints from where older versions kept those of all.
+        """Copy a run's checkpoints from the folder that older versions shared.
 
         Raises:
             DseError: see `within`; or they cannot be copied.
@@ -175,7 +175,7 @@ class Place:
             shutil.rmtree(copy, ignore_errors=True)
 
     def delete_checkpoints(self, cell_id: str, replicate: int) -> list[str]:
-        """Delete a run's checkpoints; what stays, a line each."""
+        """Delete a run's checkpoints; return lines that name what was not deleted."""
         try:
             folder = checkpoints_of(self.own, cell_id, replicate)
         except DseError as error:
@@ -184,10 +184,10 @@ class Place:
         return []
 
     def _named_elsewhere(self) -> set[object] | None:
-        """Weights here that databases beside this one name; None where one hides them.
+        """Names of weights in the databases beside this one; None if one is unreadable.
 
-        They read weights in this folder: those of older versions, and a copy those of
-        the database that it was copied from.
+        Databases of older versions have weights in this folder, and a copy of a
+        database reads the weights of its original.
         """
         if self.database is None or self.own != self.database.parent:
             return set()

@@ -1,4 +1,4 @@
-"""What is read: statuses, the view `runs` as a frame, and people's own SQL."""
+"""Read the database: views as frames, counts, people's own SQL, and networks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ DTYPE_OF: Mapping[Kind, str] = {
     "choice": "str",
     "text": "str",
 }
-"""Of metaparameters."""
+"""Types of the columns of metaparameters, by kind."""
 
 DTYPES = {
     **_columns(
@@ -56,31 +56,30 @@ DTYPES = {
     ),
     **_columns("datetime64[us, UTC]", "created_at"),
 }
-"""Of every other column of the views, and of what is read of studies; derived
-numbers are float64."""
+"""Types of the other columns; any that is not here, as a derived number, is float64."""
 
 
 def study_names(store: Store) -> list[str]:
-    """All studies, by name."""
+    """Names of all studies, sorted."""
     with store.reading() as connection:
         query = select(studies.c.name).order_by(studies.c.name)
         return list(connection.execute(query).scalars())
 
 
 def fingerprints(store: Store) -> dict[str, str]:
-    """By study the identity of the dataset that it is of."""
+    """Fingerprint of the dataset of each study, by the study's name."""
     with store.reading() as connection:
         query = select(studies.c.name, studies.c.dataset_fingerprint)
         return {row.name: row.dataset_fingerprint for row in connection.execute(query)}
 
 
 def view(store: Store, name: str, study: str | None = None) -> pd.DataFrame:
-    """A view as a frame with true types, of one study or of all.
+    """Read a view as a frame with correct types, for one study or all.
 
     Args:
         store: the database.
         name: `runs`, `cells` or `epochs`.
-        study: a study's name.
+        study: a study's name; None for all.
 
     Raises:
         DseError: there is no such study.
@@ -92,7 +91,7 @@ def view(store: Store, name: str, study: str | None = None) -> pd.DataFrame:
 
 
 def read_view(connection: Connection, name: str, study: str | None) -> pd.DataFrame:
-    """As `view`, on a connection; of an unknown study it is empty."""
+    """Read a view on a connection; for an unknown study the frame is empty."""
     where = "" if study is None else "WHERE study = :study"
     frame = pd.read_sql_query(
         text(f"SELECT * FROM {name} {where}"),
@@ -112,22 +111,21 @@ def read_view(connection: Connection, name: str, study: str | None) -> pd.DataFr
 
 
 def results(store: Store, *study_names: str) -> pd.DataFrame:
-    """The view `runs` of these studies, each run once.
+    """Read the view `runs` of these studies, each run once.
 
-    In the view a run stands once for each point that is the same network, and for each
-    study that has it.
+    The view repeats a run for each point with the same network and for each study.
     """
     frames = [view(store, "runs", name) for name in study_names]
     return once(pd.concat(frames, ignore_index=True))
 
 
 def once(runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the view `runs`, each run once."""
+    """Remove repeated runs from rows of the view `runs`."""
     return runs.drop_duplicates(["cell_id", "replicate"], ignore_index=True)
 
 
 def _points_first(frame: pd.DataFrame, of_points: Sequence[str]) -> pd.DataFrame:
-    """The columns of metaparameters and derived numbers after the family's."""
+    """Move the columns of metaparameters and derived numbers behind `family`."""
     own = [name for name in of_points if name in frame]
     rest = [name for name in frame.columns if name not in own]
     place = rest.index("family") + 1
@@ -135,10 +133,10 @@ def _points_first(frame: pd.DataFrame, of_points: Sequence[str]) -> pd.DataFrame
 
 
 def check_study(store: Store, study: str | None) -> None:
-    """Refuse what is not there.
+    """Check that a study exists, or, for None, that any study exists.
 
     Raises:
-        DseError: there is no study of that name, or none at all.
+        DseError: there is none.
     """
     names = study_names(store)
     if study is None and not names:
@@ -151,10 +149,10 @@ def check_study(store: Store, study: str | None) -> None:
 
 
 def study_called(store: Store, name: str) -> StudyRecord:
-    """The study as it was entered.
+    """Read the record of a study.
 
     Raises:
-        DseError: there is none of that name.
+        DseError: there is no study of that name.
     """
     check_study(store, name)
     with store.reading() as connection:
@@ -165,12 +163,12 @@ def study_called(store: Store, name: str) -> StudyRecord:
 
 
 def typed(frame: pd.DataFrame, kinds: Mapping[str, Kind] | None = None) -> pd.DataFrame:
-    """`frame` with true types, whatever the database made of them.
+    """Convert a frame's columns to their types, which databases do not all keep.
 
     Args:
-        frame: what was read.
-        kinds: of metaparameters, by column. A family may lack one: whole numbers are
-            then of the type that has missing ones.
+        frame: rows as they were read.
+        kinds: kinds of metaparameters, by column. A family may lack one: whole numbers
+            and flags then get a nullable type.
     """
     if "created_at" in frame:
         created = pd.to_datetime(frame["created_at"], format="ISO8601", utc=True)
@@ -185,7 +183,7 @@ def typed(frame: pd.DataFrame, kinds: Mapping[str, Kind] | None = None) -> pd.Da
 
 
 def status(store: Store, study: str | None = None) -> pd.DataFrame:
-    """By cell what is planned, complete, failed, running and missing.
+    """Count the planned, complete, failed, running and missing runs of each cell.
 
     Raises:
         DseError: there is no such study, or none at all.
@@ -200,11 +198,11 @@ def status(store: Store, study: str | None = None) -> pd.DataFrame:
 
 
 def sql(store: Store, query: str) -> pd.DataFrame:
-    """The rows that a person's SELECT asks for; whole numbers stay such.
+    """Read the rows of a person's SELECT; whole numbers stay whole.
 
     Raises:
-        DseError: the statement writes, or is no SQL that the database understands, or
-            asks for no columns, or for two of one name.
+        DseError: the statement writes, is not SQL that the database understands, or
+            asks for no columns or for two of one name.
     """
     statement = readable(store, query)
     with store.reading() as connection, only_reading(store, connection, query):
@@ -221,10 +219,10 @@ def sql(store: Store, query: str) -> pd.DataFrame:
 
 
 def weights_folder(store: Store, run_id: int) -> Path | None:
-    """Where a run's weights lie; None where they were not kept, or are gone.
+    """Path of a run's weights; None if they were not kept, or are gone.
 
     Raises:
-        DseError: the row names them by what is no plain name.
+        DseError: see `Place.find_weights`.
     """
     query = select(artifacts.c.path).where(
         artifacts.c.run_id == run_id, artifacts.c.kind == "weights"
@@ -236,7 +234,7 @@ def weights_folder(store: Store, run_id: int) -> Path | None:
 
 @dataclass(frozen=True)
 class StoredNetwork:
-    """A trained network as it is kept."""
+    """A trained network as the database stores it."""
 
     architecture: Architecture
     class_names: tuple[str, ...]
@@ -245,10 +243,11 @@ class StoredNetwork:
 
 
 def load_network(store: Store, run_id: int) -> StoredNetwork:
-    """The architecture and the trained weights of a completed run.
+    """Load the architecture and the trained weights of a completed run.
 
     Raises:
-        DseError: there is no such run, or its weights were not kept.
+        DseError: there is no such run, it is not complete, or its weights are missing
+            or damaged.
     """
     query = (
         select(

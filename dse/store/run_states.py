@@ -1,4 +1,4 @@
-"""Where runs stand: all that a sweep reads, known without pandas."""
+"""Read the states of runs and the points of studies, without pandas."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ CELLS_AT_ONCE = 500
 def run_states(
     store: Store, cell_ids: Collection[str]
 ) -> dict[tuple[str, int], RunState]:
-    """The state of every run of these cells, by (cell, replicate)."""
+    """Read the state of every run of these cells, by (cell, replicate)."""
     query = select(
         runs.c.cell_id,
         runs.c.replicate,
@@ -40,10 +40,10 @@ def run_states(
 
 @dataclass(frozen=True)
 class StoredPoint:
-    """A point as a database has it: its family need not be here.
+    """A point as the database stores it; the code of its family is not needed.
 
     Attributes:
-        family: its name.
+        family: the family's name.
         key: see `Point`.
         values: the metaparameters.
     """
@@ -54,15 +54,15 @@ class StoredPoint:
 
     @classmethod
     def of(cls, metaparameters: Family) -> "StoredPoint":
-        """That of a point at hand."""
+        """Stored form of a point."""
         values = metaparameters.values
         return cls(metaparameters.name, point_key(metaparameters.name, values), values)
 
     def completed(self, plain: Mapping[str, Family]) -> "StoredPoint":
-        """With fields that its family got later at their defaults.
+        """This point with the defaults of fields that its family got later.
 
         Args:
-            plain: by family, the point of all defaults.
+            plain: the point of all defaults of each family, by name.
         """
         if self.family not in plain:
             return self
@@ -76,12 +76,12 @@ class StoredPoint:
         return StoredPoint(self.family, point_key(self.family, values), values)
 
     def get(self, name: str) -> object:
-        """A metaparameter, or its family."""
+        """Value of a metaparameter, or of `family`."""
         return self.family if name == "family" else self.values.get(name)
 
 
 def points_of(store: Store, study: str) -> list[StoredPoint]:
-    """The points that a study wants, in order; none of one that is not there."""
+    """Read the points of a study, in order; empty if there is no such study."""
     query = (
         select(study_cells.c.family, study_cells.c.point, study_cells.c.metaparameters)
         .where(study_cells.c.study == study)

@@ -1,4 +1,4 @@
-"""The tables, `dse_*`. People query the views (`dse.store.views`)."""
+"""Tables of the database, `dse_*`. People query the views (`dse.store.views`)."""
 
 from sqlalchemy import (
     JSON,
@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 
 SCHEMA_VERSION = 4
-"""Older ones are brought forward by `dse.store.migrations`."""
+"""Current version; `dse.store.migrations` migrates older databases."""
 
 metadata = MetaData()
 
@@ -28,8 +28,9 @@ families = Table(
     Column("fields", JSON, nullable=False),
     Column("derived", JSON, nullable=False),
 )
-"""Each family's fields with their wording (`dse.fields.Field.to_json`), and the names
-of its derived numbers: a stranger's database reads without the family's code."""
+"""Fields (`dse.fields.Field.to_json`) and names of derived numbers of each family.
+
+With them a database can be read without the family's code."""
 
 architectures = Table(
     "dse_architectures",
@@ -102,7 +103,7 @@ runs = Table(
     Column("code_version", String, nullable=False),
     Column("created_at", DateTime, nullable=False),
     UniqueConstraint("cell_id", "replicate"),
-    sqlite_autoincrement=True,  # a number that was a run's is never another's
+    sqlite_autoincrement=True,  # ids are never used again
 )
 
 metrics = Table(

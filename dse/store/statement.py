@@ -1,4 +1,4 @@
-"""A person's own SQL: it reads the database, writes nothing and opens no other file."""
+"""Restrict a person's SQL to reading this database, and type the result."""
 
 import re
 import sqlite3
@@ -17,7 +17,7 @@ from dse.store.database import Store
 READS = ("select", "with", "values", "explain", "table")
 _SPACE = r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
 _BEFORE = re.compile(rf"({_SPACE})(?:\({_SPACE})*", re.DOTALL)
-"""What may stand before the first word: spaces and comments, then parentheses."""
+"""Spaces and comments, then parentheses, before the first word."""
 
 ALLOWED = {
     sqlite3.SQLITE_SELECT,
@@ -25,19 +25,19 @@ ALLOWED = {
     sqlite3.SQLITE_RECURSIVE,
     sqlite3.SQLITE_FUNCTION,
 }
-"""What a statement may be made of: no other file is attached, no setting changed."""
+"""Actions of a statement that neither attach a file nor change a setting."""
 WRITES = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
-"""What a connection that only reads refuses by itself."""
+"""Actions that a read-only connection refuses by itself."""
 SETTINGS = ("table_info", "table_xinfo", "table_list", "index_list", "index_info")
-"""Of SQLite's pragmas, those that tell what is there."""
+"""Pragmas of SQLite that only describe the tables and indexes."""
 FUNCTIONS_REFUSED = ("load_extension", "fts3_tokenizer", "readfile", "writefile")
 
 
 def readable(store: Store, query: str) -> str:
-    """`query` as the database understands it, if by its first word it only reads.
+    """Check that a query's first word only reads; return it as the database needs it.
 
     Raises:
-        DseError: it does something else, or is no text.
+        DseError: it does not only read, or is not valid text.
     """
     before = _BEFORE.match(query)
     begins = before.end() if before else 0
@@ -52,7 +52,7 @@ def readable(store: Store, query: str) -> str:
         raise DseError(f"query {query!r} has a character 0; leave it out")
     opens = before.end(1) if before else 0
     if store.is_sqlite and opens < begins:
-        # SQLite has a SELECT in parentheses within another one only.
+        # SQLite accepts a SELECT in parentheses only inside another one.
         return f"{query[:opens]}SELECT * FROM {query[opens:]}"
     return query
 
@@ -66,9 +66,9 @@ def _refusal(query: str, why: str = "") -> DseError:
 
 @contextmanager
 def only_reading(store: Store, connection: Connection, query: str) -> Iterator[None]:
-    """Have SQLite itself refuse what is no reading of this file.
+    """Make SQLite refuse everything except reading this file.
 
-    A server has the transaction for it, and the rights of who asks.
+    A server refuses by its read-only transaction and the rights of the user.
     """
     if not store.is_sqlite:
         yield
@@ -101,10 +101,10 @@ def only_reading(store: Store, connection: Connection, query: str) -> Iterator[N
 
 
 def settled(values: Sequence[Any]) -> "pd.Series[Any]":
-    """A column of the narrowest type that holds all of it, as it is.
+    """Make a column of the narrowest type that holds all values unchanged.
 
-    Whole numbers beyond 64 bits, numbers that are none, and values of several kinds
-    stay as the database gave them.
+    Whole numbers beyond 64 bits, NaN, and values of several kinds stay as the database
+    gave them.
     """
     plain = _undecimal(values)
     there = [value for value in plain if value is not None]
@@ -118,7 +118,7 @@ def settled(values: Sequence[Any]) -> "pd.Series[Any]":
 
 
 def _undecimal(values: Sequence[Any]) -> list[Any]:
-    """A server's exact numbers: sums of whole numbers are whole, means are not."""
+    """Convert decimals to int if all are whole, as in sums; otherwise to float."""
     exact = [value for value in values if isinstance(value, Decimal)]
     exponents = [value.as_tuple().exponent for value in exact]
     kind = int if all(isinstance(e, int) and e >= 0 for e in exponents) else float

@@ -1,4 +1,4 @@
-"""How studies stand: their cells, and the runs that are under way or failed."""
+"""Status of studies: their cells, and their running and failed runs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,19 +14,20 @@ from dse.store.schema import metrics, runs, studies, study_cells
 from dse.store.views import stored_fields
 
 SNAPSHOT = {True: "BEGIN", False: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"}
-"""What has several reads see one state, of SQLite and of others."""
+"""Statement that makes several reads see one state; the key is `is_sqlite`."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What is read of studies to say how they stand.
+    """Status of studies as read from the database.
 
     Attributes:
-        cells: the view `cells`, point by point, with `images`, what a run trains on,
-            counted in passes over its `set`, or in images where the recipe does.
-        open_runs: the runs that are under way or failed, the oldest first, with the
-            newest epoch's scores and speed.
-        fields: what is known of the cells' metaparameters.
+        cells: the view `cells`, a row for each point, with `images`, the length of a
+            run in epochs or, where the recipe counts steps, in images. `set` names the
+            dataset and that unit.
+        open_runs: the running and failed runs, the oldest first; running ones with the
+            validation accuracy and speed of their newest epoch.
+        fields: the fields of metaparameters, by family.
     """
 
     cells: pd.DataFrame
@@ -35,7 +36,7 @@ class Standing:
 
 
 def read_standing(store: Store, study: str | None = None) -> Standing:
-    """How a study stands, or all; the reads are short.
+    """Read the status of a study, or of all, in short reads.
 
     Raises:
         DseError: there is no such study, or none at all.
@@ -55,7 +56,7 @@ def read_standing(store: Store, study: str | None = None) -> Standing:
 
 
 def _trained(study: Any) -> tuple[str, int]:
-    """The set that a study's runs train on, and for how long, in a unit of its own."""
+    """The dataset and unit of length of a study's runs, and their length in it."""
     recipe = Recipe.from_json(study.recipe)
     if recipe.steps is None:
         return f"{study.dataset_fingerprint} by epochs", recipe.epochs

@@ -1,4 +1,4 @@
-"""Export and import: a zip of tables and weights, merged without doubles."""
+"""Export studies to a zip of tables and weights, and import one without doubles."""
 
 import lzma
 import tempfile
@@ -20,14 +20,14 @@ _NO_EXPORT = "{} is not an export of dse; expected what `dse export` wrote"
 
 
 def export_studies(store: Store, file: Path, study: str | None = None) -> int:
-    """Write a study, or all, with its finished runs to `file`.
+    """Write a study, or all, with the finished runs to `file`.
 
     Returns:
         The number of runs written.
 
     Raises:
-        DseError: there is no such study, or `file` cannot be written or is something
-            else than an export, or weights are not what a sweep writes.
+        DseError: there is no such study, `file` cannot be written or is not an export,
+            or the name of a run or of its weights is invalid.
     """
     if study is not None:
         check_study(store, study)
@@ -55,7 +55,7 @@ def export_studies(store: Store, file: Path, study: str | None = None) -> int:
 
 
 def _refuse_other_file(file: Path) -> None:
-    """What an export replaces is an export: a database would be lost with its runs."""
+    """Refuse to replace a file that is not an export, such as a database."""
     if not file.is_file() or not file.stat().st_size:
         return
     with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(file) as archive:
@@ -67,16 +67,16 @@ def _refuse_other_file(file: Path) -> None:
 
 
 def import_file(store: Store, file: Path) -> int:
-    """Merge what `export_studies` wrote into `store`.
+    """Merge a file that `export_studies` wrote into `store`.
 
     Returns:
         The number of runs that were new.
 
     Raises:
-        DseError: `file` is no export, a study in it has another recipe here, or a
-            sweep is on.
+        DseError: `file` is not a valid export, a study in it has another recipe here,
+            or a sweep is running.
     """
-    if file.exists() and not file.is_file():  # a pipe would be waited for
+    if file.exists() and not file.is_file():  # opening a pipe would block
         raise DseError(_NO_EXPORT.format(file))
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -89,7 +89,7 @@ def import_file(store: Store, file: Path) -> int:
             check_content(source)
             names = study_names(source)
             trained = [study_called(source, name).trains for name in names]
-            # A sweep would begin anew what comes in behind its back.
+            # A running sweep would train the imported runs again.
             with store.sweeping(trained) as held:
                 count = merge(source, held, names)
             source.engine.dispose()
@@ -101,7 +101,7 @@ def import_file(store: Store, file: Path) -> int:
 
 
 def _extract(archive: zipfile.ZipFile, folder: str) -> None:
-    """What an export has of an archive, whatever else is in it.
+    """Extract the tables and weights of an export, and nothing else.
 
     Raises:
         BadZipFile: it is damaged, or locked by a password.

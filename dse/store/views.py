@@ -1,4 +1,4 @@
-"""The views that people query: a column for each metaparameter of what is stored."""
+"""Views that people query, with a column for each stored metaparameter."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -70,7 +70,7 @@ VIEWS = {"runs": RUNS, "cells": CELLS, "epochs": EPOCHS}
 
 
 def stored_fields(connection: Connection) -> dict[str, dict[str, Field]]:
-    """The fields of every family that the database holds, derived numbers apart."""
+    """Read the fields of every stored family, without derived numbers."""
     named = select(families.c.name, families.c.fields).order_by(families.c.name)
     rows = connection.execute(named)
     return {
@@ -82,17 +82,17 @@ def stored_fields(connection: Connection) -> dict[str, dict[str, Field]]:
 def derived_names(
     connection: Connection, of: Collection[str] | None = None
 ) -> list[str]:
-    """The derived numbers of every family, or of some, each once."""
+    """Read the names of derived numbers of every family, or of some, each once."""
     named = select(families.c.name, families.c.derived).order_by(families.c.name)
     rows = [x for x in connection.execute(named) if of is None or x.name in of]
     return list(dict.fromkeys(name for row in rows for name in row.derived))
 
 
 def columns_of(fields: Fields) -> dict[str, Kind]:
-    """The columns of metaparameters, with their kinds.
+    """Columns of metaparameters, with their kinds.
 
     Raises:
-        DseError: two families have one of a name and of different kinds.
+        DseError: a column has different SQL types in two families.
     """
     kinds: dict[str, Kind] = {}
     for family, own in fields.items():
@@ -108,10 +108,10 @@ def columns_of(fields: Fields) -> dict[str, Kind]:
 
 
 def make_views(connection: Connection) -> None:
-    """Make the views, for the families that are there; those of before are gone.
+    """Make the views anew for the stored families.
 
-    On a server they are replaced, with new columns last, so that what people were
-    granted, and views of theirs on ours, stay.
+    On a server they are replaced, with new columns last, to keep the rights that people
+    were granted and people's own views of them.
     """
     kinds = columns_of(stored_fields(connection))
     derived = derived_names(connection)
@@ -137,7 +137,7 @@ def make_views(connection: Connection) -> None:
 
 
 def _columns_there(connection: Connection, view: str) -> list[str]:
-    """A view's columns in order; none where it is not there."""
+    """Columns of a view, in order; empty if there is no such view."""
     inspector = inspect(connection)
     if view not in inspector.get_view_names():
         return []
@@ -147,7 +147,7 @@ def _columns_there(connection: Connection, view: str) -> list[str]:
 def put_families(
     connection: Connection, rows: Mapping[str, tuple[dict[str, Any], list[str]]]
 ) -> None:
-    """Enter or replace families by name; the views are to be made anew after it."""
+    """Enter or replace families by name; call `make_views` afterwards."""
     known = stored_fields(connection)
     for name, (fields, derived) in rows.items():
         values = {"fields": fields, "derived": derived}
@@ -159,7 +159,7 @@ def put_families(
 
 
 def _extracted(name: str, column: str, kind: Kind, is_sqlite: bool) -> str:
-    """A column out of JSON. SQLite keeps the type that a value has there."""
+    """SQL of a column from JSON. SQLite keeps the type that the value has in it."""
     if is_sqlite:
         value = f"json_extract(sc.{column}, '$.{name}')"
         if kind == "real":
