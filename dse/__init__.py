@@ -5,11 +5,11 @@
     dse.reproduce("fig3b")
     dse.load_runs().groupby("pct_3x3")["test_accuracy"].mean()
 
-Names are loaded when they are first used, so that the import itself is quick. Families
-that come with the package are names too: `dse.SqueezeNet`, `dse.Nin`.
+Names are loaded on first use, so that the import itself is quick. Families that come
+with the package are names too: `dse.SqueezeNet`, `dse.Nin`.
 """
 
-import dse.nearby  # noqa: F401 - before all else
+import dse.nearby  # noqa: F401 - must come first
 
 # isort: split
 

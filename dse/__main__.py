@@ -1,4 +1,4 @@
-"""`python -m dse`, as the script `dse`."""
+"""`python -m dse`, the same as the script `dse`."""
 
 from dse.cli import command
 

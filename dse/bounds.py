@@ -1,4 +1,4 @@
-"""Numbers are checked before any work: whole or finite, and no larger than is meant."""
+"""Checks of numbers before any work: whole or finite, and within bounds."""
 
 import math
 import numbers
@@ -7,18 +7,18 @@ from typing import TypeGuard
 from dse.errors import DseError
 
 MOST = 2**63 - 1
-"""The largest whole number that a database holds."""
+"""Largest whole number that a database can hold."""
 MOST_REPLICATES = 10_000
-"""Of a cell."""
+"""Most replicates of a cell."""
 LONGEST = 20
-"""Digits of a whole number that a refusal still shows."""
+"""Most digits of a whole number that an error message shows in full."""
 
 
 def check_whole(name: str, value: object, least: int, most: int) -> None:
-    """Refuse what is no whole number from `least` to `most`.
+    """Check that `value` is a whole number from `least` to `most`.
 
     Raises:
-        DseError: it is none.
+        DseError: it is not.
     """
     if not is_whole(value, least, most):
         raise DseError(
@@ -30,17 +30,12 @@ def check_whole(name: str, value: object, least: int, most: int) -> None:
 def check_number(
     name: str, value: object, least: float, most: float, *, above: bool = False
 ) -> None:
-    """Refuse what is no finite number from `least` to `most`.
+    """Check that `value` is a finite number from `least` to `most`.
 
-    Args:
-        name: what it is called.
-        value: it.
-        least: the smallest that will do.
-        most: the largest.
-        above: whether `least` itself will not do.
+    If `above`, `least` itself is not valid.
 
     Raises:
-        DseError: it is none.
+        DseError: it is not.
     """
     if not is_number(value) or not least <= value <= most or (above and value == least):
         beginning = f"more than {least:g}" if above else f"{least:g} or more"
@@ -50,21 +45,21 @@ def check_number(
 
 
 def is_whole(value: object, least: int, most: int) -> TypeGuard[int]:
-    """Whether it is a whole number from `least` to `most`."""
+    """Check whether `value` is a whole number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         return False
     return least <= int(value) <= most
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether it is a finite number."""
+    """Check whether `value` is a finite number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
     return isinstance(value, numbers.Rational) or math.isfinite(value)
 
 
 def brief(value: object) -> str:
-    """A value as a refusal shows it."""
+    """Short text of a value for an error message."""
     if isinstance(value, int) and abs(value) >= 10**LONGEST:
         digits = int(abs(value).bit_length() * math.log10(2)) + 1
         first = abs(value) // 10 ** (digits - LONGEST // 2)

@@ -1,4 +1,4 @@
-"""A frozen dataclass whose fields say what they are: families, recipes, settings."""
+"""The base class of families, recipes and settings, whose fields are described."""
 
 import json
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from dse.fields import Field, plain, unknown_name
 
 
 class Declared:
-    """A frozen dataclass all of whose fields say what they are.
+    """A frozen dataclass whose fields are made and described by `dse.fields`.
 
         @dataclass(frozen=True)
         class Nin(Family, name="nin"):
             width: float = share(1.0, "width over the published one", most=2)
 
     Attributes:
-        name: what it is called, in databases and on the command line.
-        fields: what is known of each field, by name.
+        name: its name in databases and on the command line.
+        fields: the description of each field, by name.
 
     Raises:
-        DseError: a value is none of its field's.
+        DseError: a value does not fit its field.
     """
 
     name: ClassVar[str] = ""
@@ -33,10 +33,10 @@ class Declared:
         """Collect the fields.
 
         Args:
-            name: what the class is called.
-            as_given: whether whole numbers among real ones stay such, as in recipes,
-                whose identity tells 1 from 1.0.
-            more: of other bases.
+            name: name of the class.
+            as_given: True to keep whole numbers in real fields whole, as in recipes,
+                whose identity differs between 1 and 1.0.
+            more: arguments of other base classes.
         """
         super().__init_subclass__(**more)
         cls.name = name or cls.name
@@ -63,7 +63,7 @@ class Declared:
         cls.fields = fields | own
 
     def __init__(self) -> None:
-        # A dataclass has an __init__ of its own.
+        # Never called in a dataclass, which has its own __init__.
         raise DseError(
             f"{type(self).__name__} is no dataclass; write @dataclass(frozen=True) "
             "above the class"
@@ -84,10 +84,10 @@ class Declared:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """From JSON, or from a sampler.
+        """Make an instance from values of JSON or a sampler.
 
         Raises:
-            DseError: a name is none of its fields', or a value is wrong.
+            DseError: a name is unknown, or a value does not fit its field.
         """
         for unknown in [name for name in values if name not in cls.fields]:
             raise DseError(unknown_name(f"{cls.name} has no", unknown, cls.fields))
@@ -95,10 +95,10 @@ class Declared:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The plain values by name, whoever chose them."""
+        """Plain values by name, stated or not."""
         return {name: plain(getattr(self, name)) for name in self.fields}
 
     @property
     def key(self) -> str:
-        """The values in one spelling: sorted JSON."""
+        """The values as sorted JSON."""
         return json.dumps(self.values, sort_keys=True)

@@ -1,4 +1,4 @@
-"""The one error a user is meant to read, and how its words reach a terminal."""
+"""The error that is meant for users, and text that is safe on a terminal."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from dse.passwords import without_passwords
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _JOINERS = "\u200c\u200d"
-"""What some scripts join letters with: they show nothing, and move nothing."""
+"""Characters that join letters in some scripts; they are invisible and harmless."""
 
 
 class DseError(Exception):
@@ -23,20 +23,20 @@ class DseError(Exception):
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first, or its kind where it says nothing.
+    """First line of an error's text, or its class if it has none.
 
-    No passwords, and no places in memory.
+    Passwords and memory addresses are removed.
     """
     said = (str(error).splitlines() or [type(error).__name__])[0]
     said = _ADDRESS.sub("", said)
-    return without_passwords(said)[:200]  # a cut one would not be known as such
+    return without_passwords(said)[:200]  # cut last: a cut password is not recognised
 
 
 def printable(text: str) -> str:
-    r"""`text` as a terminal may have it: what would steer it is spelt out, as \x1b.
+    r"""`text` with all characters that could control a terminal escaped, as \x1b.
 
-    Control characters and new lines, what turns the direction of writing, invisible
-    letters, and bytes that are no text.
+    These are control characters, line breaks, changes of the writing direction,
+    invisible characters, and bytes that are not text.
     """
     if text.isprintable():
         return text

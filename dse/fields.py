@@ -1,8 +1,8 @@
-"""Settings that say what they are: kind, range and wording, once, beside the value.
+"""Fields of settings, described once beside the default: kind, range and wording.
 
-A family's metaparameters, a recipe, how to execute: each is a frozen dataclass whose
-fields are made by `whole`, `real`, `share`, `choice`, `text` or `flag`. Checks, flags
-of the command line, Optuna's distributions, columns, labels and axes follow from them.
+Families, recipes and options are frozen dataclasses whose fields are made by `whole`,
+`real`, `share`, `choice`, `text` or `flag`. Checks, flags of the command line, Optuna's
+distributions, columns, labels and axes follow from them.
 """
 
 import dataclasses
@@ -35,51 +35,51 @@ class Grid:
 
     @property
     def count(self) -> int:
-        """How many values there are."""
+        """Number of values."""
         steps = (self.high - self.low) / self.step
         return math.floor(min(steps, MOST) + 1e-9) + 1
 
     @property
     def values(self) -> tuple[float, ...]:
-        """All values, ascending; the last is the highest within the grid."""
+        """All values in ascending order, none above `high`."""
         return tuple(self.low + self.step * i for i in range(self.count))
 
 
 class Unstated:
-    """Mixed into a number: nobody stated it, so an experiment's preset may choose."""
+    """Mixin for a number that nobody stated, so that a preset may choose it."""
 
 
 class UnstatedWhole(Unstated, int):
-    """A whole number that nobody stated; `dataclasses.replace` leaves it so."""
+    """A whole number that nobody stated; `dataclasses.replace` keeps the type."""
 
 
 class UnstatedReal(Unstated, float):
-    """A fraction that nobody stated."""
+    """A real number that nobody stated."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """What is known of a setting.
+    """The description of a setting.
 
     Attributes:
-        kind: of its values; a share is a real number.
-        says: what it is, in a phrase: the help of a flag, the data dictionary.
-        label: a value as a figure writes it, `SR {}`; with a % it is in per cent.
-        least: the smallest number that will do.
-        most: the largest.
-        above: whether `least` itself will not do.
-        below: whether `most` itself will not do.
-        options: of a choice.
-        optional: whether None will do: somebody else chooses then.
-        cost: how a network's cost moves with it; empty where that is not known.
-        ordered: whether a line from value to value means something.
-        scales: whether a preset scales it, where nobody stated it.
-        as_given: whether a whole number among real ones stays one.
-        flag: what the command line calls it, where that is another name.
-        repeats: whether its flag may stand several times.
-        secret: whether no `repr` shows it: a URL may have a password.
-        later: whether it was added later: at its default it is no part of an identity.
-        spelling: brings a text into its one form, or raises a DseError.
+        kind: kind of its values; a share is a real number.
+        says: a phrase for the help of its flag and the data dictionary.
+        label: format of a value in a figure, `SR {}`; with a % it is in per cent.
+        least: smallest valid number.
+        most: largest valid number.
+        above: True if `least` itself is not valid.
+        below: True if `most` itself is not valid.
+        options: the words of a choice.
+        optional: True if None is valid: the value is then chosen elsewhere.
+        cost: how a network's cost changes as the value grows; empty if not known.
+        ordered: True if a line from value to value has a meaning.
+        scales: True if a preset scales it unless it is stated.
+        as_given: True if whole numbers in a real field stay whole.
+        flag: its name on the command line, if that differs.
+        repeats: True if its flag may be repeated.
+        secret: True if `repr` leaves it out, since a URL may have a password.
+        later: True if it was added later and is left out of identities at its default.
+        spelling: returns the normal form of a value, or raises a DseError.
     """
 
     kind: Kind
@@ -104,12 +104,12 @@ class Field:
     )
 
     def checked(self, name: str, value: Any) -> Any:
-        """`value` in its one form.
+        """Check `value` and return its normal form.
 
         Raises:
-            DseError: it is none of this setting's; the line says what was expected.
+            DseError: it is not valid; the message says what was expected.
         """
-        # Millions of points are made of numbers that are plainly right.
+        # A short way for the valid numbers that millions of points consist of.
         kind = type(value)
         if (kind is int and self.kind == "whole") or (
             kind is float and self.kind == "real"
@@ -142,7 +142,7 @@ class Field:
 
     @property
     def expected(self) -> str:
-        """What values are, in words."""
+        """Description of the valid values."""
         if self.kind == "choice":
             return f"one of {', '.join(self.options)}"
         if self.kind in ("text", "flag"):
@@ -160,7 +160,7 @@ class Field:
         return "".join([what, *ends])
 
     def written(self, value: Any) -> str:
-        """A value for people: `SR 0.5`, `25 %`."""
+        """Format a value for people: `SR 0.5`, `25 %`."""
         if isinstance(value, bool) or not isinstance(value, float | int):
             return self.label.format("none" if value is None else value)
         if self.kind == "real":
@@ -168,16 +168,16 @@ class Field:
         return self.label.format(int(value))
 
     def named(self, name: str, value: Any) -> str:
-        """The same with its name, where the label has no words of its own."""
+        """Format a value, with the field's name unless the label has words."""
         written = self.written(value)
         has_words = any(letter.isalpha() for letter in self.label.format(""))
         return written if has_words else f"{name} {written}"
 
     def read(self, name: str, word: str) -> Any:
-        """The value that a person wrote, as in `sr=0.5`.
+        """Parse a value that a user wrote, as in `sr=0.5`.
 
         Raises:
-            DseError: it is none of this setting's.
+            DseError: it is not valid.
         """
         value: Any = word
         if self.optional and word.lower() == "none" and word not in self.options:
@@ -196,7 +196,7 @@ class Field:
         return self.checked(name, value)
 
     def to_json(self) -> dict[str, Any]:
-        """What a database keeps of it: all that differs from a plain field."""
+        """Attributes that differ from the defaults, and the options, for a database."""
         differing = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -206,7 +206,7 @@ class Field:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """The field that `to_json` told; what a later version added is passed over."""
+        """Make a field from the result of `to_json`, ignoring unknown attributes."""
         known = {field.name for field in dataclasses.fields(cls)} - {"spelling"}
         kept = {name: value for name, value in values.items() if name in known}
         return cls(**{**kept, "options": tuple(kept.get("options", ()))})
@@ -231,24 +231,24 @@ def _made(default: Any, field: Field) -> Any:
 def whole(
     default: Any, says: str, *, least: int = 1, most: int = 2**16, **more: Any
 ) -> Any:
-    """A whole number; `...` for a default makes it one that has to be given."""
+    """Make a field of whole numbers; with the default `...` a value must be given."""
     return _made(default, Field("whole", says, least=least, most=most, **more))
 
 
 def real(default: Any, says: str, *, least: float, most: float, **more: Any) -> Any:
-    """A number."""
+    """Make a field of real numbers."""
     return _made(default, Field("real", says, least=least, most=most, **more))
 
 
 def share(
     default: Any, says: str, *, least: float = 0.0, most: float = 1.0, **more: Any
 ) -> Any:
-    """A number from 0 to 1, unless other ends are given."""
+    """Make a field of numbers from 0 to 1, unless other bounds are given."""
     return _made(default, Field("real", says, least=least, most=most, **more))
 
 
 def choice(default: Any, options: tuple[str, ...], says: str, **more: Any) -> Any:
-    """One of a few words."""
+    """Make a field of one of a few words."""
     more = {"ordered": False, **more}
     return _made(default, Field("choice", says, options=options, **more))
 
@@ -256,29 +256,29 @@ def choice(default: Any, options: tuple[str, ...], says: str, **more: Any) -> An
 def text(
     default: Any, says: str, spelling: Callable[[Any], Any] | None = None, **more: Any
 ) -> Any:
-    """A text, brought into its one form by `spelling`."""
+    """Make a field of text in the normal form of `spelling`."""
     more = {"ordered": False, **more}
     return _made(default, Field("text", says, spelling=spelling, **more))
 
 
 def flag(default: Any, says: str, **more: Any) -> Any:
-    """True or False."""
+    """Make a field that is True or False."""
     return _made(default, Field("flag", says, ordered=False, **more))
 
 
 def plain(value: Any) -> Any:
-    """A value, whether somebody stated it or not."""
+    """`value` as a plain number if it is an `Unstated` one."""
     if not isinstance(value, Unstated):
         return value
     return int(value) if isinstance(value, int) else float(value)  # type: ignore[arg-type]
 
 
 def unknown_name(what: str, name: str, known: Mapping[str, Any]) -> str:
-    """A line for a name that is none of `known`, with those that are near it."""
+    """Message for a name that is not in `known`, with similar names."""
     near = get_close_matches(name, list(known), n=3)
     said = f"{what} {name!r}; expected some of {', '.join(known)}"
     return f"{said} (did you mean {' or '.join(near)}?)" if near else said
 
 
 Fields = Mapping[str, Mapping[str, Field]]
-"""By family, its fields by name."""
+"""Fields by family, then by name."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and where they lie."""
+"""Files that are written completely or not at all, and their file systems."""
 
 import contextlib
 import errno
@@ -11,21 +11,21 @@ from typing import BinaryIO
 
 MOUNTS = Path("/proc/mounts")
 NETWORK = {"nfs", "nfs4", "cifs", "smb3", "lustre", "beegfs", "gpfs", "ceph", "9p"}
-"""File systems that several machines may share; so may those that begin with fuse."""
+"""File systems that machines may share; those that begin with `fuse.` count too."""
 
 
 def write_whole(file: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Have `write` fill a new file beside `file`, then put it in its place.
+    """Write a new file with `write`, then put it in the place of `file`.
 
-    Only a regular file is ever replaced: no folder, pipe or device, and no link.
+    Only a regular file is replaced, never a folder, link, pipe or device.
 
     Raises:
-        OSError: it cannot be written; what was at `file` is still there.
+        OSError: it cannot be written; `file` is unchanged.
     """
     if file.is_symlink() or (file.exists() and not file.is_file()):
         why = "it is a folder, a link, a pipe or a device, and no regular file"
         raise FileExistsError(errno.EEXIST, why, str(file))
-    # Nobody can have put a link in the place of a name that nobody knows.
+    # Nobody can have put a link in the place of a random name.
     unfinished = file.with_name(f".{file.name[:100]}.{secrets.token_hex(8)}")
     exclusively = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     number = os.open(unfinished, exclusively, 0o666)
@@ -41,10 +41,10 @@ def write_whole(file: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def copy_beside(database: Path, ending: str) -> Path:
-    """Copy a SQLite file under its name with another ending, whole or not at all.
+    """Copy a SQLite file to its name with `ending`, completely or not at all.
 
     Returns:
-        Where the copy is; a number is added where that name is taken.
+        Path of the copy; a number is added if the name is taken.
 
     Raises:
         OSError: it cannot be written.
@@ -70,7 +70,7 @@ def copy_beside(database: Path, ending: str) -> Path:
 
 
 def _keep_entry(folder: Path) -> None:
-    """Have a folder's new entry outlast a loss of power, where its disk can."""
+    """Make a new entry of a folder survive a loss of power, if the disk can."""
     with contextlib.suppress(OSError):
         number = os.open(folder, os.O_RDONLY)
         try:
@@ -80,7 +80,7 @@ def _keep_entry(folder: Path) -> None:
 
 
 def on_network(folder: Path) -> bool:
-    """Whether a folder is shared by machines; no, where nobody tells."""
+    """Check whether machines may share a folder's file system; False if unknown."""
     try:
         mounts = MOUNTS.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What this machine has for workers: cores, memory, GPUs."""
+"""Resources of this machine for workers: cores, memory, GPUs."""
 
 import contextlib
 import os
@@ -12,37 +12,37 @@ import psutil
 from dse.errors import DseError
 
 PLATFORMS = ("cpu", "cuda", "gpu", "rocm")
-"""What JAX_PLATFORMS may ask for; the rest was never tried."""
+"""Values that JAX_PLATFORMS may have; others were never tried."""
 
 WORKER_BYTES = 2**30
-"""What a worker is given of memory when their number is chosen; most take half."""
+"""Memory per worker when their number is chosen; most workers need half of it."""
 
 GPU_MEMORY_SHARE = 0.9
-"""Of a GPU's memory, for all its workers together."""
+"""Share of a GPU's memory for all its workers together."""
 
 
 def default_workers() -> int:
-    """A worker for each core, as far as memory goes."""
+    """Number of workers: one per core, as far as memory allows."""
     return max(1, min(available_cores(), available_bytes() // WORKER_BYTES))
 
 
 def available_cores() -> int:
-    """Processor cores that this process may use."""
+    """Number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def available_bytes() -> int:
-    """Memory that programs may still take, at least a worker's share."""
+    """Bytes that programs may still take, at least those of one worker."""
     free: int = psutil.virtual_memory().available
-    with contextlib.suppress(OSError, ValueError):  # no group, or none with a limit
+    with contextlib.suppress(OSError, ValueError):  # no cgroup, or no limit
         free = min(free, free_of_group(Path("/sys/fs/cgroup")))
     return max(free, WORKER_BYTES)
 
 
 def free_of_group(group: Path) -> int:
-    """What a container may still take; files that are only cached count as free."""
+    """Bytes of memory that a container may still take; cached files count as free."""
     limit = int((group / "memory.max").read_text())
     held = int((group / "memory.current").read_text())
     parts = dict(map(str.split, (group / "memory.stat").read_text().splitlines()))
@@ -51,7 +51,7 @@ def free_of_group(group: Path) -> int:
 
 
 def held_bytes(process: int) -> int:
-    """Memory that a process holds; 0 where it is gone."""
+    """Bytes of memory that a process holds; 0 if it has ended."""
     with contextlib.suppress(psutil.Error):
         held: int = psutil.Process(process).memory_info().rss
         return held
@@ -59,13 +59,13 @@ def held_bytes(process: int) -> int:
 
 
 def peak_bytes() -> int:
-    """Most memory that this process has held."""
+    """Peak memory of this process, in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def killed_for_memory() -> int:
-    """Processes that the kernel ended so far for want of memory."""
+    """Number of processes that the kernel has killed for lack of memory."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/vmstat").read_text().splitlines():
             if line.startswith("oom_kill "):
@@ -74,16 +74,16 @@ def killed_for_memory() -> int:
 
 
 def offer_to_the_kernel() -> None:
-    """Where memory runs out, have the kernel end this process before its driver."""
+    """Make the kernel kill this process before its driver if memory runs out."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def check_platforms() -> None:
-    """See that the device that JAX_PLATFORMS asks for is here.
+    """Check that the device that JAX_PLATFORMS asks for is available.
 
     Raises:
-        DseError: it is not, or there is no such kind.
+        DseError: it is not available, or of an unknown kind.
     """
     asked = os.environ.get("JAX_PLATFORMS", "")
     named = asked.split(",") if asked else []
@@ -101,7 +101,7 @@ def check_platforms() -> None:
 
 
 def has_accelerator() -> bool:
-    """Whether JAX has a plugin for a GPU that is here; asking JAX would claim it."""
+    """Check for a GPU with a JAX plugin, without JAX, which would claim the GPU."""
     if os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
         return False
     nvidia = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
@@ -111,7 +111,7 @@ def has_accelerator() -> bool:
 
 
 def visible_gpus() -> tuple[str, ...]:
-    """NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    """NVIDIA GPUs that this process may use, named as in CUDA_VISIBLE_DEVICES."""
     if not has_accelerator():
         return ()
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -126,7 +126,7 @@ def visible_gpus() -> tuple[str, ...]:
 
 
 def gpu_environments(gpus: tuple[str, ...], workers: int) -> list[dict[str, str]]:
-    """For each worker the GPU that it has, and how much of its memory."""
+    """Environment variables of each worker: its GPU, and its share of the memory."""
     environments = []
     for worker in range(workers):
         gpu = gpus[worker % len(gpus)]

@@ -1,8 +1,9 @@
-"""Imported before all else: what lies in the working folder hides no module of `dse`'s.
+"""Prevent files in the working folder from hiding modules that `dse` imports.
 
-With `python -m` Python looks there first, and an empty entry or a dot in PYTHONPATH
-means it too: a file called queue.py would be the standard library's. Only what Python
-has imported by then is used here, and programs that import `dse` are left alone.
+`python -m` searches the working folder first, and so does an empty entry or a dot in
+PYTHONPATH: a file queue.py there would replace the standard library's module. This
+module is imported before all others, and uses only modules that Python has already
+imported. It changes nothing for programs that import `dse`.
 """
 
 import os
@@ -10,9 +11,9 @@ import sys
 
 
 def runs_as_module(words: list[str]) -> bool:
-    """Whether a command line, as `sys.orig_argv`, is `python -m dse`.
+    """Check whether a command line (`sys.orig_argv`) is `python -m dse`.
 
-    In any of the spellings that Python knows: `-mdse`, `-um dse`.
+    All spellings that Python accepts count: `-mdse`, `-um dse`.
     """
     rest = iter(words[1:])
     for word in rest:
@@ -35,13 +36,13 @@ def runs_as_module(words: list[str]) -> bool:
 
 
 def step_back(path: list[str], folder: str, *, by_module: bool) -> list[str]:
-    """Where to look for modules, the working folder last.
+    """Search path for modules, with the working folder last.
 
     Args:
         path: `sys.path`.
-        folder: the working folder, which other entries may lead to by links.
-        by_module: whether `python -m` put that first: it is not looked into at all
-            then, as the script `dse` does not.
+        folder: the working folder; other entries may lead to it by links.
+        by_module: True if `python -m` put it first; that entry is then removed, since
+            the script `dse` does not have it.
     """
     rest = path[1:] if by_module and path[:1] == [folder] else path
     real = os.path.realpath
@@ -53,6 +54,6 @@ _by_module = runs_as_module(sys.orig_argv) and not sys.flags.safe_path
 if _by_module or os.path.basename("".join(sys.argv[:1])) == "dse":  # noqa: PTH119
     try:
         _here = os.getcwd()  # noqa: PTH109
-    except OSError:  # it is gone
+    except OSError:  # the working folder was removed
         _here = ""
     sys.path[:] = step_back(sys.path, _here, by_module=_by_module)

@@ -1,4 +1,4 @@
-"""Passwords of databases: how they are found in text, and hidden."""
+"""Find and hide the passwords of databases in text."""
 
 import re
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from urllib.parse import unquote
 
 _IN_URL = re.compile(r"([^\s/:'\"]*):(?!//)\S*@")
 NAMES = ("password", "passwd", "passphrase", "secret", "pass", "pwd")
-"""How names of parameters end whose value is hidden; the short ones are whole names."""
+"""Endings of parameter names whose values are hidden; short ones are whole names."""
 _NAMED_SO = "|".join(
     "(?<![a-z])" * (len(name) < 5)
     + "".join(f"(?:{x}|%{ord(x):02x}|%{ord(x.upper()):02x})" for x in name)
     for name in NAMES
 )
-"""In any letters, or as URLs may spell them."""
+"""Pattern for `NAMES`, in which any letter may be percent-encoded as in URLs."""
 _AS_PARAMETER = re.compile(
     rf"((?:{_NAMED_SO})\s*=\s*)"
     r"(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^&\s'\"]+)",
@@ -20,19 +20,19 @@ _AS_PARAMETER = re.compile(
 )
 _CREDENTIALS = re.compile(r"^([\w+]*:?/{0,2}[^/:]*):(?!//).*@", re.DOTALL)
 _NO_PORT = re.compile(r"^([\w+]+://[^/:@]*):(?!\d*(?:[/?]|$))[^/?]*", re.DOTALL)
-"""What stands for a port and is none: a password whose @host was left out."""
+"""Pattern for a URL without @host, whose password is in the place of the port."""
 
 LEAST_SECRET = 4
-"""Letters of a password that is hidden wherever it stands; a shorter one is a word."""
+"""Fewest letters of a password that is hidden everywhere; shorter ones are words."""
 
 
 def without_passwords(text: str) -> str:
-    """`text` with the passwords of the URLs in it hidden."""
+    """`text` with all passwords in URLs and parameters hidden."""
     return _AS_PARAMETER.sub(r"\1***", _IN_URL.sub(r"\1:***@", text))
 
 
 def shown(url: str) -> str:
-    """`url` as it may be printed, without its password, also where it is malformed."""
+    """`url` without its password, for printing, also if it is malformed."""
     if url.startswith("sqlite:///"):
         return url
     plain = url.replace("+psycopg:", ":", 1)
@@ -43,17 +43,17 @@ def shown(url: str) -> str:
 
 
 def hide(word: str) -> str:
-    """A word of a command as it may be printed: a URL, or an option with one."""
+    """A word of a command without its password: a URL, or an option with one."""
     option, equals, value = word.partition("=")
     is_option = word.startswith("--") and equals
     return f"{option}={shown(value)}" if is_option else shown(word)
 
 
 def secrets_in(words: Sequence[str]) -> list[str]:
-    """What `hide` hides in words, in each form in which it may come back.
+    """Passwords that `hide` hides in `words`, in each form that a text may quote.
 
-    A library quotes it decoded, cut out of its URL, or as Python writes it. The longest
-    come first.
+    A library may quote them decoded, without the URL, or as Python writes them. The
+    longest come first.
     """
     found = set[str]()
     for word in words:
@@ -68,7 +68,7 @@ def secrets_in(words: Sequence[str]) -> list[str]:
 
 
 def _hidden(word: str, shown_as: str) -> set[str]:
-    """What stands in `word` where its shown form has asterisks."""
+    """Parts of `word` that are asterisks in its shown form."""
     parts = [re.escape(part) for part in shown_as.split("***")]
     plain = word.replace("+psycopg:", ":", 1)
     told = re.fullmatch("(.*)".join(parts), plain, re.DOTALL)

@@ -1,4 +1,4 @@
-"""Which code this is, for every run to tell."""
+"""The version of the code, recorded with every run."""
 
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @lru_cache
 def code_version() -> str:
-    """The package version, with the commit where the code is a clone's."""
+    """The package version, with the commit if the code is in a Git clone."""
     try:
         number = version("dse")
     except PackageNotFoundError:
@@ -17,7 +17,7 @@ def code_version() -> str:
 
 
 def _commit(git: Path) -> str | None:
-    """The commit that HEAD names, read from the repository's own files."""
+    """The commit that HEAD names, read from the repository's files."""
     try:
         head = (git / "HEAD").read_text().strip()
         if not head.startswith("ref: "):

@@ -1,10 +1,10 @@
-"""The recipe: what do 32x32 images need beyond the paper's? One change at a time.
+"""Recipes for 32x32 images: what they need beyond the paper's, one change at a time.
 
     dse reproduce ablations --preset narrow --dataset path/to/cifar10
 
-Two networks, the narrowest squeeze layers and SR 0.5, are trained under each recipe on
-the same images equally long; differences are paired over networks and replicates, and
-recipes are chosen on validation accuracy alone.
+Two networks, the narrowest squeeze layers and SR 0.5, are trained with each recipe on
+the same images for equally many epochs. Differences are paired over networks and
+replicates. Recipes are chosen on validation accuracy alone.
 """
 
 from dse import Experiment, Preset, Recipe, SqueezeNet
@@ -56,7 +56,7 @@ EXPERIMENT = Experiment(
         "half-the-rate": {"peak_learning_rate": 0.025},
         "batches-of-128": {"batch_size": 128},
         "decay-5e-4": {"weight_decay": 5e-4},
-        # What helped, together; then more beside it.
+        # All changes that helped, together; then with further changes.
         "chosen": CHOSEN,
         "chosen-with-mirror": {**CHOSEN, "mirror": True},
         "chosen-with-smoothing": {**CHOSEN, "label_smoothing": 0.1},

@@ -1,12 +1,12 @@
-"""Early or late downsampling? Pools move at equal parameters (section 3.1).
+"""Early or late downsampling at equal numbers of parameters (section 3.1).
 
     dse reproduce downsampling
 
-The paper's third strategy: downsample late, so that convolutions see large feature
-maps; it rests on He & Sun (2014), who find late pools more accurate. Places of three
-max pools move from the front of the network to its end. Parameters stay the same, the
-work of an image does not: the figure is of accuracy against multiply-accumulates.
-`1,4,8` is version 1.0 and `1,3,5` version 1.1; both are SqueezeNet's own.
+The paper's third strategy is to downsample late, so that convolutions see large feature
+maps. It rests on He & Sun (2014), who find late pools more accurate. Here the places of
+three max pools move from the front of the network to its end. The number of parameters
+stays the same, the work per image does not, so the figure shows accuracy against
+multiply-accumulates. `1,4,8` is SqueezeNet 1.0 and `1,3,5` is SqueezeNet 1.1.
 """
 
 from dse import PRESETS, Beats, Experiment, GainsLittle, SqueezeNet
@@ -18,7 +18,7 @@ EXPERIMENT = Experiment(
     values=("1,2,3", "1,3,5", "1,4,8", "3,6,9", "5,7,9"),
     shows="macs",
     presets=PRESETS,
-    # A point of accuracy, as in Figure 3's studies.
+    # The margin is a point of accuracy, as in Figure 3's studies.
     claims=(
         Beats(
             "delayed downsampling leads to higher accuracy",

@@ -1,9 +1,9 @@
-"""Figure 3(a): how narrow may the squeeze layers be? SR from 0.125 to 1 at 50 % 3x3.
+"""Figure 3(a): the width of the squeeze layers, SR from 0.125 to 1 at 50 % 3x3 filters.
 
     dse reproduce fig3a
 
 `quick` (base_e = incr_e = 16, 3 epochs on the embedded images, 2 replicates) takes a
-minute on two cores; `narrow` trains longer, on another set (results/README.md);
+minute on two cores. `narrow` trains longer, on another dataset (results/README.md).
 `full` is the paper's width with 5 replicates, for a GPU.
 Expect accuracy to rise with SR and to level off at 0.75.
 """
@@ -17,7 +17,7 @@ EXPERIMENT = Experiment(
     values=(0.125, 0.25, 0.5, 0.75, 1.0),
     published="figure 3(a)",
     presets=PRESETS,
-    # A point of accuracy is a sixth of what the paper gains up to SR 0.75.
+    # The margin, a point of accuracy, is a sixth of the paper's gain up to SR 0.75.
     claims=(
         SizesAsPrinted("the networks have the sizes that Figure 3(a) prints", "5.2"),
         Beats("accuracy rises with SR up to 0.75", "5.2", better=0.75, worse=0.125),

@@ -1,11 +1,11 @@
-"""Figure 3(b): how much do 3x3 filters matter? pct_3x3 from 1 % to 99 % at SR 0.5.
+"""Figure 3(b): the share of 3x3 filters, pct_3x3 from 1 % to 99 % at SR 0.5.
 
     dse reproduce fig3b
 
 `quick` (base_e = incr_e = 16, 3 epochs on the embedded images, 2 replicates) takes a
-few minutes on two cores; `narrow` trains longer, on another set (results/README.md);
-`full` is the paper's width with 5 replicates, for a GPU.
-Expect the paper's shape: a steep rise at first, and little gain past 50 %.
+few minutes on two cores. `narrow` trains longer, on another dataset
+(results/README.md). `full` is the paper's width with 5 replicates, for a GPU.
+Expect the paper's curve: a steep rise at first, and little gain past 50 %.
 """
 
 from dse import PRESETS, Beats, Experiment, GainsLittle, SizesAsPrinted, SqueezeNet
@@ -17,7 +17,7 @@ EXPERIMENT = Experiment(
     values=(0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99),
     published="figure 3(b)",
     presets=PRESETS,
-    # A point of accuracy is a ninth of what the paper gains up to 50 %.
+    # The margin, a point of accuracy, is a ninth of the paper's gain up to 50 %.
     claims=(
         SizesAsPrinted("the networks have the sizes that Figure 3(b) prints", "5.3"),
         Beats("3x3 filters up to 50 % add accuracy", "5.3", better=0.5, worse=0.01),

@@ -4,16 +4,16 @@
     dse reproduce imagenet --dataset path/to/imagenet --test-folder val
 
 The folder has `train/` and `val/` with a folder of images per class, or Parquet files
-in the Hugging Face image layout; results are of `val`, as usual, whose labels are
-known. Images are brought to 256x256; training sees a random crop of 227 and no mirror,
-with the mean subtracted; batches of 512 (in parts where the memory asks), 170,000
-steps, the rate falling linearly from 0.04, momentum 0.9, decay 0.0002, dropout 0.5,
-Xavier's initialisation. A run that is killed goes on from its last checkpoint.
-Departures: a hundredth of train is kept for validation; a JPEG is decoded at the least
-scale that has 256 pixels; a GPU computes in bfloat16 over float32 parameters.
+in the Hugging Face image layout. As usual, results are of `val`, whose labels are
+known. Images are resized to 256x256. Training sees a random crop of 227 without mirror,
+minus the mean. Batches have 512 images (in parts if memory is short), over 170,000
+steps. The rate falls linearly from 0.04; momentum 0.9, decay 0.0002, dropout 0.5,
+Xavier initialisation. A run that is killed goes on from its last checkpoint.
+Departures: a hundredth of train is kept for validation; a JPEG is decoded at the
+smallest scale with 256 pixels; a GPU computes in bfloat16 with float32 parameters.
 
 `dse reproduce fig3a --preset imagenet --dataset path/to/imagenet --test-folder val` is
-section 5.2 by the same protocol, and so on.
+section 5.2 with the same protocol, and so on.
 
 Not measured: it has not been run to its end here.
 """

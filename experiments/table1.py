@@ -2,10 +2,10 @@
 
     dse reproduce table1
 
-The table itself needs no training: it is computed at the paper's settings and set
-against the printed counts, which it meets exactly. The preset then trains that network
-at its own width, the cell that Figure 3(a) and Table 3 begin with; `quick` takes under
-a minute on two cores.
+The table needs no training: it is computed at the paper's settings and compared with
+the printed counts, to which it is equal. The preset then trains that network at its own
+width, as in the first cell of Figure 3(a) and Table 3. `quick` takes under a minute on
+two cores.
 """
 
 from dse import PRESETS, Experiment, SqueezeNet

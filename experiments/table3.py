@@ -1,9 +1,9 @@
-"""Table 3: do bypass connections help? None, simple and complex bypass (section 6).
+"""Table 3: bypass connections, compared as none, simple and complex (section 6).
 
     dse reproduce table3
 
 `quick` (base_e = incr_e = 16, 3 epochs on the embedded images, 2 replicates) takes
-about a minute and a half on two cores; `full` is the paper's width with 5 replicates,
+about a minute and a half on two cores. `full` is the paper's width with 5 replicates,
 for a GPU. The paper finds simple better than complex better than none. Its 7.7 MB for
 complex bypass cannot be reached: the four 1x1 convolutions make 6.06 MiB.
 """

@@ -1,1 +1,1 @@
-"""From metaparameters to an architecture and its cost, without JAX."""
+"""Architectures made from metaparameters, and their costs, without JAX."""

@@ -1,4 +1,4 @@
-"""An architecture as it is written down: layer after layer."""
+"""A builder that makes an architecture layer by layer."""
 
 from typing import Any, Literal
 
@@ -23,11 +23,11 @@ from dse.errors import DseError
 __all__ = ["Architecture", "Build", "Shape"]
 
 LARGEST = 2**16
-"""Pixels, channels and classes, at most."""
+"""Most pixels of a side, most channels and most classes."""
 
 
 class Build:
-    """A network that grows: each call adds to what `last` names, and answers a name.
+    """Builder of a network: each call adds a layer and returns its name, also `last`.
 
         net = Build(input_shape, classes)
         net.conv("conv1", 32, kernel=3, padding=1)
@@ -38,14 +38,14 @@ class Build:
 
     Args:
         input_shape: height, width, channels of one image.
-        classes: class scores, at least 2.
-        initializer: how kernels are drawn where nothing else is said.
+        classes: number of class scores, at least 2.
+        initializer: default initialiser of the kernels.
 
     Attributes:
-        last: the layer that was added last.
+        last: name of the layer that was added last.
 
     Raises:
-        DseError: the input or the classes are none.
+        DseError: the input shape or the number of classes is invalid.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Build:
         self._layers: list[Layer] = []
 
     def shape(self) -> Shape:
-        """Of what is there so far.
+        """Output shape of the last layer.
 
         Raises:
             DseError: see `Architecture`.
@@ -67,7 +67,7 @@ class Build:
         return Architecture(self.input_shape, layers).shapes[self.last]
 
     def add(self, layer: Layer) -> str:
-        """Any layer, as it is."""
+        """Add any layer unchanged."""
         self._layers.append(layer)
         self.last = layer.name
         return self.last
@@ -84,20 +84,20 @@ class Build:
         relu: bool = True,
         **more: Any,
     ) -> str:
-        """A convolution, and a ReLU after it."""
+        """Add a convolution, with a ReLU by default."""
         more = {"initializer": self.initializer, **more}
         reads = (source or self.last,)
         self.add(Convolution(name, reads, filters, kernel, stride, padding, **more))
         return self.relu() if relu else self.last
 
     def dense(self, name: str, units: int, *, relu: bool = False, **more: Any) -> str:
-        """A dense layer on all that is there."""
+        """Add a dense layer, without a ReLU by default."""
         more = {"initializer": self.initializer, **more}
         self.add(Dense(name, (self.last,), units, **more))
         return self.relu() if relu else self.last
 
     def relu(self) -> str:
-        """A ReLU, called after what it follows."""
+        """Add a ReLU, named after its input."""
         module, slash, part = self.last.rpartition("/")
         return self.add(Relu(f"{module}{slash}relu_{part}", (self.last,)))
 
@@ -108,7 +108,7 @@ class Build:
         stride: int,
         rounding: Literal["ceil", "same"] = "ceil",
     ) -> str:
-        """The greatest of each window."""
+        """Add max pooling."""
         return self.add(MaxPool(name, (self.last,), window, stride, rounding))
 
     def average_pool(
@@ -118,31 +118,30 @@ class Build:
         stride: int,
         rounding: Literal["ceil", "same"] = "ceil",
     ) -> str:
-        """The mean of each window."""
+        """Add average pooling."""
         return self.add(AveragePool(name, (self.last,), window, stride, rounding))
 
     def dropout(self, name: str, rate: float = 0.5) -> str:
-        """Dropout, in training."""
+        """Add dropout in training."""
         return self.add(Dropout(name, (self.last,), rate))
 
     def concat(self, name: str, *sources: str) -> str:
-        """Layers side by side."""
+        """Concatenate layers along the channels."""
         return self.add(Concat(name, sources))
 
     def sum(self, name: str, *sources: str) -> str:
-        """The sum of layers of one shape."""
+        """Add up layers of one shape."""
         return self.add(Add(name, sources))
 
     def average(self, name: str) -> str:
-        """The mean over height and width: maps become scores."""
+        """Add the mean over height and width: maps become scores."""
         return self.add(GlobalAverage(name, (self.last,)))
 
     def done(self) -> Architecture:
-        """The network.
+        """Finish and return the network.
 
         Raises:
-            DseError: see `Architecture`; or it ends in something else than one score
-                a class.
+            DseError: see `Architecture`; or the output is not one score per class.
         """
         network = Architecture(self.input_shape, tuple(self._layers))
         shape = network.shapes[self.last]

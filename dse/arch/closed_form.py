@@ -1,7 +1,7 @@
-"""Costs in closed form, over whole arrays of metaparameters at once.
+"""Costs in closed form, for whole arrays of metaparameters at once.
 
-A family that has them takes the place of building a graph where a sampler or a person
-asks for the cost of a million points. Tests hold them equal to the fold over the graph
+A family with closed forms builds no graph when a sampler or a user asks for the costs
+of a million points. Tests check that they equal the costs of the graph
 (`dse.arch.cost`).
 """
 
@@ -19,12 +19,12 @@ Reals = NDArray[np.float64]
 """Whole numbers in 64-bit floats, exact below 2^53 and faster than integers."""
 
 BLOCK = 8192
-"""Points worked on at a time: what is in between stays in the processor's cache."""
+"""Points computed at a time: their intermediate arrays fit the processor's cache."""
 
 
 @dataclass(frozen=True)
 class CostArrays:
-    """Whole costs of many points, each an array of the points' common shape."""
+    """Costs of many points, each an array of the points' common shape."""
 
     params: Int64[np.ndarray, "..."]
     macs: Int64[np.ndarray, "..."]
@@ -37,9 +37,10 @@ class CostArrays:
 
 
 class CostSum:
-    """The sum over convolutions with `weights` and `biases` at their output positions.
+    """Running sum of the costs of convolutions.
 
-    Layers of equal positions follow one another, and are multiplied by them once.
+    Consecutive layers with the same number of output positions are first added up, then
+    multiplied by that number once.
     """
 
     def __init__(self, size: int) -> None:
@@ -48,7 +49,7 @@ class CostSum:
         self._positions = 0
 
     def add(self, weights: Reals, biases: Reals, positions: int) -> None:
-        """Add a layer, an array over the points each."""
+        """Add a layer, with its numbers of weights and biases at each point."""
         if positions != self._positions:
             self.close()
             self._positions = positions
@@ -56,7 +57,7 @@ class CostSum:
         self._biases += biases
 
     def close(self) -> None:
-        """Count what was added since the positions last changed."""
+        """Add the layers since the last change of positions to the totals."""
         self.params += self._weights
         self.params += self._biases
         self.macs += self._weights * self._positions
@@ -67,11 +68,9 @@ class CostSum:
 def in_blocks(
     points: Mapping[str, ArrayLike], add_up: Callable[[Mapping[str, Reals]], CostSum]
 ) -> CostArrays:
-    """Costs of every point of the broadcast arrays, block by block.
+    """Compute the costs of every point of the broadcast arrays, block by block.
 
-    Args:
-        points: the metaparameters by name.
-        add_up: the costs of a block of points, each metaparameter a flat array.
+    `add_up` returns the costs of a block, given its metaparameters as flat arrays.
     """
     arrays = np.broadcast_arrays(*points.values())
     shape: tuple[int, ...] = arrays[0].shape

@@ -1,4 +1,4 @@
-"""Exact cost of an architecture, folded over its graph before any training."""
+"""Exact cost of an architecture, computed from its graph before any training."""
 
 import math
 from collections.abc import Iterator
@@ -19,7 +19,6 @@ class LayerCost(NamedTuple):
     """Cost of one layer at batch 1.
 
     Attributes:
-        name: the layer's name.
         output: height, width, channels.
         params: weights and biases.
         macs: multiply-accumulates, padded taps included, biases not.
@@ -38,8 +37,8 @@ class Cost:
     """Cost of a whole architecture at batch 1.
 
     Attributes:
-        layers: each layer's, in order.
-        peak_activations: most elements alive at once; ReLU and dropout in place.
+        layers: cost of each layer, in order.
+        peak_activations: most elements in memory at once; ReLU and dropout in place.
     """
 
     layers: tuple[LayerCost, ...]
@@ -67,10 +66,10 @@ class Cost:
 
 
 def cost(architecture: Architecture) -> Cost:
-    """The exact cost of `architecture`, per layer and whole.
+    """Compute the exact cost of `architecture`, per layer and in total.
 
     Raises:
-        DseError: it is beyond what a database holds.
+        DseError: a total is beyond what a database holds.
     """
     layers = tuple(_layer_cost(layer, architecture) for layer in architecture.layers)
     whole = Cost(layers, max(_alive(architecture)))
@@ -95,7 +94,7 @@ def _layer_cost(layer: Layer, architecture: Architecture) -> LayerCost:
 
 
 def _alive(architecture: Architecture) -> Iterator[int]:
-    """Elements alive while each layer runs: inputs, output, and what is still to read.
+    """Elements in memory while each layer runs: its output, and what is still read.
 
     A ReLU or dropout that is its input's last reader writes in place.
     """

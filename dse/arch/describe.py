@@ -17,9 +17,9 @@ class Row:
     Attributes:
         name: `conv1`, `fire2`, `pool4`, ...
         output: height, width, channels.
-        filter: size and stride, for convolutions and pools.
-        depth: layers with weights that an input passes through.
-        widths: the module's, by name, where its family tells them.
+        filter: size and stride, for convolutions and pools; units of a dense layer.
+        depth: layers with weights from input to output.
+        widths: the module's widths by name, if its family defines them.
         params: weights and biases.
         macs: multiply-accumulates.
     """
@@ -34,9 +34,10 @@ class Row:
 
 
 def table_1(point: Family, architecture: Architecture) -> list[Row]:
-    """Rows of Table 1, the input first; a module is what its layers' names begin with.
+    """Rows of Table 1, the input first.
 
-    A ReLU belongs to what it follows, and dropout has no row.
+    A layer's module is the part of its name before the slash. A ReLU belongs to the
+    layer that it follows. Dropout has no row.
     """
     widths, depths = point.modules(), _depths(architecture)
     modules: dict[str, list[LayerCost]] = {}
@@ -64,7 +65,7 @@ def table_1(point: Family, architecture: Architecture) -> list[Row]:
 
 
 def _depths(architecture: Architecture) -> Mapping[str, int]:
-    """By layer, how many layers with weights an input has passed at most."""
+    """Most layers with weights on a path from the input, by layer."""
     depths = {INPUT: 0}
     for layer in architecture.layers:
         own = layer.name in architecture.parameters
@@ -73,7 +74,7 @@ def _depths(architecture: Architecture) -> Mapping[str, int]:
 
 
 def _module(layer: str) -> str:
-    """`fire2` of `fire2/squeeze1x1`; `conv1` of `conv1` and its ReLU."""
+    """Module of a layer: `fire2` of `fire2/squeeze1x1`, `conv1` of `relu_conv1`."""
     return layer.partition("/")[0].removeprefix("relu_")
 
 

@@ -1,4 +1,4 @@
-"""A family of networks: a point of its design space is an instance."""
+"""The base class of network families; an instance is a point of the design space."""
 
 import dataclasses
 import math
@@ -19,7 +19,7 @@ from dse.errors import DseError
 from dse.fields import Grid, Unstated
 
 Values = Grid | tuple[Any, ...]
-"""What a metaparameter may be, in a space."""
+"""Values that a metaparameter may have in a search space."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Published:
     """One point that a paper prints.
 
     Attributes:
-        point: the network, whole.
+        point: the network at its published width.
         size_mib: its printed size; "MB" of `ls -h` are MiB, rounded up.
-        top5: top-5 accuracy, per cent.
-        top1: top-1 accuracy, per cent, where it is printed.
+        top5: top-5 accuracy in per cent.
+        top1: top-1 accuracy in per cent, if printed.
     """
 
     point: "Family"
@@ -44,9 +44,9 @@ class Source:
     """A figure or table of a paper.
 
     Attributes:
-        points: what it prints.
-        slips: where the paper contradicts itself.
-        parameters: that it prints, by module.
+        points: the points in it.
+        slips: contradictions within the paper.
+        parameters: printed numbers of parameters, by module.
     """
 
     points: tuple[Published, ...] = ()
@@ -55,7 +55,7 @@ class Source:
 
 
 class Family(Declared):
-    """Networks of one kind. A subclass, in any file, is all that a new one takes.
+    """Networks of one kind. To add a family, write a subclass in any file.
 
         @dataclass(frozen=True)
         class Tiny(Family, name="tiny"):
@@ -71,30 +71,30 @@ class Family(Declared):
     Its fields are the metaparameters (`dse.fields`).
 
     Attributes:
-        side: pixels of the square images that it is published for.
-        spaces: named spaces for searches: the values of each field that is varied.
+        side: height and width, in pixels, of the images that it is published for.
+        spaces: named search spaces: the values of each field that is varied.
     """
 
     side: ClassVar[int] = 224
     spaces: ClassVar[Mapping[str, Mapping[str, Values]]] = {}
 
     def architecture(self, input_shape: Shape, classes: int) -> Architecture:
-        """The network of this point. Pure, and without JAX.
+        """Build the network of this point, without side effects and without JAX.
 
         Args:
             input_shape: height, width, channels of one image.
-            classes: class scores.
+            classes: number of class scores.
 
         Raises:
-            DseError: the input is too small for it, or the classes are none.
+            DseError: the input is too small, or the number of classes is invalid.
         """
         raise NotImplementedError
 
     def network(self, input_shape: Shape, classes: int) -> Architecture:
-        """What `architecture` gives, checked: it may be a person's own.
+        """Call `architecture`, which a user may have written, and check its result.
 
         Raises:
-            DseError: it raises something else, or gives something else.
+            DseError: it raises any exception, or does not return an `Architecture`.
         """
         try:
             made = self.architecture(input_shape, classes)
@@ -115,34 +115,30 @@ class Family(Declared):
         return made
 
     def derived(self) -> Mapping[str, float]:
-        """Numbers that follow from the metaparameters and are worth a column."""
+        """Numbers computed from the metaparameters that get a column in tables."""
         return {}
 
     def note(self) -> str:
-        """What a label adds in brackets, where rounding made another value of one."""
+        """Text that a label adds in brackets if rounding changed a metaparameter."""
         return ""
 
     def modules(self) -> Mapping[str, Mapping[str, int]]:
-        """By module, what a table of its layers shows besides: its widths."""
+        """Widths of each module, shown in the table of layers."""
         return {}
 
     @classmethod
     def published(cls) -> Mapping[str, Source]:
-        """What papers print of it, by figure or table."""
+        """Results that papers print for this family, by figure or table."""
         return {}
 
     @classmethod
     def costs(
         cls, points: Mapping[str, ArrayLike], input_shape: Shape, classes: int
     ) -> CostArrays:
-        """Costs of every point of the broadcast arrays; here one network at a time.
+        """Compute the costs of every point of the broadcast arrays.
 
-        A family that has them in closed form overrides it.
-
-        Args:
-            points: metaparameters by name; the rest have their defaults.
-            input_shape: height, width, channels of one image.
-            classes: class scores.
+        This builds one network at a time; a family with closed forms overrides it.
+        Metaparameters that are not in `points` have their defaults.
         """
         arrays = np.broadcast_arrays(*points.values()) if points else [np.zeros(())]
         listed = [array.reshape(-1).tolist() for array in arrays]
@@ -156,11 +152,11 @@ class Family(Declared):
 
     @property
     def unstated(self) -> tuple[str, ...]:
-        """The fields that nobody stated, and that a preset scales."""
+        """Fields whose values nobody stated; a preset scales them."""
         return tuple(x for x in self.fields if isinstance(getattr(self, x), Unstated))
 
     def scaled(self, width: float) -> Self:
-        """This point with what nobody stated at a share of its published width."""
+        """This point with its unstated fields multiplied by `width`."""
         scaled: dict[str, Any] = {}
         for name in self.unstated:
             value = getattr(self, name) * width
@@ -170,7 +166,7 @@ class Family(Declared):
         return dataclasses.replace(self, **scaled)  # type: ignore[type-var]
 
     def short(self) -> str:
-        """The point in a few words: its numbers, and the choices that are not plain."""
+        """Short text of the point: its numbers, and choices other than the default."""
         plain = type(self)()
         return ", ".join(
             field.named(name, value)

@@ -1,7 +1,7 @@
 """The architecture: a small frozen graph of layer records, and its identity.
 
-One description serves everything: cost folds over it (`dse.arch.cost`), one `nnx`
-module interprets it (`dse.models.network`), its hash names the network in every table.
+The cost is computed from it (`dse.arch.cost`), the `nnx` module executes it
+(`dse.models.network`), and its hash identifies the network in every table.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ class Architecture:
 
     Attributes:
         input_shape: height, width, channels of one image.
-        layers: each reads the input or layers before it; the last one's channels are
+        layers: each reads the input or earlier layers; the channels of the last one are
             the class scores.
 
     Raises:
@@ -44,7 +44,7 @@ class Architecture:
 
     @cached_property
     def shapes(self) -> Mapping[str, Shape]:
-        """Output shape of every layer by name, the input's included."""
+        """Output shape of every layer and of the input, by name."""
         shapes: dict[str, Shape] = {INPUT: self.input_shape}
         for layer in self.layers:
             if layer.name in shapes:
@@ -72,29 +72,29 @@ class Architecture:
         return shape
 
     def read_by(self, layer: Layer) -> list[Shape]:
-        """The shapes that a layer reads."""
+        """Shapes of a layer's inputs."""
         return [self.shapes[name] for name in layer.inputs]
 
     @cached_property
     def parameters(self) -> Mapping[str, Mapping[str, Parameter]]:
-        """What is learnt, by layer, then by name; layers without are left out."""
+        """Learnt parameters by layer, then by name; layers without any are left out."""
         learnt = {x.name: x.parameters(*self.read_by(x)) for x in self.layers}
         return {name: of_layer for name, of_layer in learnt.items() if of_layer}
 
     @cached_property
     def id(self) -> str:
-        """Identity: sixteen hexadecimal digits of a hash over the whole graph."""
+        """Identifier: sixteen hexadecimal digits of a hash of the whole graph."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
-        """The graph as plain data; `from_json` turns it back."""
+        """Convert the graph to plain data, which `from_json` reads."""
         layers = [layer.to_json() for layer in self.layers]
         return {"input_shape": list(self.input_shape), "layers": layers}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Architecture":
-        """The architecture that `to_json` described."""
+        """Make the architecture from the result of `to_json`."""
         height, width, channels = data["input_shape"]
         return cls((height, width, channels), tuple(map(_layer, data["layers"])))
 

@@ -1,7 +1,7 @@
-"""The kinds of layers: each record owns its shape, parameters and work.
+"""The kinds of layers: each record defines its shape, parameters and work.
 
-The model has one forward function for each of them (`dse.models.forward`); cost,
-initial weights and identity follow from what a record says of itself.
+Each kind has one forward function (`dse.models.forward`). Cost, initial weights and
+identity are computed from the records.
 """
 
 import dataclasses
@@ -18,16 +18,16 @@ Initializer = Literal["he", "xavier", "gaussian"]
 
 
 def later(default: Any) -> Any:
-    """A field that a kind of layer got later: no part of an identity at its default."""
+    """Make a field that was added later, left out of identities at its default."""
     return field(default=default, metadata={"later": True})
 
 
 class Parameter(NamedTuple):
-    """An array that is learnt.
+    """A learnt array.
 
     Attributes:
-        shape: its axes; a kernel's last is the outputs.
-        initializer: how it is drawn; None for zeros.
+        shape: its axes; the last axis of a kernel is the outputs.
+        initializer: distribution of its initial values; None for zeros.
         deviation: s of a Gaussian.
     """
 
@@ -41,8 +41,8 @@ class Layer:
     """A named node that reads the outputs of the layers named in `inputs`.
 
     Attributes:
-        kind: what it is called in data.
-        in_place: whether it may write over its input.
+        kind: name of the kind in JSON.
+        in_place: True if it may overwrite its input.
     """
 
     kind: ClassVar[str]
@@ -51,11 +51,11 @@ class Layer:
     inputs: tuple[str, ...]
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """Shape of the output, given those of the inputs; here the first input's."""
+        """Shape of the output for these input shapes; by default the first of them."""
         return inputs[0]
 
     def parameters(self, *inputs: Shape) -> Mapping[str, Parameter]:
-        """What is learnt, by name."""
+        """Learnt parameters by name."""
         return {}
 
     def macs(self, *inputs: Shape) -> int:
@@ -63,20 +63,20 @@ class Layer:
         return 0
 
     def joins(self, *inputs: Shape) -> bool:
-        """Whether it can work on inputs of these shapes."""
+        """Check whether the layer accepts inputs of these shapes."""
         return len(inputs) == 1
 
     def drawn_by(self, initializer: Initializer) -> Self:
-        """The same with its kernel drawn so, if it has one."""
+        """This layer with another initialiser for its kernel, if it has a kernel."""
         return self
 
     @property
     def filter_text(self) -> str:
-        """Size and stride as the paper's Table 1 writes them; empty for most."""
+        """Size and stride as in the paper's Table 1; empty for most layers."""
         return ""
 
     def to_json(self) -> dict[str, Any]:
-        """The record as plain data, later fields left out at their defaults."""
+        """Convert the record to plain data, without later fields at their defaults."""
         told = {
             f.name: getattr(self, f.name)
             for f in dataclasses.fields(self)
@@ -128,7 +128,7 @@ class Convolution(Layer):
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """All inputs times a matrix, plus a bias: rows, columns, channels in this order."""
+    """All inputs times a matrix, plus a bias; the order is rows, columns, channels."""
 
     kind = "dense"
     units: int
@@ -158,10 +158,10 @@ class Dense(Layer):
 
 @dataclass(frozen=True)
 class Pool(Layer):
-    """Square windows.
+    """Pooling over square windows.
 
-    `ceil` is Caffe's rule: no padding, and a last window that overhangs the input
-    counts. `same` pads so that the output has ceil(size / stride) rows.
+    `ceil` is Caffe's rule: no padding, and the last window may extend beyond the input.
+    `same` pads so that the output has ceil(size / stride) rows.
     """
 
     window: int
@@ -183,7 +183,7 @@ class Pool(Layer):
         if self.rounding == "same":
             return math.ceil(size / self.stride)
         windows = math.ceil((size - self.window) / self.stride) + 1
-        return min(windows, math.ceil(size / self.stride))  # none wholly outside
+        return min(windows, math.ceil(size / self.stride))  # no window wholly outside
 
     @property
     def filter_text(self) -> str:
@@ -192,21 +192,21 @@ class Pool(Layer):
 
 @dataclass(frozen=True)
 class MaxPool(Pool):
-    """The greatest value of each window."""
+    """The maximum of each window."""
 
     kind = "max_pool"
 
 
 @dataclass(frozen=True)
 class AveragePool(Pool):
-    """The mean of each window over what of it lies in the input."""
+    """The mean of each window's elements that lie inside the input."""
 
     kind = "average_pool"
 
 
 @dataclass(frozen=True)
 class Relu(Layer):
-    """max(x, 0)."""
+    """The rectifier max(x, 0)."""
 
     kind = "relu"
     in_place = True
@@ -214,7 +214,7 @@ class Relu(Layer):
 
 @dataclass(frozen=True)
 class Concat(Layer):
-    """The inputs side by side along the channels."""
+    """The inputs concatenated along the channels."""
 
     kind = "concat"
 
@@ -228,7 +228,7 @@ class Concat(Layer):
 
 @dataclass(frozen=True)
 class Add(Layer):
-    """The sum of inputs of one shape (a bypass)."""
+    """The sum of inputs of the same shape (a bypass)."""
 
     kind = "add"
 
@@ -238,7 +238,7 @@ class Add(Layer):
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Zeroes a share `rate` of the elements in training, and scales the rest up."""
+    """Zeroing of a share `rate` of the elements in training, scaling the rest up."""
 
     kind = "dropout"
     in_place = True
@@ -269,4 +269,4 @@ LAYERS: Mapping[str, type[Layer]] = {
         GlobalAverage,
     )
 }
-"""By kind."""
+"""Layer classes by kind."""

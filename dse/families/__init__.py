@@ -1,7 +1,7 @@
-"""Kinds of networks, one class in one file each; nothing else knows them by name.
+"""Network families, one class in one file each, found by name.
 
-A family is found by the name of its file here, as an entry point `dse.families` of an
-installed package, or in a person's own file, as `path/mine.py:Class`.
+A family is named by its file here, by an entry point `dse.families` of an installed
+package, or as `path/mine.py:Class` in a user's own file.
 """
 
 import dataclasses
@@ -22,9 +22,9 @@ from dse.errors import DseError, first_line
 from dse.fields import unknown_name
 
 DEFAULT = "squeezenet"
-"""What is meant where no family is named: databases once knew no other."""
+"""Family that is used where none is named: old databases know no other."""
 GROUP = "dse.families"
-"""Of entry points."""
+"""Group of the entry points."""
 
 COLUMNS = """
 activations alias_of arch_id bytes bytes_fp32 cell_id code_version compile_seconds
@@ -34,29 +34,29 @@ point position preset reason replicate run_id running seed status step_seconds s
 test_accuracy test_top5 train_accuracy train_loss train_seconds tries val_accuracy
 val_loss
 """
-"""Columns of the views, which no metaparameter may be called as."""
+"""Columns of the views; no metaparameter may have these names."""
 SETTINGS = """
 epochs peak_learning_rate batch_size warmup_share schedule momentum weight_decay
 clip_norm crop_padding mirror label_smoothing dropout initializer steps resize crop
 pixel_mean seed
 """
-"""A recipe's, which none may be called as either: experiments vary both."""
+"""Settings of a recipe, forbidden as names too, since experiments vary both."""
 
 
 @cache
 def shipped_families() -> tuple[str, ...]:
-    """The names of those that come with the package."""
+    """Names of the families that come with the package."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
 def family_called(name: str) -> type[Family]:
-    """The family that a name means, checked.
+    """Find the family that a name means, and check it.
 
     Args:
-        name: of a shipped one, of an installed package's, or `path/to/file.py:Class`.
+        name: a shipped family, an entry point, or `path/to/file.py:Class`.
 
     Raises:
-        DseError: there is none, or it cannot be used.
+        DseError: there is no such family, or it cannot be used.
     """
     if name in shipped_families():
         return _in_module(importlib.import_module(f"{__name__}.{name}"), name)
@@ -78,15 +78,11 @@ def family_called(name: str) -> type[Family]:
 
 
 def check_family(found: Any, where: str) -> type[Family]:
-    """See that what was found is a family that can be used.
-
-    Args:
-        found: what it says it is.
-        where: in words, for the refusal.
+    """Check that `found`, in messages called `where`, is a usable family; return it.
 
     Raises:
-        DseError: it is none, or not frozen, has a name or a metaparameter whose name
-            is taken, or lacks its network.
+        DseError: it is not a family or not frozen, its name or that of a metaparameter
+            is invalid or taken, or it has no `architecture`.
     """
     if not (inspect.isclass(found) and issubclass(found, Family)) or found is Family:
         raise DseError(
@@ -114,7 +110,7 @@ def check_family(found: Any, where: str) -> type[Family]:
 
 
 def _derived_of(found: type[Family], where: str) -> list[str]:
-    """The names of derived numbers; also sees that the family can be made."""
+    """Names of derived numbers; raises if the family has no default instance."""
     try:
         return list(found().derived())
     except DseError:
@@ -132,14 +128,14 @@ def _derived_of(found: type[Family], where: str) -> list[str]:
 
 
 def refusal_of_family(name: object) -> str:
-    """Why no family may be called so; empty where one may."""
+    """Reason why a family may not have this name; empty if it may."""
     if isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name):
         return ""
     return "expected small letters, digits, _ and -"
 
 
 def refusal_of_field(name: object) -> str:
-    """Why no metaparameter or derived number may be called so; empty where one may."""
+    """Reason why a field or derived number may not have this name; empty if it may."""
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", name):
         return "expected small letters, digits and _"
     if name in COLUMNS.split():
@@ -178,10 +174,10 @@ def _in_file(file: Path, wanted: str) -> type[Family]:
 
 
 def run_file(file: Path, what: str) -> ModuleType:
-    """A person's Python file as a module.
+    """Run a user's Python file as a module.
 
     Raises:
-        DseError: it cannot be run; the line says why.
+        DseError: it cannot be run; the message says why.
     """
     digest = format(hash(file.resolve()) & 0xFFFFFFFF, "08x")
     name = f"dse_{what}_{re.sub(r'[^0-9A-Za-z]', '_', file.stem)}_{digest}"

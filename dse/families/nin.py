@@ -12,14 +12,14 @@ IMAGENET = ((11, 4, 0, 96, 96, 96), (5, 1, 2, 256, 256, 256), (3, 1, 1, 384, 384
 
 @dataclass(frozen=True)
 class Nin(Family, name="nin"):
-    """Network in Network: a perceptron at every position, means of maps for scores."""
+    """Network in Network: perceptrons at every position, averaged maps as scores."""
 
     width: float = share(1, "share of published", most=4, cost="rises", scales=True)
     head: str = choice("average", ("average", "dense"), "what turns maps into scores")
     pool2: str = choice("max", ("max", "average"), "the second pool, below 128 pixels")
 
     def architecture(self, input_shape: Shape, classes: int) -> Architecture:
-        """The author's for CIFAR below 128 pixels, the Caffe zoo's from there on."""
+        """Build the author's CIFAR network below 128 pixels, else the Caffe zoo's."""
         net, small = Build(input_shape, classes, "gaussian"), min(input_shape[:2]) < 128
         blocks = CIFAR if small else (*IMAGENET, (3, 1, 1, 1024, 1024, 0))
         for i, (kernel, stride, padding, *filters) in enumerate(blocks, start=1):

@@ -1,1 +1,1 @@
-"""From an architecture to a `flax.nnx` module."""
+"""Networks as `flax.nnx` modules, made from architectures."""

@@ -1,4 +1,4 @@
-"""What each kind of layer computes: the one place beside its record."""
+"""The forward function of each kind of layer; `dse.arch.layers` has the records."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from dse.arch.layers import AveragePool, Convolution, Dense, MaxPool
 from dse.ops.interface import Operations
 
 Arrays = Mapping[str, Array]
-"""A layer's parameters by name, in the type that is computed in."""
+"""A layer's parameters by name, in the type of the computation."""
 
 
 def _convolution(
@@ -63,13 +63,13 @@ FORWARD: Mapping[str, Callable[[Any, Sequence[Array], Arrays, Operations], Array
         inputs[0], axis=(1, 2), keepdims=True
     ),
 }
-"""By kind: the output, from the record, its inputs (NHWC) and its parameters."""
+"""Forward functions by kind; inputs and outputs are NHWC."""
 
 
 def dropped(
     x: Float[Array, "n h w c"], rate: float, keys: Key[Array, " n"]
 ) -> Float[Array, "n h w c"]:
-    """Drop and scale up; an image's mask is its key's, whatever batch it is in."""
+    """Apply dropout with a mask per image, which depends on the image's key alone."""
 
     def draw(key: Key[Array, ""]) -> Array:
         return jax.random.bernoulli(key, jnp.float32(1 - rate), x.shape[1:])

@@ -1,4 +1,4 @@
-"""The one `nnx` module: it holds an architecture's parameters and interprets it."""
+"""The `nnx` module that holds an architecture's parameters and executes its graph."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from dse.ops import operations_for
 from dse.ops.interface import Operations
 
 Weights = Mapping[str, Mapping[str, Any]]
-"""Arrays by layer name, then by the parameter's; a JAX pytree."""
+"""Arrays by layer name, then by parameter name; a JAX pytree."""
 
 
 class LayerParameters(nnx.Module):
@@ -33,10 +33,7 @@ class LayerParameters(nnx.Module):
 class Network(nnx.Module):
     """An architecture with parameters.
 
-    Args:
-        architecture: the graph to interpret.
-        weights: what its layers have learnt.
-        operations: the numerics; by default the fastest known on this device.
+    By default `operations` are the fastest known for this device.
     """
 
     def __init__(
@@ -56,7 +53,7 @@ class Network(nnx.Module):
         images: Float[Array, "n h w c"],
         dropout_keys: Key[Array, " n"] | None = None,
     ) -> Float[Array, "n classes"]:
-        """Class scores; dropout is applied when there are keys for it, one an image."""
+        """Compute class scores, with dropout if there is a dropout key per image."""
         outputs = {INPUT: images.astype(self.operations.dtype)}
         for index, layer in enumerate(self.architecture.layers):
             inputs = [outputs[name] for name in layer.inputs]
@@ -70,7 +67,7 @@ class Network(nnx.Module):
         return scores.astype(jnp.float32)
 
     def _held(self, layer: str) -> dict[str, Array]:
-        """A layer's parameters in the type that is computed in."""
+        """A layer's parameters in the type of the computation."""
         return {
             name: getattr(self.layers[layer], name)[...].astype(self.operations.dtype)
             for name in self.architecture.parameters.get(layer, ())
@@ -80,9 +77,9 @@ class Network(nnx.Module):
 def initial_weights(
     architecture: Architecture, key: Key[Array, ""]
 ) -> dict[str, dict[str, Float[np.ndarray, "..."]]]:
-    """Parameters as their initialisers ask, layer after layer.
+    """Draw initial parameters with their initialisers, layer by layer.
 
-    The key seeds a generator of NumPy's: a draw by JAX would be compiled for every
+    The key seeds a NumPy generator, because JAX would compile a draw for every
     architecture.
     """
     generator = np.random.default_rng(np.asarray(jax.random.key_data(key)))
@@ -93,7 +90,7 @@ def initial_weights(
 
 
 def weight_shapes(architecture: Architecture) -> dict[str, dict[str, tuple[int, ...]]]:
-    """The shapes of `Weights`."""
+    """Shapes of the arrays in `Weights`."""
     return {
         layer: {name: parameter.shape for name, parameter in learnt.items()}
         for layer, learnt in architecture.parameters.items()
@@ -103,7 +100,7 @@ def weight_shapes(architecture: Architecture) -> dict[str, dict[str, tuple[int, 
 def _drawn(
     generator: np.random.Generator, parameter: Parameter
 ) -> Float[np.ndarray, "..."]:
-    """Values with the spread that `dse.arch.layers.Initializer` defines."""
+    """Draw values from the distribution that `dse.arch.layers.Initializer` defines."""
     shape, fan_in = parameter.shape, math.prod(parameter.shape[:-1])
     match parameter.initializer:
         case None:

@@ -1,4 +1,4 @@
-"""A trained network, ready for images as they come."""
+"""A trained network that classifies images of raw pixels."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ class TrainedModel:
     Attributes:
         network: the `nnx` module; it takes normalised images.
         class_names: one for each score.
-        takes: rows, columns and channels of the images that it classifies; a network
+        takes: height, width and channels of the images that it classifies; a network
             that was trained on crops sees their centre.
     """
 
@@ -28,14 +28,14 @@ class TrainedModel:
         weights: Weights,
         side: int | None = None,
     ) -> None:
-        """See the class.
+        """Load the weights into a network.
 
         Args:
             architecture: the network.
             class_names: one for each score.
-            weights: its parameters, and under `input` the pixels' normalisation.
-            side: of the square that images were brought to before they were cropped;
-                None where the network sees the whole of an image.
+            weights: its parameters, and under `input` the normalisation of pixels.
+            side: side of the square that images were resized to before cropping; None
+                if the network sees the whole image.
         """
         shape = architecture.input_shape
         self.takes = shape if side is None else (side, side, shape[2])
@@ -45,16 +45,15 @@ class TrainedModel:
         self.network = Network(architecture, weights)
 
     def probabilities(self, pixels: ArrayLike) -> Float[np.ndarray, "n classes"]:
-        """Class probabilities of images.
+        """Compute class probabilities of images.
 
         Args:
-            pixels: uint8 from 0 to 255, images x height x width x channels. Nothing
-                else is understood: shares of 1 or normalised pixels would be answered
-                with confidence, and wrongly.
+            pixels: uint8 from 0 to 255, images x height x width x channels. Other types
+                are refused: pixels scaled to 1 or normalised would give confident,
+                wrong answers.
 
         Raises:
-            DseError: they are of another type or shape, or not of the size that the
-                network was trained on.
+            DseError: the pixels have another type, shape or image size.
         """
         images = self._checked(pixels)
         rows, columns, _ = self.network.architecture.input_shape
@@ -96,7 +95,7 @@ class TrainedModel:
 
     @property
     def _shape(self) -> str:
-        """Of pixels, in words."""
+        """Description of the expected shape of pixels."""
         return f"images x {_sizes(self.takes)} (height, width, channels)"
 
 

@@ -1,6 +1,6 @@
-"""The numerics: each operation in a reference form and fast forms.
+"""The numerics: each operation in a reference form and in fast forms.
 
-All read one parameter tree. In float32 they give the same values to float tolerance.
+All forms use the same parameters. In float32 their values agree to float tolerance.
 """
 
 import jax.numpy as jnp
@@ -18,11 +18,11 @@ FAST_ON_GPU = Operations(
 STACKED = Operations(
     fast.product_convolution, fast.max_pool, AVERAGE_POOL, jnp.bfloat16
 )
-"""For `vmap` over replicates, which would make grouped convolutions of convolutions."""
+"""Form for `vmap` over replicates, which would turn convolutions into grouped ones."""
 
 
 def operations_for(platform: str, *, stacked: bool = False) -> Operations:
-    """The form for a JAX platform (`cpu`, `gpu`, ...), `stacked` under `vmap`.
+    """Select the form for a JAX platform (`cpu`, `gpu`, ...), `stacked` under `vmap`.
 
     Measured on CPUs only.
     """

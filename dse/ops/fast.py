@@ -1,8 +1,8 @@
-"""The fast forms, first of all on CPUs, where XLA's own choices are slow.
+"""The fast forms, mainly for CPUs, where XLA's own choices are slow.
 
-1x1 convolutions are matrix products, a stem of few channels is a product with
-patches, and max pooling has a gradient of its own: XLA's select-and-scatter takes up
-to a third of a training step.
+1x1 convolutions are matrix products. A first layer with few channels is a product with
+patches. Max pooling has its own gradient, because XLA's select-and-scatter takes up to
+a third of a training step.
 """
 
 from functools import partial
@@ -17,7 +17,7 @@ from dse.ops import reference
 from dse.ops.interface import Padding
 
 PATCHED_CHANNELS = 4
-"""Up to this many input channels a convolution runs as patches times matrix."""
+"""Most input channels with which a convolution runs as patches times matrix."""
 
 
 def convolution(
@@ -28,7 +28,7 @@ def convolution(
     stride: int,
     padding: int,
 ) -> Float[Array, "n oh ow f"]:
-    """As `reference.convolution`, through matrix products where they are faster."""
+    """Compute `reference.convolution`, by matrix products where they are faster."""
     size, channels = kernel.shape[0], kernel.shape[2]
     pointwise = size == 1 and stride == 1
     form = (
@@ -47,7 +47,7 @@ def product_convolution(
     stride: int,
     padding: int,
 ) -> Float[Array, "n oh ow f"]:
-    """As `reference.convolution`, always as patches times matrix."""
+    """Compute `reference.convolution` as patches times a matrix."""
     padded = _padded(x, padding)
     size = kernel.shape[0]
     if size == 1 and stride == 1:
@@ -63,7 +63,7 @@ def _padded(x: Float[Array, "n h w c"], padding: int) -> Float[Array, "n ph pw c
 def _patches(
     x: Float[Array, "n h w c"], size: int, stride: int
 ) -> Float[Array, "n oh ow p"]:
-    """Every window's elements side by side, in the order of an HWIO kernel."""
+    """Elements of every window side by side, in the order of an HWIO kernel."""
     return jnp.concatenate(
         [x[:, rows, columns] for rows, columns in _windows(x.shape, size, stride)],
         axis=-1,
@@ -73,7 +73,7 @@ def _patches(
 def _windows(
     shape: tuple[int, ...], size: int, stride: int
 ) -> list[tuple[slice, slice]]:
-    """For each offset within the window, the slices that pick it from all windows."""
+    """Slices that pick one offset from all windows, for each offset in a window."""
     ends = [(extent - size) // stride * stride + 1 for extent in shape[1:3]]
     return [
         (slice(i, i + ends[0], stride), slice(j, j + ends[1], stride))
@@ -94,18 +94,18 @@ def _product(
 def max_pool(
     x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
 ) -> Float[Array, "n oh ow c"]:
-    """As `reference.max_pool`, ties included, with a gradient made of comparisons."""
+    """Compute `reference.max_pool` (ties too), with a gradient made of comparisons."""
     return _max_and_place(x, window, stride, padding)[0]
 
 
 def _max_and_place(
     x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
 ) -> tuple[Float[Array, "n oh ow c"], Int8[Array, "n oh ow c"]]:
-    """Each window's maximum, and the first place in the window that has it.
+    """Maximum of each window, and the first place in the window that has it.
 
-    The remainder at the end changes nothing. It is there because XLA repeats cheap
-    elementwise work inside every fusion that reads it, here the whole chain of
-    comparisons for each pixel of the gradient, and deems a remainder too dear for that.
+    The remainder at the end changes no value. XLA repeats cheap elementwise work in
+    every fusion that reads it: here all comparisons, for each pixel of the gradient. It
+    considers a remainder too expensive to repeat.
     """
     framed = jnp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=-jnp.inf)
     first, *others = _windows(framed.shape, window, stride)
@@ -133,11 +133,11 @@ def _max_pool_backward(
     residuals: tuple[Array, Array],
     gradient: Float[Array, "n oh ow c"],
 ) -> tuple[Float[Array, "n h w c"]]:
-    """Each pixel gathers the gradients of the windows that chose it.
+    """Sum, for each pixel, the gradients of the windows whose maximum it is.
 
-    Rows of the framed input are seen as blocks of `stride`, likewise columns. A pixel
-    of block b lies in window b - a at offset phase + a·stride, for every a that keeps
-    the offset inside the window.
+    Rows of the padded input form blocks of `stride`, and so do columns. A pixel of
+    block b lies in window b - a at offset phase + a·stride, for every a that keeps the
+    offset inside the window.
     """
     x, place = residuals
     n, height, width, channels = x.shape
@@ -164,7 +164,7 @@ def _blocks(
     columns: int,
     fill: int,
 ) -> Num[Array, "n r 1 q 1 c"]:
-    """What the window `up` and `across` before each block holds, or `fill`."""
+    """Value of the window `up` and `across` before each block, or `fill`."""
     n, oh, ow, channels = windows.shape
     moved = jax.lax.pad(
         windows,
@@ -182,7 +182,7 @@ def _blocks(
 def _places(
     window: int, stride: int, up: int, across: int
 ) -> Int8[np.ndarray, "1 1 s 1 s 1"]:
-    """The place that each pixel of a block has in that window; -2 if outside."""
+    """Place of each pixel of a block in that window; -2 if outside."""
     down = np.arange(stride)[:, None] + up * stride
     right = np.arange(stride)[None, :] + across * stride
     inside = (down < window) & (right < window)

@@ -1,4 +1,4 @@
-"""What a set of numerics provides."""
+"""The operations that a set of numerics provides."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -29,7 +29,7 @@ class ConvolutionForm(Protocol):
 
 @runtime_checkable
 class MaxPoolForm(Protocol):
-    """Maximum over square windows; what is padded never wins."""
+    """Maximum over square windows; padding is never the maximum."""
 
     def __call__(
         self, x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
@@ -38,7 +38,7 @@ class MaxPoolForm(Protocol):
 
 @runtime_checkable
 class AveragePoolForm(Protocol):
-    """Mean over square windows; what is padded does not count."""
+    """Mean over square windows; padding does not count."""
 
     def __call__(
         self, x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
@@ -47,14 +47,7 @@ class AveragePoolForm(Protocol):
 
 @dataclass(frozen=True)
 class Operations:
-    """One form of each operation.
-
-    Attributes:
-        convolution: the form of convolution.
-        max_pool: the form of max pooling.
-        average_pool: the form of average pooling.
-        dtype: what activations are computed in; parameters stay float32.
-    """
+    """One form of each operation; activations have `dtype`, parameters stay float32."""
 
     convolution: ConvolutionForm
     max_pool: MaxPoolForm

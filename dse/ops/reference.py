@@ -1,4 +1,4 @@
-"""The reference form: what XLA makes of the textbook operation."""
+"""The reference form: the textbook operations, compiled by XLA."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -30,7 +30,7 @@ def convolution(
 def max_pool(
     x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
 ) -> Float[Array, "n oh ow c"]:
-    """Maximum over windows; of equals the first in row order has the gradient."""
+    """Maximum over windows; of equal values the first in row order has the gradient."""
     pooled: Array = lax.reduce_window(
         x,
         -jnp.inf,
@@ -45,12 +45,12 @@ def max_pool(
 def average_pool(
     x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
 ) -> Float[Array, "n oh ow c"]:
-    """Mean over windows, of what of them lies in the input (Caffe's, unpadded)."""
+    """Mean of each window's elements inside the input (as Caffe without padding)."""
 
     def summed(values: Float[Array, "m h w c"]) -> Float[Array, "m oh ow c"]:
         total: Array = lax.reduce_window(
             values,
-            np.zeros((), values.dtype),  # traced, it would have no gradient
+            np.zeros((), values.dtype),  # a traced zero would have no gradient
             lax.add,
             (1, window, window, 1),
             (1, stride, stride, 1),

@@ -1,1 +1,1 @@
-"""The contract of a run, without JAX: its cell, recipe, events, files and log."""
+"""Cells, recipes, events, files and logs of runs, without JAX."""

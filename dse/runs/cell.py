@@ -11,19 +11,18 @@ from dse.arch.graph import Architecture
 from dse.runs.recipe import Recipe
 
 NUMERICS_VERSION = 3
-"""Raised by hand with any change that can alter a result."""
+"""Version of the numerics, raised by hand with any change that can alter a result."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one result is a result of.
+    """The setting that a result belongs to: network, recipe and data.
 
     Attributes:
-        architecture: the network.
-        recipe: resolved for the dataset.
+        recipe: the recipe, resolved for the dataset.
         dataset: its name.
-        dataset_fingerprint: its content's identity.
-        class_names: its classes, for people who use the trained network.
+        dataset_fingerprint: identity of its content.
+        class_names: its classes, for users of the trained network.
     """
 
     architecture: Architecture
@@ -34,7 +33,7 @@ class Cell:
 
     @cached_property
     def id(self) -> str:
-        """Identity: sixteen hexadecimal digits of a hash over all that decides."""
+        """Identifier: sixteen hexadecimal digits of a hash of what affects a result."""
         recipe = self.recipe.to_json()
         return cell_id(self.architecture.id, recipe, self.dataset_fingerprint)
 
@@ -45,7 +44,7 @@ def cell_id(
     dataset_fingerprint: str,
     numerics_version: int = NUMERICS_VERSION,
 ) -> str:
-    """The identity of a cell, from what decides it; see `Cell.id`."""
+    """Compute the identifier of a cell from its parts; see `Cell.id`."""
     deciding: dict[str, Any] = {
         "architecture": architecture_id,
         "recipe": recipe,

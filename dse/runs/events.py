@@ -1,4 +1,4 @@
-"""What a training tells its driver: plain, picklable records."""
+"""Events that a training sends to its driver: plain, picklable records."""
 
 import datetime
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Kept:
-    """A file of weights: its name within the folder of weights, and their hash."""
+    """A file of weights: its name in the folder of weights, and the weights' hash."""
 
     path: str
     hash: str
@@ -26,15 +26,15 @@ FAILURES: Mapping[str, str] = {
     "lost": "its worker ended, or the machine",
     "hung": "nothing was heard of it for longer than the time limit",
 }
-"""Why a run is no result, with what that means."""
+"""Reasons why a run has no valid result, with their meanings."""
 
 OUTCOMES = ("diverged", "untrained")
-"""What is the training's own doing: the same bits would only repeat it."""
+"""Reasons that lie in the training itself: another try would repeat the same bits."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something happened to a run, which is (cell, replicate)."""
+    """An event of a run, identified by cell and replicate."""
 
     cell_id: str
     replicate: int
@@ -42,12 +42,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Started(Event):
-    """The run began.
+    """The start of a run.
 
     Attributes:
-        device: where.
-        begun: when, where it is trained, in UTC.
-        run_id: its number in the database; the driver knows.
+        device: name of the device.
+        begun: time in UTC on the machine that trains it.
+        run_id: number in the database, set by the driver.
     """
 
     device: str
@@ -57,15 +57,15 @@ class Started(Event):
 
 @dataclass(frozen=True)
 class EpochEnded(Event):
-    """An epoch ended.
+    """The end of an epoch.
 
     Attributes:
         epoch: counted from 1.
-        metrics: of train (as trained on: augmented, dropout on) and validation.
+        metrics: those of train (as trained on: augmented, with dropout) and validation.
         images: images trained on.
-        seconds: in training steps alone; of replicates that train together each has
-            an equal share.
-        replayed: whether it was trained before the run was interrupted.
+        seconds: time of the training steps alone, shared equally by replicates that
+            train together.
+        replayed: True if it was trained before the run was interrupted.
     """
 
     epoch: int
@@ -76,17 +76,16 @@ class EpochEnded(Event):
 
     @property
     def images_per_second(self) -> float:
-        """Speed of the training steps."""
+        """Images per second of the training steps."""
         return self.images / self.seconds
 
 
 @dataclass(frozen=True)
 class Checkpointed(Event):
-    """The run's state was kept: interrupted, it goes on from here.
+    """A saved state of the run, from which it goes on after an interruption.
 
     Attributes:
-        epoch: of the last step before it, counted from 1; more steps of the same epoch
-            may follow.
+        epoch: that of the last step, counted from 1; more of its steps may follow.
     """
 
     epoch: int
@@ -94,18 +93,18 @@ class Checkpointed(Event):
 
 @dataclass(frozen=True)
 class Done(Event):
-    """The last epoch ended and the run is a result: scores, times and weights.
+    """The result of a run: scores, times and weights.
 
     Attributes:
-        metrics: the last epoch's, and the test part's.
-        train_seconds: in training steps and evaluation, compilation apart.
-        compile_seconds: compilation, counted with the replicates that wait for it,
-            also where it went on while another cell trained.
-        step_seconds: in training steps alone.
+        metrics: those of the last epoch and of the test part.
+        train_seconds: time of training steps and evaluation, without compilation.
+        compile_seconds: compilation time, shared by the replicates that waited for it;
+            counted in full even if another cell trained meanwhile.
+        step_seconds: time of the training steps alone.
         weights: NumPy arrays by layer name, then `kernel` or `bias`; under `input`
-            the `mean` and `deviation` that normalise pixels. Empty where they are in a
-            file, or are not kept.
-        kept: the file that they are in (`dse.runs.weights.Kept`).
+            the `mean` and `deviation` that normalise pixels. Empty if they are in a
+            file or not kept.
+        kept: the file of the weights, if there is one.
     """
 
     metrics: Metrics
@@ -118,12 +117,12 @@ class Done(Event):
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """The run is none.
+    """The failure of a run.
 
     Attributes:
         reason: a word to group by; see `FAILURES`.
-        detail: a line for a person.
-        again: whether it is tried again; the driver knows.
+        detail: a line for the user.
+        again: True if it is tried again, set by the driver.
     """
 
     reason: Reason

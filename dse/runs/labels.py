@@ -1,4 +1,4 @@
-"""What to call points: by what tells them apart, in the words of their fields."""
+"""Labels of points: the values in which they differ, in the words of their fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,12 +8,12 @@ from dse.fields import Fields
 
 
 class Shown(NamedTuple):
-    """A point to be called something; its family need not be here.
+    """A point to be labelled; its family need not be installed.
 
     Attributes:
-        family: its name.
-        values: the metaparameters.
-        note: what a label adds in brackets.
+        family: name of its family.
+        values: its metaparameters.
+        note: text that the label adds in brackets.
     """
 
     family: str
@@ -22,17 +22,17 @@ class Shown(NamedTuple):
 
     @classmethod
     def of(cls, point: Family) -> "Shown":
-        """A point at hand."""
+        """Make it from an instance of a family."""
         return cls(point.name, point.values, point.note())
 
 
 def fields_of_points(points: Sequence[Family]) -> Fields:
-    """The fields of the families of points at hand."""
+    """Fields of the families of `points`."""
     return {point.name: point.fields for point in points}
 
 
 def varied_names(points: Sequence[Shown], fields: Fields) -> dict[str, list[str]]:
-    """By family, the fields in which its points differ."""
+    """Fields in which the points of a family differ, by family."""
     found = {}
     for family in dict.fromkeys(point.family for point in points):
         own = [point.values for point in points if point.family == family]
@@ -47,13 +47,9 @@ def varied_names(points: Sequence[Shown], fields: Fields) -> dict[str, list[str]
 def labels(
     points: Sequence[Shown], fields: Fields, *, named: bool = False
 ) -> list[str]:
-    """A label for each point: `SR 0.5`, `50 %`, `sr 0.5, bypass simple`.
+    """Label each point, as in `SR 0.5`, `50 %`, `sr 0.5, bypass simple`.
 
-    Args:
-        points: what is shown together.
-        fields: by family, what is known of its metaparameters.
-        named: whether a value that is alone has its field's name too, as in a list
-            without a title.
+    If `named`, a single value has its field's name too, as in a list without a title.
     """
     names = varied_names(points, fields)
     return [_label(point, fields[point.family], names, named) for point in points]

@@ -1,4 +1,4 @@
-"""Where the files of a run lie; known without JAX."""
+"""Paths of the files of a run, without JAX."""
 
 import datetime
 import errno
@@ -11,18 +11,18 @@ from typing import BinaryIO, cast
 from dse.errors import DseError
 
 WEIGHTS = "weights"
-"""The folder of weights, beside a database."""
+"""Name of the folder of weights, beside a database."""
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,199}")
 
 
 def within(folder: Path, name: object) -> Path:
-    """Where the entry of `folder` that is called `name` lies, or would lie.
+    """Path of the entry `name` of `folder`, which need not exist.
 
-    Names come out of databases, and a stranger may have written those: whatever reads,
-    copies or deletes by one asks here, and never leaves the folder.
+    Names come from databases, which a stranger may have written. All code that reads,
+    copies or deletes such an entry gets its path here, so it never leaves the folder.
 
     Raises:
-        DseError: it is no plain name, or a link is called so.
+        DseError: `name` is not a plain name, or the entry is a link.
     """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise DseError(
@@ -36,20 +36,20 @@ def within(folder: Path, name: object) -> Path:
 
 
 def append_to(file: Path) -> BinaryIO:
-    """A log to add to and to read; made, where it is missing. It never waits.
+    """Open a log to append to and read, without waiting; create it if it is missing.
 
     Raises:
-        OSError: it cannot be written; or a link, a pipe or the like is called so.
+        OSError: it cannot be written, or is a link, a pipe or the like.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     return _regular(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, "a+b")
 
 
 def read_from(file: Path) -> BinaryIO:
-    """A log to read. It never waits.
+    """Open a log to read, without waiting.
 
     Raises:
-        OSError: it cannot be read; or a link, a pipe or the like is called so.
+        OSError: it cannot be read, or is a link, a pipe or the like.
     """
     return _regular(file, os.O_RDONLY, "rb")
 
@@ -63,7 +63,7 @@ def _regular(file: Path, flags: int, mode: str) -> BinaryIO:
 
 
 def checkpoints_of(folder: Path, cell_id: str, replicate: int) -> Path:
-    """The checkpoints of a run, under the folder that holds the database's files.
+    """Path of a run's checkpoints, in the folder that holds the database's files.
 
     Raises:
         DseError: see `within`.
@@ -74,10 +74,10 @@ def checkpoints_of(folder: Path, cell_id: str, replicate: int) -> Path:
 def weights_of(
     folder: Path, cell_id: str, replicate: int, begun: datetime.datetime
 ) -> Path:
-    """Where the weights of a run go that was begun then.
+    """Path of the weights of a run that began at `begun`.
 
-    No other run's are called so: a database that was moved away, and one that took its
-    name, keep apart what they train.
+    No other run has this path. So the weights of a database that was moved away, and of
+    one that took its name, stay apart.
 
     Raises:
         DseError: see `within`.
@@ -87,7 +87,7 @@ def weights_of(
 
 
 def log_of(folder: Path, cell_id: str, replicate: int) -> Path:
-    """The log of a run, under the folder that holds the database's files.
+    """Path of a run's log, in the folder that holds the database's files.
 
     Raises:
         DseError: see `within`.

@@ -1,4 +1,4 @@
-"""The training recipe: everything beside architecture and data that moves a result."""
+"""The training recipe: all that affects a result beside architecture and data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,11 +13,11 @@ from dse.errors import DseError
 from dse.fields import choice, flag, real, share, text, whole
 
 MOST_FLOAT = 1e38
-"""About the largest of 32-bit floats."""
+"""Limit of values that must fit 32-bit floats."""
 
 
 def pixel_mean(value: Any) -> tuple[float, ...]:
-    """A mean for each channel, as a tuple; of words as 123,117,104."""
+    """Parse the mean of each channel, from numbers or a text such as 123,117,104."""
     if isinstance(value, str):
         try:
             value = tuple(map(float, value.split(",")))
@@ -30,10 +30,10 @@ def pixel_mean(value: Any) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Recipe(Declared, name="recipe", as_given=True):
-    """SGD with momentum after the paper's solver, and what small images need.
+    """SGD with momentum as in the paper's solver, with changes for small images.
 
-    Augmentation that is None is chosen for the set (`resolved`). Streamed images need
-    `resize`, `crop` and `pixel_mean`; small sets take their own mean and deviation.
+    Augmentation that is None is chosen for the dataset (`resolved`). Streamed images
+    need `resize`, `crop` and `pixel_mean`; small sets use their own mean and deviation.
 
     Raises:
         DseError: a value is out of range.
@@ -139,7 +139,7 @@ class Recipe(Declared, name="recipe", as_given=True):
             raise DseError(f"crop is {self.crop}; expected 1 to resize, {self.resize}")
 
     def resolved(self, dataset_name: str, image_shape: Shape) -> "Recipe":
-        """This recipe with the augmentation that suits the set where none is stated."""
+        """This recipe with unset augmentation chosen to suit the dataset."""
         padding, mirror = self.crop_padding, self.mirror
         if self.resize is not None and padding is None:
             padding = 0
@@ -150,7 +150,7 @@ class Recipe(Declared, name="recipe", as_given=True):
         )
 
     def applied_to(self, architecture: Architecture) -> Architecture:
-        """The network as this recipe trains it: the same but for dropout and draws."""
+        """The network with the dropout rate and initialisers of this recipe."""
         *_, last = architecture.parameters
 
         def changed(layer: Layer) -> Layer:
@@ -165,10 +165,9 @@ class Recipe(Declared, name="recipe", as_given=True):
         return replace(architecture, layers=tuple(map(changed, architecture.layers)))
 
     def to_json(self) -> dict[str, Any]:
-        """The fields by name.
+        """The fields by name, without later ones at their defaults.
 
-        Later ones are left out at their defaults: cells from before them, which trained
-        the same, keep their identity.
+        So older cells, which were trained in the same way, keep their identity.
         """
         defaults = {field.name: field.default for field in fields(self)}
         return {
@@ -179,11 +178,11 @@ class Recipe(Declared, name="recipe", as_given=True):
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
-        """The recipe that `to_json` told, also after a passage through JSON."""
+        """Make the recipe from the result of `to_json`, also after JSON text."""
         return cls(**values)
 
     def differences(self, other: "Recipe") -> str:
-        """What differs from `other`, in words; empty when nothing does."""
+        """Describe the differences from `other`; empty if there are none."""
         mine, theirs = self.values, other.values
         return ", ".join(
             f"{name} {theirs[name]} there, {mine[name]} here"
@@ -192,7 +191,7 @@ class Recipe(Declared, name="recipe", as_given=True):
         )
 
     def changes_from(self, other: "Recipe") -> str:
-        """What it has other than `other`, in words; empty when nothing."""
+        """List the values that differ from those of `other`; empty if none do."""
         mine, theirs = self.values, other.values
         return ", ".join(
             f"{name} {value}" for name, value in mine.items() if value != theirs[name]

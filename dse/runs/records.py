@@ -1,4 +1,4 @@
-"""A study and its points, as planners, the database and reports know them."""
+"""A study and its points, for planners, the database and reports."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from dse.runs.recipe import Recipe
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study as the database knows it."""
+    """A study as the database stores it."""
 
     name: str
     experiment: str
@@ -24,24 +24,24 @@ class StudyRecord:
 
     @property
     def trains(self) -> str:
-        """What its cells have in common: studies in which it differs share none."""
+        """Text of what all its cells share; studies that differ in it share no cell."""
         recipe = json.dumps(self.recipe.to_json(), sort_keys=True)
         return f"{self.dataset_fingerprint} {NUMERICS_VERSION} {recipe}"
 
 
 @dataclass(frozen=True)
 class Point:
-    """A cell under the metaparameters by which a study reaches it."""
+    """A cell with the metaparameters from which a study made it."""
 
     metaparameters: Family
     cell: Cell
 
     @property
     def key(self) -> str:
-        """Family and metaparameters as text, to tell points of a study apart."""
+        """Family and metaparameters as text, which identifies the point in a study."""
         return point_key(self.metaparameters.name, self.metaparameters.values)
 
 
 def point_key(family: str, metaparameters: Mapping[str, Any]) -> str:
-    """The key of a point, also of one whose family is not here."""
+    """Key of a point, whose family need not be installed."""
     return f"{family} {json.dumps(dict(metaparameters), sort_keys=True)}"

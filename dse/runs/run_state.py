@@ -1,11 +1,11 @@
-"""Where a run stands."""
+"""The state of a run."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class RunState:
-    """Where a run stands, and how often it was started."""
+    """The state of a run, and the number of times it was started."""
 
     status: str
     reason: str | None

@@ -1,4 +1,4 @@
-"""What is kept of a run for a person to read: a file of lines."""
+"""The log of a run, a text file for people to read."""
 
 import contextlib
 import datetime
@@ -16,18 +16,15 @@ from dse.runs.events import Checkpointed, Done, EpochEnded, Event, Failed, Start
 from dse.runs.paths import append_to, log_of, read_from
 
 END_BYTES, END_LINES, END_LETTERS = 4096, 3, 240
-"""Of a log, at most, that is quoted."""
+"""Most bytes read, lines and letters quoted of a log."""
 _DATED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 
 
 def end_of(log: IO[bytes], begin: int = 0) -> str:
-    """The last lines of a log as one, short, and harmless on a terminal.
+    """Join the last lines of a log to a short line that is harmless on a terminal.
 
-    Of what a run was told to have done the last line is enough.
-
-    Args:
-        log: open to read.
-        begin: where in it what counts begins, in bytes.
+    It begins with the last event of the run, if there is one in these lines. The first
+    `begin` bytes of the log are ignored.
     """
     size = log.seek(0, os.SEEK_END)
     log.seek(max(begin, size - END_BYTES))
@@ -39,7 +36,7 @@ def end_of(log: IO[bytes], begin: int = 0) -> str:
 
 
 def end_of_run(folder: Path, cell_id: str, replicate: int) -> str:
-    """The same of a run's log; nothing where it cannot be read."""
+    """Apply `end_of` to a run's log; empty if it cannot be read."""
     try:
         with read_from(log_of(folder, cell_id, replicate)) as log:
             return end_of(log)
@@ -51,16 +48,16 @@ class RunLogs:
     """The logs of the runs that a process trains.
 
     Args:
-        folder: beside the database; None to keep no logs.
-        redirect: whether the whole process's output goes into the log of the run that
-            began last, warnings of libraries among it.
+        folder: folder of the database's files; None to keep no logs.
+        redirect: True to send the output of the process, such as warnings of libraries,
+            to the log of the run that began last.
     """
 
     def __init__(self, folder: Path | None, *, redirect: bool = False) -> None:
         self._folder, self._redirect = folder, redirect
 
     def hear(self, event: Event) -> None:
-        """Write down an event."""
+        """Write an event to the log of its run."""
         if isinstance(event, Started) and self._redirect:
             self._take_output(event)
         line = _line(event)
@@ -68,7 +65,7 @@ class RunLogs:
             self._write(event, f"{line}\n")
 
     def explain(self, event: Event, error: Exception) -> None:
-        """Write down the error that failed a run, with its traceback."""
+        """Write the error that failed a run, with its traceback."""
         if self._folder is None:
             traceback.print_exception(error, file=sys.stderr)
         else:
@@ -78,7 +75,7 @@ class RunLogs:
         if self._folder is None:
             return
         now = datetime.datetime.now().isoformat(" ", "seconds")
-        # A full disk, or a link in the log's place, must not cost the run.
+        # A full disk, or a link in the log's place, must not end the run.
         with contextlib.suppress(OSError, DseError):
             file = log_of(self._folder, event.cell_id, event.replicate)
             with append_to(file) as log:

@@ -1,4 +1,4 @@
-"""A run's weights as one file, written where it was trained."""
+"""The weights of a run as one file, written where it was trained."""
 
 import datetime
 import hashlib
@@ -17,27 +17,27 @@ from dse.runs.events import Done, Kept
 from dse.runs.paths import weights_of
 
 Weights = Mapping[str, Mapping[str, Any]]
-"""NumPy arrays by layer, then by the parameter's name; `input` has the pixels' mean."""
+"""NumPy arrays by layer, then by parameter name; `input` normalises the pixels."""
 
 
 @dataclass(frozen=True)
 class Keeper:
-    """What keeps the weights of runs that end here.
+    """Storage of the weights of runs that end in this process.
 
     Attributes:
-        folder: of the database's files; None where this machine has it not: weights are
-            sent to the driver then.
-        keeps: whether they are kept at all.
+        folder: folder of the database's files; None to send weights to the driver, on a
+            machine without it.
+        keeps: True if weights are kept at all.
     """
 
     folder: Path | None
     keeps: bool = True
 
     def keep(self, done: Done, begun: datetime.datetime) -> Done:
-        """The result with its weights in a file, or with none where none are kept.
+        """Move a result's weights to a file, or drop them if none are kept.
 
         Raises:
-            DseError: they cannot be written; no half of them is left.
+            DseError: they cannot be written; no partial file is left.
         """
         if not self.keeps:
             return replace(done, weights={})
@@ -47,15 +47,12 @@ class Keeper:
 
 
 def save_weights(folder: Path, done: Done, begun: datetime.datetime) -> Kept:
-    """Write the weights of a run that was begun then.
+    """Write the weights of a run to a file under the folder of the database's files.
 
-    Args:
-        folder: of the database's files.
-        done: the run's result.
-        begun: when it was begun: no other run's weights are called so.
+    The time `begun`, the start of the run, makes the file's name unique.
 
     Raises:
-        DseError: they cannot be written; no half of them is left.
+        DseError: they cannot be written; no partial file is left.
     """
     file = weights_of(folder, done.cell_id, done.replicate, begun)
     flat = {
@@ -75,10 +72,10 @@ def save_weights(folder: Path, done: Done, begun: datetime.datetime) -> Kept:
 
 
 def read_file(file: Path) -> Weights:
-    """Weights as `save_weights` wrote them.
+    """Read weights that `save_weights` wrote.
 
     Raises:
-        DseError: the file cannot be read, or is no such file.
+        DseError: the file cannot be read, or has another format.
     """
     try:
         flat = load(file.read_bytes())
@@ -94,7 +91,7 @@ def read_file(file: Path) -> Weights:
 
 
 def weights_hash(weights: Weights) -> str:
-    """Hash over names and values, whatever the file format."""
+    """Hash of names and values, independent of the file format."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         for part in sorted(weights[name]):

@@ -1,1 +1,1 @@
-"""Spaces of points, and hard budgets."""
+"""Search spaces and hard budgets."""

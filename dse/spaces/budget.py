@@ -13,15 +13,15 @@ from dse.declared import Declared
 from dse.fields import real
 
 COSTS = {"params": "params", "bytes": "bytes_fp32", "macs": "macs"}
-"""The cost that each kind of limit is about."""
+"""Attribute of `CostArrays` that each kind of limit bounds."""
 
 
 @dataclass(frozen=True)
 class Budget(Declared, name="budget", as_given=True):
-    """Hard upper limits on cost; None where there is none.
+    """Hard upper limits on cost; None for no limit.
 
     Raises:
-        DseError: one is under 1, or no finite number.
+        DseError: a limit is under 1 or not a finite number.
     """
 
     max_params: int | None = real(None, "most parameters", least=1, most=MOST)
@@ -34,11 +34,11 @@ class Budget(Declared, name="budget", as_given=True):
 
     @property
     def limits(self) -> Mapping[str, int | None]:
-        """The limits by the name of the cost."""
+        """Limits by name of the cost."""
         return {name: getattr(self, f"max_{name}") for name in COSTS}
 
     def excess(self, params: int, macs: int) -> dict[str, float]:
-        """Share of each limit by which the cost exceeds it; at most 0 when feasible."""
+        """Excess over each limit as a share of the limit; at most 0 if feasible."""
         costs = {"params": params, "bytes": BYTES_FP32 * params, "macs": macs}
         return {
             name: costs[name] / limit - 1
@@ -47,7 +47,7 @@ class Budget(Declared, name="budget", as_given=True):
         }
 
     def admits(self, costs: CostArrays) -> Bool[np.ndarray, "..."]:
-        """Where the costs stay within every limit."""
+        """True for each point whose costs stay within every limit."""
         admitted = np.ones(np.shape(costs.params), bool)
         for name, limit in self.limits.items():
             if limit is not None:

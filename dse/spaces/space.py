@@ -1,4 +1,4 @@
-"""A design space: values of a family's fields around an anchor, for a search."""
+"""A search space: values of some fields of a family; an anchor has the others."""
 
 import hashlib
 import itertools
@@ -18,19 +18,19 @@ from dse.fields import Grid, unknown_name
 from dse.spaces.budget import Budget
 
 MOST_CORNERS = 1_000
-"""Combinations of fields without a direction of cost, of which all are tried."""
+"""Most combinations of fields without a direction of cost that `narrowed` tries."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """The values that some fields of a family may take; the rest are the anchor's.
+    """Values that some fields of a family may take; the others are the anchor's.
 
     Attributes:
         anchor: a point of the family.
-        values: by field, a grid of numbers, or a tuple of values.
+        values: a grid of numbers or a tuple of values, by field.
 
     Raises:
-        DseError: a field is none of the family's, or cannot have such values.
+        DseError: no field varies, one is unknown, or one cannot have such values.
     """
 
     anchor: Family
@@ -55,7 +55,7 @@ class Space:
                 fields[name].checked(name, value)
 
     def listed(self, name: str) -> tuple[Any, ...]:
-        """All values of a field, as the family has them."""
+        """All values of a field, in its own type."""
         values = self.values[name]
         if not isinstance(values, Grid):
             return tuple(values)
@@ -64,7 +64,7 @@ class Space:
 
     @property
     def settings(self) -> int:
-        """How many there are."""
+        """Number of points in the space."""
         count = 1
         for name in self.values:
             count *= len(self.listed(name))
@@ -72,7 +72,7 @@ class Space:
 
     @property
     def cheapest(self) -> Mapping[str, Any]:
-        """The values of least cost, of the fields that say how cost moves with them."""
+        """Values of least cost, for the fields with a known direction of cost."""
         directions = {name: self.anchor.fields[name].cost for name in self.values}
         return {
             name: (min if direction == "rises" else max)(self.listed(name))
@@ -82,7 +82,7 @@ class Space:
 
     @property
     def corners(self) -> list[Mapping[str, Any]]:
-        """`cheapest` beside every combination of the other fields' values."""
+        """`cheapest` with every combination of the other fields' values."""
         cheapest = self.cheapest
         others = {x: self.listed(x) for x in self.values if x not in cheapest}
         return [
@@ -92,7 +92,7 @@ class Space:
 
     @property
     def digest(self) -> str:
-        """Eight hexadecimal digits of all that it is."""
+        """Eight hexadecimal digits of a hash of the whole space."""
         listed = {name: list(self.listed(name)) for name in self.values}
         text = json.dumps(
             [self.anchor.name, self.anchor.values, listed], sort_keys=True
@@ -100,20 +100,21 @@ class Space:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def point(self, values: Mapping[str, Any]) -> Family:
-        """The anchor with these values."""
+        """The anchor with other values."""
         return replace(self.anchor, **values)  # type: ignore[type-var]
 
 
 def named_space(name: str | None, width: float) -> tuple[str, Space]:
-    """The space of a family that is called `name`, and what its studies are called.
+    """Find a named space of a family, and the name for its studies.
 
     Args:
-        name: `family.space`, or the name alone of the family that is meant where none
-            is named; None for the one that suits a width.
-        width: of a preset: the first space is for narrow ones, the last for others.
+        name: `family.space`, or a space of the default family; None for the space that
+            suits a width.
+        width: width of a preset: the first space is for widths below 1, the last for
+            others.
 
     Raises:
-        DseError: there is none.
+        DseError: there is no such space.
     """
     family, dot, called = (name or "").rpartition(".")
     kind = family_called(family if dot else DEFAULT)
@@ -130,13 +131,14 @@ def named_space(name: str | None, width: float) -> tuple[str, Space]:
 
 
 def narrowed(space: Space, budget: Budget, input_shape: Shape, classes: int) -> Space:
-    """`space` less the values that no point within `budget` can have.
+    """`space` without the values that no point within `budget` can have.
 
-    A value is of use when it fits the budget with all others at their cheapest, in some
-    combination of those fields that do not say how cost moves with them.
+    A value is kept if it fits the budget with all others at their cheapest, in some
+    combination of the fields without a direction of cost. If these are more than
+    `MOST_CORNERS`, the space is returned as it is.
 
     Raises:
-        DseError: not even the cheapest point fits; the line gives its cost.
+        DseError: even the cheapest point does not fit; the message gives its cost.
     """
     family, anchor = type(space.anchor), space.anchor.values
     corners = space.corners

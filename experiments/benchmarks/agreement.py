@@ -1,12 +1,12 @@
-"""Whether the fast form costs accuracy: both forms train the same replicates.
+"""Test if the fast form costs accuracy, by training the same replicates in both forms.
 
     python experiments/benchmarks/agreement.py                 # quick, about 5 minutes
     python experiments/benchmarks/agreement.py --preset full --dataset path/to/cifar10
 
 The reference form (`dse.ops.REFERENCE`, float32) and the form that the device trains in
 share a replicate's initial weights, order, augmentation and dropout, so they are
-compared pairwise. Float rounding alone makes two trainings of one replicate part within
-an epoch: what may agree is their mean. It writes a file under results/benchmarks/.
+compared pairwise. Float rounding alone makes two trainings of a replicate differ within
+an epoch, so only their means can agree. A file under results/benchmarks/ is written.
 """
 
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ class Agreement:
         dataset: The embedded set, a folder, or a hub id; by default the preset's.
         sr: Squeeze ratio of the cell.
         pct_3x3: Share of 3x3 filters of the cell.
-        replicates: How many each form trains.
-        margin: Difference in test accuracy that is still none, a share of 1.
+        replicates: Replicates that each form trains.
+        margin: Difference in test accuracy that counts as none, as a share of 1.
         output: Folder of the JSON file.
     """
 
@@ -57,7 +57,7 @@ class Agreement:
 
 
 def main() -> None:
-    """Train, compare and write."""
+    """Train, compare and write the result."""
     wanted = tyro.cli(Agreement, description=__doc__)
     settle_process(on_gpu=has_accelerator())
     check_jax()
@@ -88,7 +88,7 @@ def train(
     cell: Cell,
     replicates: int,
 ) -> dict[int, float]:
-    """Test accuracy by replicate, of those that were trained to the end."""
+    """Train replicates, and return the test accuracies of those that are complete."""
     accuracy = {}
     for event in Trainer(dataset, operations=operations).train(cell, range(replicates)):
         if isinstance(event, Done):
@@ -103,7 +103,7 @@ def train(
 
 
 def compare(accuracies: dict[str, dict[int, float]], margin: float) -> dict[str, Any]:
-    """The mean of the paired differences with its interval, held against a margin."""
+    """Compare the mean paired difference and its interval with a margin."""
     reference, fast = accuracies.values()
     both = sorted(reference.keys() & fast.keys())
     differences = np.array([fast[r] - reference[r] for r in both])
@@ -112,7 +112,7 @@ def compare(accuracies: dict[str, dict[int, float]], margin: float) -> dict[str,
     mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
     low, high = Difference(mean, deviation, len(both)).interval(0.025)
     if not differences.any():
-        low = high = 0.0  # the same in each replicate
+        low = high = 0.0  # no difference in any replicate
     verdict = (
         "the forms agree"
         if -margin < low and high < margin

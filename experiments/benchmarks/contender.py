@@ -1,7 +1,7 @@
-"""A process that trains one network in one way, whenever it is told to.
+"""A process that trains one network in one way, for the time that its input asks.
 
-It reads what to train as JSON from its first line of input, answers with the seconds
-that it took to get ready, then trains for as many seconds as each further line says.
+The first line of input says in JSON what to train; the answer is the seconds that it
+took to get ready. Each further line is the number of seconds to train.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Serve until the input ends."""
+    """Answer each line of input until it ends."""
     wanted = json.loads(sys.stdin.readline())
     if wanted["engine"] == "peak":
         from roofline import measure
@@ -67,7 +67,7 @@ def _from_torch(wanted: dict[str, Any]) -> Callable[[], int]:
 
 
 def dse_epochs(wanted: dict[str, Any]) -> Callable[[], int]:
-    """What trains an epoch by this engine and says how many images it saw."""
+    """Make a function that trains an epoch with `dse` and returns the images seen."""
     import jax.numpy as jnp
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""How many architectures a second the closed form costs, on one core.
+"""Speed of the closed form of costs, in architectures per second on one core.
 
 python experiments/benchmarks/costs.py
 """
@@ -14,7 +14,7 @@ ROUNDS = 7
 
 
 def main() -> None:
-    """Cost random points of the paper's space, and print the rates."""
+    """Compute the costs of random points of the paper's space, and print the rates."""
     generator = np.random.default_rng(0)
     base_e, incr_e = 8 * generator.integers(1, 65, (2, POINTS))
     freq = generator.integers(1, 5, POINTS)

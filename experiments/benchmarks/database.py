@@ -1,12 +1,11 @@
-"""How fast the database answers when it is full: 100,000 runs in a SQLite file.
+"""Times of queries to a large database: 100,000 runs in a SQLite file.
 
-    python experiments/benchmarks/database.py   # a minute, and 210 MB for as long
+    python experiments/benchmarks/database.py   # a minute, with 210 MB of disk
 
-What a person waits for: the runs of a study as a frame (to take half a second at
-most), its status and a reading of the live view (a second), where a study has 1,000
-runs and where it has 10,000; and what a sweep asks: the states of the runs of some
-cells. Each is timed within this process, imports apart. It writes
-results/benchmarks/database.json.
+Timed for a study of 1,000 and one of 10,000 runs: the runs as a frame (goal: half a
+second), the status and a reading of the live view (goal: a second each). Then the
+states of the runs of some cells, which a sweep asks for. All are timed within this
+process, without imports. The result is results/benchmarks/database.json.
 """
 
 import json
@@ -39,11 +38,11 @@ from dse.store.run_states import run_states
 
 @dataclass(frozen=True)
 class Questions:
-    """Fill a database and time what is asked of it.
+    """Fill a database and time questions to it.
 
     Attributes:
-        sizes: Of the database.
-        rounds: How often each question is asked.
+        sizes: Sizes of the database.
+        rounds: How often each question is repeated.
         output: The JSON file.
     """
 
@@ -53,7 +52,7 @@ class Questions:
 
 
 def questions(store: Store, sizes: Sizes) -> dict[str, Callable[[], object]]:
-    """What is asked, by name."""
+    """The questions by name."""
     asked: dict[str, Callable[[], object]] = {}
     reader = reading_store(store)
     for study, parts in ((name_of(0), 1), (LARGE, min(SHARED_BY, sizes.studies))):
@@ -76,11 +75,11 @@ class Answer:
     """Seconds that a question took.
 
     Attributes:
-        first: with nothing of the file in memory, where the system lets go of it.
-        median: of the later ones.
-        slowest: of the later ones.
-        processor: of the processor's time, the mean of all; less than the others
-            where the machine had other work.
+        first: the first time, with the file out of memory if the system can drop it.
+        median: the median of the later times.
+        slowest: the longest of the later times.
+        processor: mean processor time of all; less than the others if the machine had
+            other work.
     """
 
     first: float
@@ -90,7 +89,7 @@ class Answer:
 
 
 def ask(question: Callable[[], object], file: Path, rounds: int) -> Answer:
-    """Ask once afresh, and then so many times."""
+    """Time a question with the file out of memory, then `rounds` times more."""
     _forget(file)
     began = time.process_time()
     first, *later = (_seconds(question) for _ in range(1 + rounds))
@@ -105,7 +104,7 @@ def _seconds(question: Callable[[], object]) -> float:
 
 
 def _forget(file: Path) -> None:
-    """Have the system let go of a file's pages in memory."""
+    """Drop a file's pages from the system's memory."""
     if hasattr(os, "posix_fadvise"):
         with file.open("rb") as opened:
             os.fsync(opened.fileno())
@@ -113,7 +112,7 @@ def _forget(file: Path) -> None:
 
 
 def measure(sizes: Sizes, rounds: int, folder: Path) -> dict[str, Any]:
-    """Fill a database in `folder`, and time all questions."""
+    """Fill a database in `folder` and time all questions."""
     file = folder / "full.db"
     store = open_store(f"sqlite:///{file}")
     seconds = _seconds(partial(fill, store, sizes))
@@ -133,7 +132,7 @@ def measure(sizes: Sizes, rounds: int, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Fill, ask, print and write."""
+    """Fill a database, time questions, print and write."""
     wanted = tyro.cli(Questions, description=__doc__)
     headings = ("first", "median", "slowest", "processor")
     print(f"{'seconds':<36}" + "".join(f"{heading:>11}" for heading in headings))

@@ -1,4 +1,4 @@
-"""What the driver costs a run, and what a second worker gains.
+"""Time that the driver adds to a run, and gain from a second worker.
 
 Of 1,000 runs that take no time, all time is the driver's.
 
@@ -38,11 +38,11 @@ TRAINED_RUNS, ROUNDS = 12, 3
 
 
 def say_nothing(event: Event) -> None:
-    """In place of what shows a sweep's events."""
+    """Ignore an event of a sweep."""
 
 
 def seconds_per_trivial_run(cells: int, *, keep_weights: bool) -> float:
-    """Wall time of a sweep of runs that take none, by run; the workers are started."""
+    """Wall time per run of a sweep of runs that take none, with workers started."""
     dataset = load()
     experiment = Experiment(
         "Trivial",
@@ -81,7 +81,7 @@ def seconds_per_trivial_run(cells: int, *, keep_weights: bool) -> float:
 
 
 def seconds_of(workers: int) -> float:
-    """Wall time of a dozen quick runs of an epoch, once the workers have compiled."""
+    """Wall time of a dozen quick runs of one epoch, after workers have compiled."""
     dataset = load()
     quick = PRESETS["quick"].recipe_for(dataset)
     point = make_point(SqueezeNet(16, 16, sr=0.5), replace(quick, epochs=1), dataset)
@@ -96,7 +96,7 @@ def seconds_of(workers: int) -> float:
 
 
 def main() -> None:
-    """Measure both, print them, and write them to results/benchmarks."""
+    """Measure both, print them and write them to results/benchmarks."""
     overhead = {
         "without weights": seconds_per_trivial_run(CELLS, keep_weights=False),
         "with weights": seconds_per_trivial_run(CELLS, keep_weights=True),

@@ -1,26 +1,26 @@
-"""How often intervals miss what they say that they hold, by simulation.
+"""Simulated miss rates of confidence intervals, compared with their nominal rates.
 
     python experiments/benchmarks/intervals.py
 
-1. Of the difference of two cells: pooled or paired? Cells of equal means, one of which
-may scatter more than the others, as narrow networks do. A pooled deviation (of the
-additive model cell + replicate) makes narrower intervals, which miss several times as
-often as they say where the cell that scatters is one of the two; a paired t-test of
-the two alone keeps its word.
+1. Difference of two cells, pooled or paired. The cells have equal means, and one may
+scatter more than the others, as narrow networks do. A pooled deviation (additive model
+cell + replicate) gives narrower intervals. They miss several times as often as they
+should if the cell that scatters is one of the two. A paired t-test of the two alone
+keeps its rate.
 
-2. Of a cell's mean: Student's as it is, or on the logit's scale (the delta method)?
+2. Mean of a cell, by Student's interval as it is or on the logit scale (delta method).
 Accuracies are drawn from beta distributions, which are skewed near 0 and 1. There
-Student's interval reaches beyond the range, and misses up to twice as often as it says;
-cutting it off there changes no miss.
+Student's interval reaches beyond the range and misses up to twice as often as it
+should; cutting it off at the range changes no miss.
 
-3. Of the replicates that would decide a claim: the range of numbers that the estimate
-and the deviation of an undecided one allow for, by their own uncertainty. It nearly
-always goes from one replicate more to hundreds: so none is told.
+3. Replicates that would decide an undecided claim: the range that the uncertainty of
+the estimate and its deviation allows. It nearly always goes from one more replicate to
+hundreds, so `dse` gives no such number.
 
-4. Of two cells on few test images, whose replicates may all differ by the same: the
-share of true claims that are called false, with and without such intervals of no width.
+4. Two cells on few test images, whose replicates may all have the same difference: the
+share of true claims that are called false, with and without such intervals of width 0.
 
-A minute.
+Takes a minute.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ Scores = Float[np.ndarray, "studies cells replicates"]
 
 
 def pooled(scores: Scores) -> Float[np.ndarray, " studies"]:
-    """Half widths for the first two cells, the residual pooled over all cells."""
+    """Half widths for the first two cells, with the residual of all cells pooled."""
     _, cells, replicates = scores.shape
     residual = (
         scores
@@ -52,7 +52,7 @@ def pooled(scores: Scores) -> Float[np.ndarray, " studies"]:
 
 
 def paired(scores: Scores) -> Float[np.ndarray, " studies"]:
-    """Half widths for the first two cells, by their own differences."""
+    """Half widths for the first two cells, from their own differences."""
     replicates = scores.shape[2]
     deviation = (scores[:, 0] - scores[:, 1]).std(axis=1, ddof=1)
     half: np.ndarray = stdtrit(replicates - 1, 1 - LEVEL) * deviation
@@ -78,7 +78,7 @@ def plain(shares: Float[np.ndarray, "studies replicates"]) -> Intervals:
 
 
 def on_the_logit(shares: Float[np.ndarray, "studies replicates"]) -> Intervals:
-    """The same on the logit's scale, as `dse.analysis.statistics.mean_interval`."""
+    """Logit-scale intervals, as in `dse.analysis.statistics.mean_interval`."""
     mean = shares.mean(axis=1)
     half = half_widths(shares) / (mean * (1 - mean))
     return expit(logit(mean) - half), expit(logit(mean) + half)
@@ -96,7 +96,7 @@ def half_widths(
 def covered(
     intervals: Callable[[np.ndarray], Intervals], shares: np.ndarray, mean: float
 ) -> tuple[float, float]:
-    """Share of intervals that hold the true mean, and their median width."""
+    """Share of intervals that contain the true mean, and their median width."""
     low, high = intervals(shares)
     return float(((low <= mean) & (mean <= high)).mean()), float(np.median(high - low))
 
@@ -104,7 +104,7 @@ def covered(
 def drawn_shares(
     generator: np.random.Generator, mean: float, deviation: float, replicates: int
 ) -> Float[np.ndarray, "studies replicates"]:
-    """Accuracies of a beta distribution."""
+    """Draw accuracies from a beta distribution."""
     both = mean * (1 - mean) / deviation**2 - 1
     shape = STUDIES, replicates
     return generator.beta(mean * both, (1 - mean) * both, shape)
@@ -113,10 +113,10 @@ def drawn_shares(
 def needed_range(
     values: Float[np.ndarray, " replicates"], generator: np.random.Generator
 ) -> tuple[float, float]:
-    """Between which numbers of replicates a claim is decided, with 80 %.
+    """The 80 % range of the number of replicates that decides a claim.
 
-    Means and deviations are drawn as the values leave them open; each pair gives the
-    fewest replicates whose interval would part that mean from 0.
+    Means and deviations are drawn with the uncertainty of the values. Each pair gives
+    the fewest replicates whose interval would separate that mean from 0.
     """
     count, draws = len(values), 2000
     scale = np.sqrt((count - 1) / generator.chisquare(count - 1, draws))
@@ -130,7 +130,7 @@ def needed_range(
 
 
 def print_differences(generator: np.random.Generator) -> None:
-    """Pooled or paired, for several numbers of cells and replicates."""
+    """Print pooled and paired intervals for several numbers of cells and replicates."""
     print(f"each end of an interval says that it errs in {LEVEL:.1%}")
     print("cells  replicates  first cell scatters  pooled          paired")
     for cells in (3, 5, 9):
@@ -148,7 +148,7 @@ def print_differences(generator: np.random.Generator) -> None:
 
 
 def print_means(generator: np.random.Generator) -> None:
-    """How often either interval of a mean holds it, and its width."""
+    """Print how often either interval of a mean contains it, and its width."""
     print("\nmean  deviation  replicates  Student's      on the logit's scale")
     for mean, deviation in (
         (0.1, 0.03),
@@ -172,7 +172,7 @@ def print_means(generator: np.random.Generator) -> None:
 
 
 def print_forecasts(generator: np.random.Generator) -> None:
-    """What undecided claims allow for, for several true means in deviations."""
+    """Print `needed_range` of undecided claims; true means are in deviations."""
     print("\nmean  replicates  undecided  replicates that would decide, 80 % range")
     for mean in (0.3, 0.6, 1.0):
         for replicates in (2, 3, 5, 10, 20):
@@ -189,10 +189,10 @@ def print_forecasts(generator: np.random.Generator) -> None:
 def called_false(
     differences: Float[np.ndarray, "studies replicates"], error: float
 ) -> tuple[float, float]:
-    """Share of studies whose interval lies at 0 or below.
+    """Share of studies whose interval lies at 0 or below, by two methods.
 
-    By the t-test as it is; and by `dse.analysis.comparison.Difference`, which has no
-    interval where differences are equal.
+    First by the plain t-test, then by `dse.analysis.comparison.Difference`, which has
+    no interval if all differences are equal.
     """
     count = differences.shape[1]
     every = [(float(d.mean()), float(d.std(ddof=1))) for d in differences]
@@ -203,9 +203,9 @@ def called_false(
 
 
 def print_equal(generator: np.random.Generator) -> None:
-    """Claims that are true by a point, each of whose ends may err in 5 %.
+    """Print how often claims that are true by a point are called false, at 5 %.
 
-    Both networks see the same images; of one in ten only one of them is right.
+    Both networks see the same images; on one image in ten only one of them is right.
     """
     print("\nimages  replicates  called false  without equal differences")
     for images in (20, 60, 500, 2000):

@@ -1,4 +1,4 @@
-"""What a measurement was taken on, and the file that it is kept in."""
+"""The machine of a measurement, and the file that its result is written to."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax", "torch", "numpy")
 
 
 def machine() -> dict[str, str]:
-    """Device, and versions of what is installed."""
+    """Device, cores, and versions of what is installed."""
     described = {
         "device": device_name(),
         "cores": str(available_cores()),
@@ -29,7 +29,7 @@ def machine() -> dict[str, str]:
 
 
 def device_name() -> str:
-    """The GPU's name, or the processor's."""
+    """Name of the GPU or else the processor."""
     if has_accelerator():
         import jax
 
@@ -42,7 +42,7 @@ def device_name() -> str:
 
 
 def write_result(folder: Path, name: str, result: Mapping[str, Any]) -> Path:
-    """Write `result`, and the machine, to DEVICE-NAME.json, wholly or not at all."""
+    """Write `result` and the machine to DEVICE-NAME.json, completely or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{'gpu' if has_accelerator() else 'cpu'}-{name}.json"
     text = json.dumps({"machine": machine(), **result}, indent=1)

@@ -1,4 +1,4 @@
-"""A database that is full of made-up runs, in rows of the size of real ones."""
+"""A database of made-up runs, with rows of the size of real ones."""
 
 import datetime
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from dse.store.database import Store
 from dse.store.families import enter_families
 
 SHARED_BY = 10
-"""Studies, each of its own recipe, that train the same architectures."""
+"""Number of studies that train the same architectures, each with its own recipe."""
 LARGE = "large/pretended-quick"
 ROWS_AT_ONCE = 20_000
 MORNING = datetime.datetime(2026, 1, 1, 8)
@@ -25,11 +25,11 @@ MORNING = datetime.datetime(2026, 1, 1, 8)
 
 @dataclass(frozen=True)
 class Sizes:
-    """What there is of everything.
+    """Numbers of the rows.
 
     Attributes:
-        studies: Studies; a further one has the cells of ten of them.
-        cells: Cells of each.
+        studies: Studies; one more has the cells of ten of them.
+        cells: Cells of each study.
         replicates: Runs of each cell.
         epochs: Epochs whose metrics each run has.
     """
@@ -40,21 +40,21 @@ class Sizes:
     epochs: int = 3
 
     def cell(self, study: int, index: int) -> str:
-        """The id of a study's cell."""
+        """Id of a study's cell."""
         return f"{study * self.cells + index:016x}"
 
     def architecture(self, study: int, index: int) -> int:
-        """The number of a cell's architecture."""
+        """Number of a cell's architecture."""
         return study % self.groups * self.cells + index
 
     @property
     def groups(self) -> int:
-        """Groups of architectures, one for ten studies."""
+        """Number of groups of architectures, one for ten studies."""
         return -(-self.studies // SHARED_BY)
 
 
 def fill(store: Store, sizes: Sizes) -> None:
-    """Enter everything, in bulk and in one transaction."""
+    """Insert all rows in bulk, in one transaction."""
     enter_families(store, [SqueezeNet()])
     with store.writing() as connection:
         for table, rows in (
@@ -76,7 +76,7 @@ def _insert(
 
 
 def name_of(study: int) -> str:
-    """What a study is called."""
+    """Name of a study."""
     return f"study{study:03}/pretended-quick"
 
 
@@ -144,7 +144,7 @@ def _points(sizes: Sizes) -> Iterator[dict[str, Any]]:
 
 
 def _runs(sizes: Sizes) -> Iterator[dict[str, Any]]:
-    """Of the first study one cell is under way; of all, a run in fifty has failed."""
+    """Rows of runs: one cell of the first study is running, one run in 50 failed."""
     runs = sizes.studies * sizes.cells * sizes.replicates
     for number in range(runs):
         cell, replicate = divmod(number, sizes.replicates)

@@ -1,10 +1,10 @@
-"""Where the time of a training step goes, by kind of operation.
+"""Time of a training step by kind of operation.
 
     python experiments/benchmarks/profile_step.py --base-e 16 --sr 0.5
     python experiments/benchmarks/profile_step.py --base-e 128 --input-shape 32 32 3
 
-It traces an epoch of a few steps with JAX's profiler and sums XLA's operations by kind;
-tracing itself slows small operations down.
+It traces an epoch of a few steps with JAX's profiler and sums XLA's operations by kind.
+Tracing itself slows down small operations.
 """
 
 import collections
@@ -30,7 +30,7 @@ KINDS = {
     r"reduce|add|multiply": "sums, SGD",
     r"while": "random numbers",
 }
-"""By the start of an operation's name, which XLA makes of what is fused in it."""
+"""Kinds by a pattern for an operation's name, in which XLA lists what it has fused."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class Profile:
     """Profile one network's training on this machine.
 
     Attributes:
-        base_e: Width; incr_e too.
+        base_e: Width, also for incr_e.
         sr: Squeeze ratio.
         pct_3x3: Share of 3x3 filters.
         input_shape: Height, width, channels.
-        batch_size: Images a step.
+        batch_size: Images per step.
         steps: Steps to trace.
     """
 
@@ -55,7 +55,7 @@ class Profile:
 
 
 def main() -> None:
-    """Trace, sum and print."""
+    """Trace an epoch and print the times."""
     wanted = tyro.cli(Profile, description=__doc__)
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     settle_process()
@@ -95,7 +95,7 @@ def main() -> None:
 
 
 def kind(name: str) -> str:
-    """The first kind whose pattern an operation's name has."""
+    """The first kind whose pattern matches an operation's name."""
     return next((k for pattern, k in KINDS.items() if re.search(pattern, name)), "rest")
 
 

@@ -1,9 +1,9 @@
-"""How long a folder of images takes to open, for the first and the second time.
+"""Time to open a folder of images for the first and the second time.
 
     python experiments/benchmarks/reading.py [--images 20000] [--side 32]
 
-Makes random PNG files in ten class folders of a temporary folder, opens the set with an
-empty cache folder, and again. Under a minute.
+Makes random PNG files in ten class folders of a temporary folder, and opens the set
+twice, first with an empty cache folder. Takes under a minute.
 """
 
 import os
@@ -24,8 +24,8 @@ class Reading:
     """Time the opening of a folder.
 
     Attributes:
-        images: how many it holds.
-        side: of each, in pixels.
+        images: number of images.
+        side: height and width of each, in pixels.
     """
 
     images: int = 20_000
@@ -45,7 +45,7 @@ class Reading:
 
 
 def write_images(folder: Path, images: int, side: int) -> None:
-    """Random colour images, in turn of each class."""
+    """Write random colour images of all classes in turn."""
     generator = np.random.default_rng(0)
     for number in range(images):
         file = folder / f"class_{number % CLASSES}" / f"{number:06}.png"
@@ -55,7 +55,7 @@ def write_images(folder: Path, images: int, side: int) -> None:
 
 
 def seconds(folder: Path) -> float:
-    """To open a folder."""
+    """Seconds to open a folder."""
     from dse.data.load import load
 
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What the machine can do at most, and what of it a training step needs."""
+"""Peak rates of the machine, and the speed that they allow a training step."""
 
 import time
 from collections.abc import Callable
@@ -10,25 +10,25 @@ from dse.arch.graph import Architecture
 PRODUCT_SIDE = 2048
 COPY_BYTES = 2**28
 BACKWARD = 3
-"""A step's MACs over its forward pass's: weight and input gradients cost one each."""
+"""MACs of a step over its forward pass's: two gradients cost one forward pass each."""
 ACTIVATION_PASSES = 5
-"""Each activation is written once and read twice; its gradient, once each."""
+"""Passes over memory: 3 of an activation (one write, two reads), 2 of its gradient."""
 
 
 @dataclass(frozen=True)
 class Peak:
-    """Measured at once on as many processes as train.
+    """Peak rates, measured on as many processes at once as train.
 
     Attributes:
-        flops: floating-point operations a second in a large product.
-        bytes: read or written a second in a large copy.
+        flops: floating-point operations per second in a large product.
+        bytes: bytes read or written per second in a large copy.
     """
 
     flops: float
     bytes: float
 
     def images_per_second(self, architecture: Architecture, element: int) -> float:
-        """The most that a step can reach: by arithmetic or by memory, what binds."""
+        """Highest speed of a step, limited by arithmetic or by memory."""
         costs = cost(architecture)
         arithmetic = 2 * BACKWARD * costs.macs / self.flops
         memory = ACTIVATION_PASSES * element * costs.activations / self.bytes
@@ -36,7 +36,7 @@ class Peak:
 
 
 def measure(bfloat16: bool) -> Peak:
-    """This process's peak on JAX's device."""
+    """Measure the peak of this process on JAX's device."""
     import jax
     import jax.numpy as jnp
 

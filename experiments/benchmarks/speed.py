@@ -1,14 +1,14 @@
-"""How fast this engine trains the networks of Figure 3, beside PyTorch.
+"""Training speed of this engine on the networks of Figure 3, compared with PyTorch.
 
     python experiments/benchmarks/speed.py                    # quick and full width
     python experiments/benchmarks/speed.py --presets quick --seconds 0.5
 
 Both train the same architectures with the same recipe (without augmentation) on random
-images, in turn within every cell, so that a machine's moods meet all alike. On a CPU
-PyTorch runs as people run it, one process over all cores, and as this engine's sweeps
-do, a process a core; eager and compiled; with the C library's allocator as it is and
-with huge pages. What is far behind on the first cell of a preset sits the others out.
-On a GPU one process of each runs, this engine's also with five replicates together.
+images, in turn within every cell, so that changes of the machine's speed affect all. On
+a CPU PyTorch runs in one process over all cores, as usual, and in one per core, as this
+engine's sweeps do; eager and compiled; with the C library's allocator as it is and with
+huge pages. A form far behind on a preset's first cell skips the others. On a GPU one
+process of each runs, this engine's also with five replicates together.
 
 It needs PyTorch (`pip install -c constraints.txt -e '.[benchmarks]'`), takes about 35
 minutes on two cores, and writes results/benchmarks/DEVICE-PRESET.json.
@@ -45,10 +45,12 @@ from dse.study.presets import PRESETS
 HERE = Path(__file__).parent
 INPUT_SHAPES = {"quick": (28, 28, 1), "full": (32, 32, 3)}
 IMAGES_A_RUN = {"quick": 27_000, "full": 30 * 45_000}
-"""What a run of the preset trains on (full: 30 epochs of CIFAR-10), since this engine
-compiles otherwise for short runs than for long ones."""
+"""Images that a run of the preset trains on (full: 30 epochs of CIFAR-10).
+
+This engine compiles short runs differently from long ones.
+"""
 FAR_BEHIND = 0.7
-"""A form of PyTorch under this share of its best on the first cell is dropped."""
+"""Share of PyTorch's best speed on the first cell under which a form is dropped."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,14 @@ class Contender:
     """A way to train.
 
     Attributes:
-        name: what the table calls it.
-        engine: `dse` or `torch`.
+        name: its name in the table.
+        engine: `dse` or `torch`; `peak` measures the machine.
         processes: how many train at once; their images are added up.
-        threads: of each process; 0 leaves it to the library.
-        compiled: whether PyTorch compiles.
-        bfloat16: whether it computes in that.
-        huge_pages: whether the C library's allocator is asked for huge pages.
-        replicates: trained together.
+        threads: threads of each process; 0 leaves it to the library.
+        compiled: True if PyTorch compiles.
+        bfloat16: True to compute in bfloat16.
+        huge_pages: True if the C library's allocator uses huge pages.
+        replicates: replicates trained together.
     """
 
     name: str
@@ -77,7 +79,7 @@ class Contender:
 
 
 def contenders_on_cpu(cores: int) -> list[Contender]:
-    """This engine first; then PyTorch in every form that people use."""
+    """This engine first, then PyTorch in every form that people use."""
     one = Contender("", "torch")
     many = Contender("", "torch", cores, threads=1)
     listed = [Contender("dse", "dse", cores, threads=1, huge_pages=True)]
@@ -92,7 +94,7 @@ def contenders_on_cpu(cores: int) -> list[Contender]:
 
 
 def contenders_on_gpu() -> list[Contender]:
-    """One process each, as a GPU has it."""
+    """This engine and PyTorch with one process each, for a GPU."""
     return [
         Contender("dse", "dse", bfloat16=True),
         Contender("dse, 5 replicates", "dse", bfloat16=True, replicates=5),
@@ -111,7 +113,7 @@ def contenders_on_gpu() -> list[Contender]:
 
 
 class Racer:
-    """A contender's processes, alive over all rounds of one cell."""
+    """The processes of a contender, which live through all rounds of one cell."""
 
     def __init__(self, contender: Contender) -> None:
         self._contender = contender
@@ -135,12 +137,12 @@ class Racer:
         ]
 
     def begin(self, wanted: Mapping[str, Any]) -> None:
-        """Have the processes get ready."""
+        """Send the task, and wait until the processes are ready."""
         self._tell(json.dumps(wanted | asdict(self._contender)))
         self.first = self._hear()
 
     def round(self, seconds: float) -> float:
-        """Images a second over all processes."""
+        """Train, and return images per second of all processes."""
         self._tell(str(seconds))
         answers = self._hear()
         self.peak_bytes = sum(answer["peak_bytes"] for answer in answers)
@@ -170,7 +172,7 @@ class Racer:
 
 @contextlib.contextmanager
 def racing(wanted: Mapping[str, Any], contender: Contender) -> Iterator[Racer]:
-    """A racer that is stopped in the end."""
+    """Start a racer, and stop it in the end."""
     racer = Racer(contender)
     try:
         racer.begin(wanted)
@@ -185,7 +187,7 @@ def race(
     rounds: int,
     seconds: float,
 ) -> dict[str, dict[str, float]]:
-    """Each contender's median images a second, seconds to get ready, peak memory."""
+    """Measure each contender: images per second, seconds to get ready, peak memory."""
     with contextlib.ExitStack() as stack:
         racers = {c.name: stack.enter_context(racing(wanted, c)) for c in contenders}
         speeds: dict[str, list[float]] = {name: [] for name in racers}
@@ -205,7 +207,7 @@ def race(
 
 
 def figure_3_cells(width: float) -> list[Family]:
-    """The points of Figures 3(a) and 3(b) at a share of their widths, each once."""
+    """Points of Figures 3(a) and 3(b) at a share of their widths, each once."""
     points = [
         point
         for name in ("fig3a", "fig3b")
@@ -215,7 +217,7 @@ def figure_3_cells(width: float) -> list[Family]:
 
 
 def measure_peak(contender: Contender) -> Peak:
-    """What all of a contender's processes reach together."""
+    """Measure the peak of all of a contender's processes together."""
     with racing({}, replace(contender, engine="peak")) as racer:
         return Peak(
             sum(answer["flops"] for answer in racer.first),
@@ -226,7 +228,7 @@ def measure_peak(contender: Contender) -> Peak:
 def run_preset(
     preset: str, contenders: Sequence[Contender], rounds: int, seconds: float
 ) -> dict[str, Any]:
-    """Race over all cells of a preset's width."""
+    """Measure all contenders on all cells of a preset's width."""
     recipe = replace(PRESETS[preset].recipe, crop_padding=0, mirror=False)
     ours = contenders[0]
     peak, element = measure_peak(ours), 2 if ours.bfloat16 else 4
@@ -269,7 +271,7 @@ def run_preset(
 
 
 def images_held(architecture: Architecture, recipe: Recipe) -> int:
-    """Enough images for an epoch of about a tenth of a second, one step at least."""
+    """Number of images for an epoch of about 0.1 seconds, at least one step."""
     rate = 5e10 if not has_accelerator() else 5e13
     steps = 0.1 * rate / (6 * cost(architecture).macs * recipe.batch_size)
     return recipe.batch_size * max(1, min(500, round(steps)))
@@ -280,7 +282,7 @@ def far_behind(
     measured: Mapping[str, Mapping[str, float]],
     contenders: Sequence[Contender],
 ) -> bool:
-    """Whether a form of PyTorch is far from the best of its precision."""
+    """Check whether a form of PyTorch is far behind the best of its precision."""
     if contender.engine == "dse":
         return False
     best = max(
@@ -292,7 +294,7 @@ def far_behind(
 
 
 def rivals(contenders: Sequence[Contender]) -> dict[str, list[str]]:
-    """Groups of forms of PyTorch, the best of which is compared with, by name."""
+    """Groups of forms of PyTorch by name; `dse` is compared with the best of each."""
     torch = [c for c in contenders if c.engine == "torch"]
     plain = [c.name for c in torch if not c.bfloat16 and not c.huge_pages]
     same = [c.name for c in torch if not c.bfloat16]
@@ -304,7 +306,7 @@ def rivals(contenders: Sequence[Contender]) -> dict[str, list[str]]:
 def summary(
     cells: Sequence[Mapping[str, Any]], contenders: Sequence[Contender]
 ) -> dict[str, Any]:
-    """Geometric means over the cells."""
+    """Geometric means of the ratios over the cells."""
     mine = [c.name for c in contenders if c.engine == "dse"]
     means: dict[str, Any] = {}
     for name in mine:
@@ -323,20 +325,20 @@ def summary(
 def ratio(
     measured: Mapping[str, Mapping[str, float]], name: str, members: Sequence[str]
 ) -> float:
-    """`name`'s speed over the best of `members`."""
+    """Speed of `name` over that of the best of `members`."""
     best = max(measured[m]["images_per_second"] for m in members if m in measured)
     return measured[name]["images_per_second"] / best
 
 
 def geometric_mean(values: Sequence[float]) -> float:
-    """Exp of the mean logarithm."""
+    """Exponential of the mean logarithm."""
     return math.exp(statistics.fmean(math.log(value) for value in values))
 
 
 def show_cell(
     label: str, measured: Mapping[str, Mapping[str, float]], limit: float
 ) -> None:
-    """A line for each contender."""
+    """Print a line for each contender."""
     table = Table(title=label, title_justify="left", min_width=78)
     for heading in ("contender", "images/s", "of dse", "ready, s", "peak, MiB"):
         justify = "left" if heading == "contender" else "right"
@@ -357,12 +359,12 @@ def show_cell(
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Race this engine against PyTorch over the cells of Figure 3.
+    """Compare the speed of this engine and PyTorch on the cells of Figure 3.
 
     Attributes:
-        presets: Widths to race at.
+        presets: Presets to measure.
         rounds: Turns of every contender within a cell.
-        seconds: Seconds a turn.
+        seconds: Seconds per turn.
         output: Folder of the JSON files.
     """
 
@@ -373,7 +375,7 @@ class Benchmark:
 
 
 def main() -> None:
-    """Race, print, and write."""
+    """Measure, print and write."""
     wanted = tyro.cli(Benchmark, description=__doc__)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder("inductor")))
     contenders = (

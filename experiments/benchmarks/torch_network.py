@@ -1,4 +1,4 @@
-"""The same networks in PyTorch, as its users write and train them."""
+"""The same networks in PyTorch, in the form that its users write and train."""
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from dse.runs.recipe import Recipe
 
 
 class TorchNetwork(nn.Module):
-    """An architecture's graph, interpreted."""
+    """A module that executes an architecture's graph."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class TorchNetwork(nn.Module):
                 self.convolutions[_key(layer.name)] = convolution
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Class scores of NCHW images."""
+        """Compute class scores of NCHW images."""
         outputs = {INPUT: images}
         for layer in self.architecture.layers:
             inputs = [outputs[name] for name in layer.inputs]
@@ -74,15 +74,15 @@ def _key(name: str) -> str:
 
 
 class TorchTraining:
-    """SGD as the recipe has it, on random images held in memory.
+    """SGD with the recipe's settings, on random images in memory.
 
     Args:
         architecture: the network.
         recipe: batch size, rates and clipping; its augmentation is left out.
-        compiled: whether through `torch.compile`.
-        bfloat16: whether under autocast.
+        compiled: True for `torch.compile`.
+        bfloat16: True for autocast.
         device: `cpu` or `cuda`.
-        images: how many to hold.
+        images: number of images.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class TorchTraining:
         self._recipe, self._device, self._bfloat16 = recipe, device, bfloat16
 
     def epoch(self) -> int:
-        """Train an epoch; the number of images seen."""
+        """Train an epoch; return the number of images seen."""
         batch = self._recipe.batch_size
         order = torch.randperm(len(self._labels), device=self._device)
         steps = len(order) // batch

@@ -1,4 +1,4 @@
-"""A worker whose runs take no time: what is left is the driver's own.
+"""A worker whose runs take no time, so that only the driver's time is left.
 
 Started by experiments/benchmarks/driver.py.
 """
@@ -17,13 +17,13 @@ METRICS = {"train": SCORES, "validation": SCORES}
 
 
 class TrivialTrainer:
-    """Says of each run that it began, trained an epoch, and is done."""
+    """A trainer that yields the events of a run without training."""
 
     def prepare(self, cell: Cell, replicates: Sequence[int]) -> None:
-        """There is nothing to compile."""
+        """Do nothing: there is nothing to compile."""
 
     def train(self, cell: Cell, replicates: Sequence[int]) -> Iterator[Event]:
-        """See `dse.train.trainers.CellTrainer`."""
+        """Yield events as `dse.train.trainers.CellTrainer` does."""
         for replicate in replicates:
             yield Started(cell.id, replicate, "none")
             yield EpochEnded(cell.id, replicate, 1, METRICS, 1, 1.0)
@@ -38,7 +38,7 @@ class TrivialTrainer:
             )
 
     def close(self) -> None:
-        """Nothing is under way."""
+        """Do nothing."""
 
 
 if __name__ == "__main__":
