@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dse.errors import DseError
-from dse.runs.settings import ELSEWHERE, ignored, without_ignored
+from dse.runs.settings import DETERMINISTIC, ELSEWHERE, ignored, without_ignored
 
 ONE_THREAD = {"NPROC": "1", "PJRT_NPROC": "1"}
 """Variables for one thread in XLA's pool. More would sum in another order, so a run's
@@ -20,8 +20,6 @@ bits would depend on the machine. To use all cores, run as many workers."""
 ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 """Variable for huge pages in glibc's allocator: otherwise page faults on freshly mapped
 temporaries take a large part of a step on a CPU."""
-
-DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 
 def worker_environment(
@@ -54,8 +52,9 @@ def settle_process(*, on_gpu: bool = False, deterministic: bool = False) -> None
     if on_gpu and deterministic:
         wanted = _determinism(stated)
     read_once = {"XLA_FLAGS": stated.get("XLA_FLAGS", "")} | wanted
-    for name, value in read_once.items() if _computes_already() else ():
-        if (told := os.environ.get(name, "")) != value:
+    for name, value in read_once.items():
+        told = os.environ.get(name, "")
+        if told != value and _computes_already():
             raise DseError(
                 f"JAX computes in this process already, and took {name}={told} where "
                 f"dse trains with {name}={value}: {ELSEWHERE}"
@@ -93,8 +92,8 @@ def _say(what: str) -> None:
 
 
 def _determinism(environment: Mapping[str, str]) -> dict[str, str]:
-    flags = [environment.get("XLA_FLAGS"), DETERMINISTIC]
-    return {"XLA_FLAGS": " ".join(filter(None, flags))}
+    flags = environment.get("XLA_FLAGS", "").split()
+    return {"XLA_FLAGS": " ".join(dict.fromkeys([*flags, DETERMINISTIC]))}
 
 
 def _computes_already() -> bool:

@@ -46,7 +46,8 @@ class Execution(Declared, name="execution"):
     )
     memory_limit: float | None = real(
         None,
-        "GiB that a worker process may hold; by default all that is free",
+        "GiB that a worker process may hold; by default all that is free; only with "
+        "process",
         least=LEAST_GIB,
         most=MOST_LIMIT,
     )
@@ -58,6 +59,11 @@ class Execution(Declared, name="execution"):
         super().__post_init__()
         if self.executor == "serial" and (self.workers or 1) > 1:
             raise DseError(f"workers is {self.workers}; the serial executor has one")
+        if self.memory_limit is not None and self.executor in ("serial", "ray"):
+            raise DseError(
+                f"memory_limit is {self.memory_limit:g}; only --executor process has "
+                "worker processes to limit: leave it out, or take that executor"
+            )
         if self.address is not None and self.executor != "ray":
             raise DseError(
                 f"an address of a cluster ({self.address}) goes with --executor ray"

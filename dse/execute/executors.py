@@ -85,8 +85,8 @@ class SerialExecutor:
             for event in train_guarded(self._trainer, job, self._logs, self._keeper):
                 assignment.hear(event)
                 yield event
-                upcoming = queue.following()
-                if upcoming is not None and isinstance(event, EpochEnded):
+                upcoming = queue.following() if isinstance(event, EpochEnded) else None
+                if upcoming is not None:
                     self._trainer.prepare(upcoming.cell, upcoming.replicates)
             queue.put_back_rest(assignment)
 
@@ -128,15 +128,14 @@ def make_executor(
             ) from error
         return RayExecutor(dataset, execution, folder, keeps_weights=keeps_weights)
     say_what_is_ignored(os.environ, threads=not has_accelerator())
-    gpus = visible_gpus()
-    if (execution.gpus or 0) > len(gpus):
+    here = visible_gpus()
+    if (execution.gpus or 0) > len(here):
         raise DseError(
-            f"gpus is {execution.gpus}; this machine has {len(gpus)} that JAX can use"
+            f"gpus is {execution.gpus}; this machine has {len(here)} that JAX can use"
         )
-    if execution.gpus is not None:
-        gpus = gpus[: execution.gpus]
+    gpus = here[: execution.gpus]
     if execution.executor == "serial":
-        if execution.gpus == 0 and visible_gpus():
+        if execution.gpus == 0 and here:
             raise DseError(
                 "gpus is 0, and the serial executor takes what JAX takes; set "
                 "JAX_PLATFORMS=cpu, or leave --executor out"

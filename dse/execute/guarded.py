@@ -1,11 +1,12 @@
 """Train a job so that an error fails only the runs it stopped, with a reason."""
 
 import datetime
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dse.errors import DseError
+from dse.errors import DseError, first_line
 from dse.execute.jobs import Assignment, Job
 from dse.runs.events import Done, Event, Failed, Reason, Started
 from dse.runs.runlog import RunLogs
@@ -14,6 +15,9 @@ from dse.train.trainers import CellTrainer
 
 OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory")
 """Words in the messages of XLA's errors when memory runs out."""
+
+MEASURED = ("accuracy", "loss")
+"""Metrics of every split. Scores of NaN still have an accuracy, that of class 0."""
 
 
 def train_guarded(
@@ -45,7 +49,7 @@ def train_guarded(
     except (DseError, ImportError):
         raise
     except Exception as error:  # noqa: BLE001 - reported as the runs' failure
-        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        line = f"{type(error).__name__}: {first_line(error)}"
         for event in assignment.fail(_reason(error), line):
             logs.hear(event)
             logs.explain(event, error)
@@ -53,12 +57,12 @@ def train_guarded(
 
 
 def _checked(event: Event) -> Event:
-    """Turn a result whose accuracy is not finite into a failure: diverged."""
+    """Turn a result whose loss or accuracy is not finite into a failure: diverged."""
     if isinstance(event, Done):
-        for split in ("validation", "test"):
-            accuracy = event.metrics[split]["accuracy"]
-            if not math.isfinite(accuracy):
-                detail = f"{split} accuracy is {accuracy}"
+        for split, name in itertools.product(("validation", "test"), MEASURED):
+            value = event.metrics[split][name]
+            if not math.isfinite(value):
+                detail = f"{split} {name} is {value}"
                 return Failed(event.cell_id, event.replicate, "diverged", detail)
     return event
 

@@ -59,19 +59,20 @@ def joined(address: str | None, workers: int | None) -> Iterator[None]:
     constants = ray._private.ray_constants
     listens = constants.ENABLE_RAY_CLUSTER and address is not None
     with (
+        contextlib.ExitStack() as afterwards,
         patch.dict(os.environ, variables),
         # If True, Ray uses the machine's address, not loopback, and binds to all.
         patch.object(constants, "ENABLE_RAY_CLUSTER", listens),
         # The job table shows the command line, which may hold a password, to all.
         patch.object(ray._private.utils, "get_entrypoint_name", lambda: "dse"),
     ):
+        afterwards.callback(_read_variables_anew)  # when the variables are restored
         _read_variables_anew()
         try:
             _begin(address, workers)
             yield
         finally:
             ray.shutdown()
-    _read_variables_anew()
 
 
 def _begin(address: str | None, workers: int | None) -> None:

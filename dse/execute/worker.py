@@ -1,5 +1,6 @@
 """Worker process: it receives a setting, then jobs, and sends events over one pipe."""
 
+import contextlib
 import os
 import threading
 import time
@@ -36,7 +37,8 @@ def main(file_number: int, driver_number: int) -> None:
         pass
     except Exception as error:  # noqa: BLE001 - sent to the driver, printed in full
         traceback.print_exception(error)
-        driver.send(Unable(_said(error)))
+        with contextlib.suppress(ConnectionError):
+            driver.send(Unable(_said(error)))
     _exit()
 
 

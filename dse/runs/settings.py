@@ -1,8 +1,8 @@
-"""What around a training changes its results: stated here, set over what a user says.
+"""Settings of a process that change the results of a training, with fixed values.
 
-The bits of a run are of its cell and replicate. So JAX's random numbers, its float type
-and the like are the same in every process that trains, whoever started it. What a
-user's environment says of them is left out, and that is said.
+The bits of a run depend on its cell and replicate alone. So JAX's random numbers, float
+type and the like are the same in every process that trains. What the user's environment
+sets instead is left out, with a message.
 """
 
 from collections.abc import Mapping
@@ -40,11 +40,10 @@ JAX_SETTINGS: Mapping[str, tuple[object, str]] = {
     "jax_transfer_guard_device_to_device": (None, "transfers on the device"),
     "jax_transfer_guard_device_to_host": (None, "transfers from the device"),
 }
-"""JAX's own settings that change a run's bits or end it: the value that is trained
-with, and what that means to a person."""
+"""JAX settings that change a run's bits or end it: value in training, description."""
 
 KEPT_FOR_JAX = (
-    "JAX_PLATFORMS",  # checked apart: `dse.machine.check_platforms`
+    "JAX_PLATFORMS",  # checked by `dse.machine.check_platforms`
     "JAX_CUDA_VISIBLE_DEVICES",
     "JAX_ROCM_VISIBLE_DEVICES",
     "JAX_COMPILATION_CACHE_DIR",
@@ -55,17 +54,21 @@ KEPT_FOR_JAX = (
     "JAX_LOG_COMPILES",
     "JAX_LOGGING_LEVEL",
 )
-"""Variables that say where, and what is kept or told. All others that begin with JAX_
-are left out: a version to come may have further ones that change results."""
+"""JAX variables that are kept: they choose devices, caches and logging.
 
-HARMLESS_XLA_FLAGS = (
-    "--xla_dump_",
-    "--xla_gpu_cuda_data_dir",
-    "--xla_gpu_deterministic_ops=true",
-)
-"""How flags begin that write things down, find CUDA, or ask for what --deterministic
-does. Most others make other code, which may round otherwise, and a misspelt one ends
-the process: they are left out."""
+All others that begin with JAX_ are left out: later versions may add ones that change
+results.
+"""
+
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+"""Flag that makes a GPU give the same bits each time."""
+
+HARMLESS_XLA_FLAGS = ("--xla_dump_", "--xla_gpu_cuda_data_dir", DETERMINISTIC)
+"""Beginnings of the XLA flags that are kept.
+
+They write dumps, find CUDA, or do the same as --deterministic. Most others change the
+compiled code, which may round differently, and a misspelt flag ends the process.
+"""
 
 OTHER_VARIABLES: Mapping[str, str] = {
     "NVIDIA_TF32_OVERRIDE": "the precision that JAX asks for",
@@ -76,22 +79,19 @@ OTHER_VARIABLES: Mapping[str, str] = {
     "NPY_DISABLE_CPU_FEATURES": "what the processor has",
     "NPY_ENABLE_CPU_FEATURES": "what the processor has",
 }
-"""Of libraries below JAX: left out."""
+"""Variables of libraries below JAX that are left out, and what holds instead."""
 
 ELSEWHERE = (
     "set it back before JAX is used, or train in processes of their own (executor "
     "process, the default)"
 )
-"""What to do about a process that is set up otherwise."""
+"""Advice for a process with other settings."""
 
 _NO = ("", "0", "false", "f", "no", "n", "off")
 
 
 def ignored(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment is left out, by variable, and what is trained with.
-
-    What only says what holds anyway is not here: it needs no word.
-    """
+    """Variables that are left out and would have an effect, and what holds instead."""
     return {
         name: instead
         for name, instead in _left_out(environment).items()
@@ -100,7 +100,7 @@ def ignored(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_ignored(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which JAX trains as stated here."""
+    """Copy of an environment without the variables and XLA flags that are left out."""
     left_out = _left_out(environment)
     kept = {name: told for name, told in environment.items() if name not in left_out}
     if "XLA_FLAGS" in left_out:
@@ -110,7 +110,7 @@ def without_ignored(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _left_out(environment: Mapping[str, str]) -> dict[str, str]:
-    """Variables that are no business of a user's, and what holds instead."""
+    """All variables that are left out, and what holds instead."""
     words = {name.upper(): told for name, (_, told) in JAX_SETTINGS.items()}
     found = {}
     for name, value in environment.items():

@@ -143,8 +143,7 @@ def execute(
             case EpochEnded():
                 store.patiently(partial(add_epoch, store, event))
             case Done():
-                write = partial(complete_run)
-                store.patiently(partial(write, store, event))
+                store.patiently(partial(complete_run, store, event))
                 _forget_checkpoints(store, event)
             case Failed():
                 tried = store.patiently(partial(fail_run, store, event))

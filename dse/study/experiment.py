@@ -145,18 +145,29 @@ class Experiment:
 
     @property
     def listed(self) -> Mapping[str, Family]:
-        """The listed points by name."""
+        """The listed points by name.
+
+        Raises:
+            DseError: two different points get the same name.
+        """
         if isinstance(self.points, Mapping):
             return self.points
-        named = {point.short(): point for point in self.points}
         several = len({type(point) for point in self.points}) > 1
-        return {f"{p.name} {n}" if several else n: p for n, p in named.items()}
+        named: dict[str, Family] = {}
+        for point in self.points:
+            name = f"{point.name} {point.short()}" if several else point.short()
+            if named.setdefault(name, point) != point:
+                raise DseError(
+                    f"two points are both called {name!r}; name them, as "
+                    'points={"a": ..., "b": ...}'
+                )
+        return named
 
     @property
     def cells(self) -> int:
         """Number of combinations, arms included, without making any."""
         if self.points:
-            return len(self.points) * max(1, len(self.arms))
+            return len(self.listed) * max(1, len(self.arms))
         return math.prod(map(len, self.asked.values())) * max(1, len(self.arms))
 
     @cached_property
@@ -205,12 +216,6 @@ class Experiment:
     def scaled(self, width: float) -> dict[Hashable, Family]:
         """The points by key, with their unstated widths scaled by `width`."""
         return {key: point.scaled(width) for key, point in self.keyed.items()}
-
-    @property
-    def open_widths(self) -> tuple[str, ...]:
-        """The fields that a preset scales."""
-        points = self.keyed.values()
-        return tuple({name: None for point in points for name in point.unstated})
 
     @cached_property
     def recipes_changed(self) -> Mapping[str, Mapping[str, Any]]:

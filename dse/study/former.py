@@ -19,6 +19,9 @@ FORMER: Mapping[str, Mapping[str, str]] = {
 }
 """Old names and their present names in `dse`, by old module."""
 
+FORMER_SETTING = "a preset's base_e"
+"""Words of the warning about a preset in the old form."""
+
 
 class _Former(ModuleType):
     """Stand-in for a module that no longer exists."""
@@ -41,13 +44,22 @@ def former_names(file: Path) -> Iterator[None]:
     told: set[str] = set()
     sys.modules.update({name: _Former(name, told) for name in FORMER})
     with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always", DeprecationWarning)
+        warnings.filterwarnings("always", FORMER_SETTING, DeprecationWarning)
         try:
             yield
         finally:
             for name in FORMER:
                 del sys.modules[name]
-    said = [str(w.message) for w in warned if "a preset's base_e" in str(w.message)]
+    former: list[warnings.WarningMessage] = []
+    others: list[warnings.WarningMessage] = []
+    for warning in warned:
+        is_former = FORMER_SETTING in str(warning.message)
+        (former if is_former else others).append(warning)
+    for other in others:
+        warnings.warn_explicit(
+            other.message, other.category, other.filename, other.lineno
+        )
+    said = [str(warning.message) for warning in former]
     if told:
         advice = (
             f"experiment {file} imports what has moved; write from dse import "

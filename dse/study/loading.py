@@ -62,7 +62,7 @@ def found(wanted: Wanted) -> tuple[str, Experiment]:
         words = re.sub(r"[^\w]+", "-", wanted.title.lower()).strip("-")
         wanted = words[:60].strip("-"), wanted
     name, experiment = wanted
-    return check_name(name, shipped_experiments()), experiment
+    return check_name(name), experiment
 
 
 def load_together(
@@ -76,8 +76,9 @@ def load_together(
     """
     one = isinstance(names, str | Product | Experiment)
     listed: list[Any] = [names] if one else list(names)  # type: ignore[arg-type]
-    if isinstance(names, tuple) and names and isinstance(names[-1], Experiment):
-        listed = [names]  # a name and an experiment
+    match names:
+        case (str(), Experiment()) if isinstance(names, tuple):
+            listed = [names]  # an experiment after its name
     if not listed:
         raise DseError("no experiment is given; expected one or more, as fig3b")
     loaded = [found(wanted) for wanted in listed]

@@ -47,15 +47,16 @@ def name_of_file(file: Path, shipped: Mapping[str, Path]) -> str:
     return name
 
 
-def check_name(name: str, shipped: Mapping[str, Path]) -> str:
+def check_name(name: str) -> str:
     """Check the name of an experiment without a file, and return it normalized.
 
     Raises:
         DseError: the name has forbidden characters, or is already in use.
     """
-    if why := _why_not(unicodedata.normalize("NFC", name), shipped):
+    normal = unicodedata.normalize("NFC", name)
+    if why := _why_not(normal, shipped_experiments()):
         raise DseError(f"an experiment would be called {name!r}; {why}: take another")
-    return unicodedata.normalize("NFC", name)
+    return normal
 
 
 def _why_not(name: str, shipped: Mapping[str, Path]) -> str:

@@ -1,6 +1,7 @@
 """Experiments and search spaces from the options of a product."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from dse.fields import Field, Grid, unknown_name
 from dse.runs.recipe import Recipe
 from dse.spaces.space import Space
 from dse.study.experiment import Experiment
-from dse.study.names import check_name, shipped_experiments
+from dse.study.names import check_name
 from dse.study.preset import Preset
 from dse.study.presets import PRESETS
 from dse.study.product import MANY, Product
@@ -138,9 +139,7 @@ def experiment_of(product: Product) -> tuple[str, Experiment]:
         name: _listed(fields[name], values) for name, values in settings.varied.items()
     }
     varied |= settings.recipes
-    count = 1
-    for values in varied.values():
-        count *= len(values)
+    count = math.prod(map(len, varied.values()))
     if count > MANY and not product.yes:
         raise DseError(
             f"--set makes {count:,} cells; give fewer values, or --yes if all of them "
@@ -148,13 +147,10 @@ def experiment_of(product: Product) -> tuple[str, Experiment]:
         )
     words = [settings.anchor.name, *varied]
     name = product.called or f"{'-'.join(words)[:40]}-{settings.digest}"
-    check_name(name, shipped_experiments())
+    name = check_name(name)
     presets = _presets(settings)
     title = f"{settings.anchor.name}: {', '.join(varied) or settings.anchor.short()}"
-    experiment = Experiment(
-        title, settings.anchor, presets, varied=varied if varied else None
-    )
-    return name, experiment
+    return name, Experiment(title, settings.anchor, presets, varied=varied or None)
 
 
 def _presets(settings: Settings) -> dict[str, Preset]:
@@ -206,6 +202,5 @@ def space_of(product: Product, width: float) -> tuple[str, Space]:
             f"...{spaces if anchor.spaces else ''}"
         )
     space = Space(anchor.scaled(width), settings.varied)
-    name = product.called or anchor.name
-    check_name(name, shipped_experiments())
+    name = check_name(product.called or anchor.name)
     return f"{name}-{space.digest}", space

@@ -1,6 +1,7 @@
 """Checkpoints of a long training, written whole with Orbax; the last two are kept."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -22,6 +23,12 @@ from dse.train.engine import TrainState
 
 KEPT = 2
 """Number of checkpoints kept, in case the newest is torn."""
+
+NOT_NOW = (
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    *(errno.EACCES, errno.EPERM, errno.ESTALE),
+)
+"""Errors of the system that another try may not meet: the file itself may be whole."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,9 @@ class Checkpoints:
         """Read the state after a step, in the structure of `like`; None if it is torn.
 
         A torn one is deleted: training resumes from the one before and writes it again.
+
+        Raises:
+            DseError: it cannot be opened now, which says nothing of its content.
         """
         try:
             held: Any = self._orbax.load_checkpointables(step)
@@ -125,7 +135,12 @@ class Checkpoints:
             state: TrainState = jax.tree.unflatten(
                 jax.tree.structure(like), map(jax.numpy.asarray, leaves)
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, OSError) and error.errno in NOT_NOW:
+                raise DseError(
+                    f"cannot read a checkpoint in {self._folder}: {first_line(error)}; "
+                    "repeat the command when that is mended"
+                ) from error
             path = self._folder / str(step)
             print(
                 f"checkpoint {path} cannot be read: {first_line(error)}",

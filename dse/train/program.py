@@ -68,10 +68,9 @@ def form_for(platform: str) -> Form:
     return "stepped" if platform == "cpu" else "stacked"
 
 
-def stack_size(replicates: int, form: Form | None = None) -> int:
+def stack_size(replicates: int) -> int:
     """Number of replicates that train together."""
-    form = form or form_for(jax.default_backend())
-    return replicates if form == "stacked" else 1
+    return replicates if form_for(jax.default_backend()) == "stacked" else 1
 
 
 def compile_program(
@@ -80,10 +79,9 @@ def compile_program(
     train_size: int,
     evaluation_batch: int,
     replicates: int,
-    form: Form | None = None,
     operations: Operations | None = None,
 ) -> Program:
-    """Compile `cell` for stacks of `stack_size(replicates, form)` replicates.
+    """Compile `cell` for stacks of `stack_size(replicates)` replicates.
 
     Args:
         cell: the cell to train.
@@ -91,13 +89,11 @@ def compile_program(
         train_size: images that each replicate trains on.
         evaluation_batch: images evaluated at a time.
         replicates: how many are wanted.
-        form: None for the form that suits the device.
         operations: None for the numerics that suit the device.
     """
     started = time.perf_counter()
     platform = jax.default_backend()
-    form = form or form_for(platform)
-    together = stack_size(replicates, form)
+    form, together = form_for(platform), stack_size(replicates)
     batch_size = min(cell.recipe.batch_size, train_size)
     engine = Engine(
         cell.recipe.applied_to(cell.architecture),

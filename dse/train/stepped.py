@@ -64,7 +64,7 @@ def part_size(architecture: Architecture, batch_size: int) -> int:
     """
     fits = max(1, PART_BYTES // (BYTES_FP32 * cost(architecture).activations))
     for size in range(min(fits, batch_size), 0, -1):
-        if batch_size % size == 0 and (4 * size >= fits or size == batch_size):
+        if batch_size % size == 0 and 4 * size >= fits:
             return size
     return batch_size
 

@@ -119,14 +119,15 @@ def make_older(url, version):
         ).all()
         for change in CHANGES:
             connection.execute(text(change))
+        names = ["study", "position", "cell_id", "point", *POINT.split(", ")]
+        places = ", ".join(f":{name}" for name in names)
+        query = f"INSERT INTO dse_study_cells ({', '.join(names)}) VALUES ({places})"
+        rows = []
         for study, position, cell_id, told in points:
             values = json.loads(told) if isinstance(told, str) else told
             row = {"study": study, "position": position, "cell_id": cell_id, **values}
-            row["point"] = json.dumps(values, sort_keys=True)
-            names = ", ".join(row)
-            places = ", ".join(f":{name}" for name in row)
-            query = f"INSERT INTO dse_study_cells ({names}) VALUES ({places})"
-            connection.execute(text(query), row)
+            rows.append({**row, "point": json.dumps(values, sort_keys=True)})
+        connection.execute(text(query), rows)
         cells = CELLS.format(point=_POINT, counted=COUNTED[version], joined=JOINED)
         for name, query in (("runs", RUNS), ("cells", cells), ("epochs", EPOCHS)):
             connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}")

@@ -104,3 +104,11 @@ def test_published_points_may_be_given_by_place(workplace, capfd):
     _, experiment = loaded(workplace, text)
     assert [printed.size_mib for printed in experiment.printed.values()] == [9.3, 17]
     assert capfd.readouterr().err == ADVICE
+
+
+def test_other_warnings_of_the_file_are_kept(workplace):
+    text = IMPORTS + EXPERIMENT.replace("PRESET", "PRESETS")
+    text += 'import warnings\nwarnings.warn("mind the gap", stacklevel=1)\n'
+    with pytest.warns(UserWarning, match="mind the gap") as warned:
+        loaded(workplace, text)
+    assert [x.filename.rpartition("/")[2] for x in warned] == ["mine.py"]

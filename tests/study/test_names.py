@@ -15,6 +15,8 @@ from dse.study.loading import load_experiment, load_together
 from dse.study.names import check_name, shipped_experiments
 from dse.study.plan import make_plans, refuse_other_experiment
 from dse.study.preset import Preset
+from dse.study.product import Product
+from dse.study.settings import experiment_of, space_of
 
 QUICK = Preset(width=1 / 16, replicates=2, recipe=Recipe(1, 0.1))
 
@@ -137,7 +139,7 @@ def test_a_study_may_gain_and_lose_values(tiny, values):
 def test_one_at_hand_is_called_by_the_words_of_its_title(title, name):
     experiments, _, _ = load_together(replace(SHARES, title=title), "quick")
     assert list(experiments) == [name]
-    assert check_name(name, shipped_experiments()) == name
+    assert check_name(name) == name
 
 
 def test_one_at_hand_may_be_given_a_name():
@@ -168,7 +170,7 @@ def test_one_at_hand_may_be_given_a_name():
 )
 def test_a_name_that_is_given_means_nothing_else(name, why):
     for refuse in (
-        lambda: check_name(name, shipped_experiments()),
+        lambda: check_name(name),
         lambda: load_together((name, SHARES), "quick"),
     ):
         with pytest.raises(DseError, match=why) as refused:
@@ -179,7 +181,19 @@ def test_a_name_that_is_given_means_nothing_else(name, why):
 
 def test_names_are_in_one_spelling():
     decomposed = unicodedata.normalize("NFD", "größe")
-    assert check_name(decomposed, {}) == unicodedata.normalize("NFC", "größe")
+    assert check_name(decomposed) == unicodedata.normalize("NFC", "größe")
+    for called, _ in (
+        experiment_of(Product(settings=("sr=0.25,0.5",), called=decomposed)),
+        space_of(Product(settings=("sr=0.25,0.5",), called=decomposed), 1.0),
+    ):
+        assert called.startswith(unicodedata.normalize("NFC", "größe"))
+
+
+def test_a_tuple_of_experiments_is_not_a_name_and_an_experiment():
+    pair = (replace(SHARES, title="a"), replace(SHARES, title="b"))
+    assert list(load_together(pair, "quick")[0]) == ["a", "b"]
+    three = (*pair, replace(SHARES, title="c"))
+    assert list(load_together(three, "quick")[0]) == ["a", "b", "c"]
 
 
 def test_a_title_without_a_letter_is_no_name():

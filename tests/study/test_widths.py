@@ -132,7 +132,7 @@ def test_it_is_said_what_the_preset_chose(anchor, varied, line):
     some = experiment(anchor, varied, (32, 64) if varied else ())
     assert widths_line(some, "quick") == line
     chosen = chosen_widths(some, "quick")
-    assert chosen == dict.fromkeys(some.open_widths, 16)
+    assert chosen == dict.fromkeys(some.keyed[next(iter(some.keyed))].unstated, 16)
 
 
 def test_several_experiments_are_told_apart_where_they_differ():

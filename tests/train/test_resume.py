@@ -1,5 +1,6 @@
 """Trainings of a set in memory go on where they were interrupted."""
 
+import errno
 import shutil
 import sys
 from dataclasses import replace
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 from interruption import Killed, steps_in, told, truncate
+from orbax.checkpoint import v1 as orbax
 
 from dse.data.dataset import Images
 from dse.errors import DseError
@@ -17,7 +19,7 @@ from dse.runs.cell import Cell
 from dse.runs.events import Checkpointed, Done, EpochEnded, Failed
 from dse.runs.paths import checkpoints_of
 from dse.runs.recipe import Recipe
-from dse.train import program, run
+from dse.train import checkpoint, program, run
 from dse.train.run import Trainer
 from dse.train.stacked import StackedTraining
 from dse.train.stepped import SteppedTraining
@@ -168,6 +170,42 @@ def test_a_torn_checkpoint_leaves_the_one_before(train, cell, tmp_path, capsys):
     assert replayed(again) == []
     assert told(again) == told(undisturbed)
     assert capsys.readouterr().err.count("cannot be read") == 3
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.ESTALE])
+def test_a_checkpoint_that_cannot_be_opened_now_is_kept(
+    train, cell, tmp_path, monkeypatch, number
+):
+    train(tmp_path, until=is_at(Checkpointed, 4))
+
+    def fail(*_, **__):
+        raise OSError(number, "not now")
+
+    kept_steps = steps_in(checkpoints_of(tmp_path, cell.id, 0))
+    with monkeypatch.context() as patch:
+        kind = orbax.training.Checkpointer
+        patch.setattr(kind, "load_checkpointables", fail)
+        with pytest.raises(DseError, match="not now; repeat the command when"):
+            train(tmp_path)
+    assert steps_in(checkpoints_of(tmp_path, cell.id, 0)) == kept_steps
+
+
+def test_progress_of_another_version_counts_as_torn(
+    train, cell, tmp_path, monkeypatch, capsys
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            checkpoint,
+            "asdict",
+            lambda _: {
+                "ended": [{"flavour": 1}],
+                "train_seconds": 0.0,
+                "epoch_seconds": 0.0,
+            },
+        )
+        train(tmp_path, until=is_at(Checkpointed, 2))
+    assert replayed(train(tmp_path)) == []
+    assert capsys.readouterr().err.count("cannot be read") == 2
 
 
 def test_a_short_run_writes_nothing_and_does_without_orbax(
