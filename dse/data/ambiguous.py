@@ -1,4 +1,4 @@
-"""Folders that can be read in several ways, and so are refused."""
+"""Refusals of folders that can be read in several ways."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,13 +16,13 @@ from dse.data.walk import Found
 from dse.errors import DseError
 
 MOST_COMPARED = 100
-"""Folders with a class of the same name that a folder is held against."""
+"""Most folders that a folder is compared with for each of its classes."""
 RENAME = "rename them train, validation or test, or give --train-folder, --test-folder"
 ARE_CLASSES = f"--train-folder {WHOLE} where the top folders are the classes"
 
 
 def refuse_flat(parts: Mapping[str, PartName], called: str) -> None:
-    """Folders called as several parts that hold images but no classes."""
+    """Refuse folders named as several parts that hold images but no classes."""
     if len(set(parts.values())) > 1:
         raise DseError(
             f"dataset {called}: its folders {listed(map(as_text, parts))} are called "
@@ -34,7 +34,7 @@ def refuse_flat(parts: Mapping[str, PartName], called: str) -> None:
 def refuse_parts_within(
     folders: Sequence[str], holds: Mapping[str, set[str]], called: str
 ) -> None:
-    """Several top folders that hold parts, where parts ought to hold classes."""
+    """Refuse several top folders that hold part folders instead of class folders."""
     within = {
         f"{as_text(folder)}/{as_text(inner)}": part
         for folder in folders
@@ -54,7 +54,7 @@ def refuse_parts_within(
 
 
 def refuse_parts_in(folder: str, images: Iterable[Found], called: str) -> None:
-    """A folder that was named as a part, but holds parts in place of classes."""
+    """Refuse a folder given as a part that holds part folders, not class folders."""
     above = len(folder.split("/"))
     tops = {x.steps[above] for x in images if len(x.steps) > above + 2}
     parts = {top: part for top in sorted(tops) if (part := part_called(top))}
@@ -69,7 +69,7 @@ def refuse_parts_in(folder: str, images: Iterable[Found], called: str) -> None:
 
 
 def refuse_twice(parts: Mapping[str, PartName], called: str) -> None:
-    """Two folders that are called as the same part."""
+    """Refuse two folders that are named as the same part."""
     for part in dict.fromkeys(parts.values()):
         twice = [as_text(top) for top in parts if parts[top] == part]
         if len(twice) > 1:
@@ -85,11 +85,11 @@ def refuse_same_classes(
     holds: Mapping[str, set[str]],
     called: str,
 ) -> None:
-    """Folders that hold the same classes, and are no parts, may be meant as such.
+    """Refuse folders that hold the same classes but are not both named as parts.
 
     Raises:
-        DseError: two of them, or one and a part, share two classes, or all of one's;
-            or a single one, where a name tells of a part.
+        DseError: two folders share two classes, the only class of one where the other
+            has several, or any class where a folder's name suggests a part.
     """
     known = set(parts)
     inner = {x: set(map(folded, holds[x])) for x in (*parts, *others) if holds[x]}
@@ -120,7 +120,7 @@ def refuse_same_classes(
 def refuse_one_folder(
     folders: Sequence[str], holds: Mapping[str, set[str]], called: str
 ) -> None:
-    """Images of which all would be one class; or in a folder around the classes."""
+    """Refuse a set whose images lie in a single top folder, or in none."""
     if len(folders) > 1:
         return
     inner = f"{called}/{as_text(folders[0])}" if folders else ""

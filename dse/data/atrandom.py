@@ -1,4 +1,4 @@
-"""Encoded images at random: those of Parquet files from a copy in the cache folder."""
+"""Random access to encoded images; Parquet files are first copied to the cache."""
 
 import bisect
 import tempfile
@@ -25,23 +25,23 @@ LAYOUT = pa.schema(
 
 
 Opened = tuple[BufferedIOBase, str, str]
-"""An image's bytes as a file, its place for messages, and its extension."""
+"""Bytes of an image as a file, its place for messages, and its extension."""
 
 
 @runtime_checkable
 class RecordsAtRandom(Protocol):
-    """Encoded images, each by its position."""
+    """Encoded images with access by position."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Record: ...
 
     def opened(self, index: int) -> AbstractContextManager[Opened]:
-        """A record's bytes as a file, its place and extension."""
+        """Open a record: its bytes as a file, its place and its extension."""
 
 
 class Joined:
-    """Records one after the other."""
+    """Records of several parts, one part after the other."""
 
     def __init__(self, parts: Sequence[RecordsAtRandom]) -> None:
         self._parts = parts
@@ -55,7 +55,7 @@ class Joined:
         return part[within]
 
     def opened(self, index: int) -> AbstractContextManager[Opened]:
-        """A record's bytes as a file, its place and extension."""
+        """See `RecordsAtRandom`."""
         part, within = self._place(index)
         return part.opened(within)
 
@@ -66,7 +66,7 @@ class Joined:
 
 
 class CopiedRecords:
-    """Records in a file of Arrow's, mapped into memory; each is checked when read."""
+    """Records in a memory-mapped Arrow file; each is checked when it is read."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -97,14 +97,14 @@ class CopiedRecords:
 
 
 def records_at_random(source: Source, key: str) -> Joined:
-    """All records of a set, its parts one after the other.
+    """Open all records of a set, one part after the other.
 
     Args:
         source: the set.
-        key: what decides its content; a copy is made anew for another.
+        key: identifies its content; another key makes a new copy.
 
     Raises:
-        DseError: the cache folder cannot hold the copy.
+        DseError: a Parquet file cannot be read, or the cache folder cannot hold a copy.
     """
     return Joined(
         [

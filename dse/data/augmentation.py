@@ -1,11 +1,11 @@
-"""Which augmentation suits which set; known without JAX."""
+"""Default augmentation of an image set, without JAX."""
 
 MIRRORED = ("fashion", "cifar", "imagenet", "stl10", "food", "flower", "pets")
-"""Sets whose classes survive a mirror, by a part of their name."""
+"""Parts of the names of sets whose images keep their class when mirrored."""
 
 
 def mirror_suits(dataset_name: str) -> bool:
-    """Whether a mirrored image of this set keeps its class.
+    """True if a mirrored image of this set keeps its class.
 
     An unknown set is not mirrored: a mirrored letter or digit is another class.
     """

@@ -1,8 +1,8 @@
-"""How earlier versions knew a set: cells of before stay valid where they read the same.
+"""Fingerprints that earlier versions gave a set, so that their cells stay valid.
 
-They let a library guess the parts and labels of a folder, and called it by a hash over
-the names and contents of all files in it. A set that they read as we do keeps the name
-that they gave its own files.
+They let a library guess the parts and labels of a folder, and hashed the names and
+contents of all files in it. A set that they read as this version does keeps the
+fingerprint of the files that are used.
 """
 
 import hashlib
@@ -23,21 +23,22 @@ from dse.errors import DseError
 
 DIGITS = 16
 MOST_HIDDEN = 1_000
-"""Hidden files that are looked at to know a set again."""
+"""Most unused files, hidden ones included, that are tried to recognise a set."""
 MOST_BESIDE_BYTES = 2**26
 MOST_BESIDE = 6
-"""Files or folders beside the images of which every choice is tried: some may have come
-since."""
+"""Most top-level entries with unused files for which every subset is tried.
+
+Some of them may have been added since."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """How a set is known.
+    """Fingerprints of a set.
 
     Attributes:
-        fingerprint: in every cell.
-        formerly: in databases of earlier versions, where they read the very same.
-        misread: in those where they read something else; empty where there are none.
+        fingerprint: the one in every cell.
+        formerly: those of earlier versions that read exactly the same images.
+        misread: that of an earlier version that read the set differently, or empty.
     """
 
     fingerprint: str
@@ -53,14 +54,14 @@ def known(
     decoded_as_before: bool,
     joined: bool = False,
 ) -> Known:
-    """How a set is known, now and in earlier databases.
+    """Find the fingerprints of a set, now and in databases of earlier versions.
 
     Args:
         source: the set.
-        identity: of the set.
-        told: what its identity says of a file.
-        decoded_as_before: whether the first version of decoding gave the same pixels.
-        joined: whether lines were joined by their ends, as for streamed sets.
+        identity: its identity.
+        told: gives the digest or size of a file.
+        decoded_as_before: True if the first version of decoding gave the same pixels.
+        joined: True if the last hashed line has no newline, as for streamed sets.
     """
     alone = _named_before(identity.said, joined)
     alike = decoded_as_before and layout_as_before(source)
@@ -77,7 +78,7 @@ def known(
 
 
 def _named_before(said: Mapping[str, str], joined: bool) -> str:
-    """As earlier versions called a folder of these files."""
+    """Compute the fingerprint of a folder of these files in earlier versions."""
     ordered = sorted(said, key=lambda place: place.split("/"))
     lines = [os.fsencode(f"{place}:{said[place]}") for place in ordered]
     text = b"\n".join(lines) if joined else b"".join(line + b"\n" for line in lines)
@@ -85,7 +86,7 @@ def _named_before(said: Mapping[str, str], joined: bool) -> str:
 
 
 def _remembered(identity: Identity, more: Iterable[str]) -> tuple[str, ...]:
-    """Former names of a set, those that it once had among them: files come and go."""
+    """Add fingerprints to those kept in the cache, as files come and go; return all."""
     key = f"formerly-{identity.key}"
     kept = pixelcache.read(key)
     before = [] if kept is None else list(kept.told["formerly"])
@@ -96,7 +97,7 @@ def _remembered(identity: Identity, more: Iterable[str]) -> tuple[str, ...]:
 
 
 def _beside(source: Source, told: Told) -> list[dict[str, str]]:
-    """What is told of the files beside those that are used: all, then fewer of them."""
+    """List the digests or sizes of unused files: of all, then of smaller subsets."""
     if not source.left_out:
         return []
     used = {file.place for file in files_of(source)}
@@ -120,7 +121,7 @@ def _beside(source: Source, told: Told) -> list[dict[str, str]]:
 
 
 def _hidden(source: Source) -> list[Found]:
-    """Hidden files, with those in hidden folders; no links."""
+    """List hidden files and files in hidden folders, without links."""
     found: list[Found] = []
     for left in source.walked.left_out:
         place = source.folder / left.place
@@ -148,20 +149,21 @@ SPLITS = {
         *("val", "valid", "validation", "dev"),
     ),
 }
-"""What was taken for these parts, in small letters alone; the last where a person now
-names them as test."""
+"""Folder names that earlier versions read as each part, in lower case only.
+
+A validation folder counts as test only if the user names it as the test part."""
 WORDS = re.compile(rf"(^|[-._ 0-9])({'|'.join(SPELLINGS)})([-._ 0-9]|$)")
-"""A part's name within another name, which decided then."""
+"""A part's name inside another name, which earlier versions took as that part."""
 PLAIN = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm")
 SHARD = re.compile(r"(train|test|validation)(-\d{5}-of-\d{5})?\.parquet")
 NOTES, MOST_NOTES = ("", ".txt", ".md"), 3
-"""Files beside the images that changed nothing; but for a README with a header."""
+"""Extensions and number of extra files without effect, but for a README's header."""
 
 
 def layout_as_before(source: Source) -> bool:
-    """Whether earlier versions took the same images, labels and parts from its files.
+    """Check whether earlier versions read the same images, labels and parts.
 
-    With nothing beside them; and only where that is certain: they let a library guess.
+    Only the used files are considered. False if it is uncertain, as a library guessed.
     """
     walked = source.walked
     used = {file.place for file in files_of(source)}
@@ -184,7 +186,7 @@ def _folders_as_before(source: Source) -> bool:
             if len(folders) == 2 and folders[0] in SPLITS[part]:
                 folders = folders[1:]
             elif parted or WORDS.search(last):
-                # Without folders of parts, file names made parts.
+                # Without part folders, file names decided the part.
                 return False
             if (
                 len(folders) != 1
@@ -222,7 +224,7 @@ def _columns_as_before(table: Table, columns: Sequence[str]) -> bool:
 
 
 def _names_as_before(source: Source, tables: Sequence[Table]) -> bool:
-    """One class list in all files; or words, or all numbers from 0."""
+    """True if all files have one class list, or labels are words or numbers from 0."""
     lists = {tuple(table.class_list(source.columns[1])) for table in tables}
     if len(lists) != 1:
         return False
@@ -234,9 +236,9 @@ def _names_as_before(source: Source, tables: Sequence[Table]) -> bool:
 
 
 def _are_harmless(source: Source) -> bool:
-    """Whether files beside those that are used changed nothing then but the name.
+    """Check whether unused files changed only the fingerprint in earlier versions.
 
-    Hidden files, a few notes at the top, and a test part without labels.
+    Such are hidden files, a few notes at the top, and parts without labels.
     """
     used = {file.place for file in files_of(source)}
     used |= {left.place for left in source.left_out if left.reason == UNLABELLED}
@@ -257,5 +259,5 @@ def _is_note(folder: Path, file: Found) -> bool:
 
 
 def _is_plain(place: str) -> bool:
-    """Whether a name is text that nobody shows or splits in another way."""
+    """True if a name is printable and has no `::`, at which it could be split."""
     return place.isprintable() and "::" not in place

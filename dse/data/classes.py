@@ -1,4 +1,4 @@
-"""From what labels say to whole numbers: the classes are those of the train part."""
+"""Encoding of labels as whole numbers; the train part defines the classes."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,14 +13,14 @@ from dse.errors import DseError
 
 MOST_CLASSES = 100_000
 NAMED = 3
-"""Strange classes that a refusal names."""
+"""Number of unknown classes that an error message names."""
 MOST_LIKENED = 2_000
-"""Classes that a strange one is held against."""
+"""Most train classes that an unknown class is compared with."""
 
 Label = str | int | None
-"""A class by name; or by number, where nothing names them; None where it is kept back.
+"""A class by name, or by number where there are no names.
 
-Numbers below 0 keep a label back, too."""
+None or a number below 0 means that the label is withheld."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Classes:
 
     Attributes:
         names: one for each label, in order.
-        keys: the same as labels say them.
+        keys: the same classes as they appear in the labels.
     """
 
     names: tuple[str, ...]
     keys: tuple[Label, ...]
 
     def encode(self, labels: Iterable[Label]) -> Int[np.ndarray, " n"]:
-        """Whole numbers from 0; -1 for what is none of the classes."""
+        """Convert labels to whole numbers from 0; -1 for a label that is no class."""
         number = {key: index for index, key in enumerate(self.keys)}
         return np.array([number.get(label, -1) for label in labels], np.int32)
 
@@ -44,14 +44,14 @@ class Classes:
 def classes_of(
     labels: Iterable[Label], declared: Sequence[str], called: str
 ) -> Classes:
-    """The classes of a train part: the declared list, else what occurs, in order.
+    """Find the classes of a train part: the declared list, else the sorted labels.
 
     Raises:
         DseError: names and numbers are mixed, or there are too many.
     """
     present = {label for label in labels if not kept_back(label)}
     if declared:
-        # Files may each bring the same list.
+        # Each file may declare the same list.
         keys: list[Label] = list(dict.fromkeys(declared))
     elif any(isinstance(label, str) for label in present) and any(
         isinstance(label, int) for label in present
@@ -71,7 +71,7 @@ def classes_of(
 
 
 def refuse_same_names(names: Sequence[str], called: str) -> None:
-    """A class list in which two numbers have one name says too little or too much.
+    """Refuse a class list in which two numbers have the same name.
 
     Raises:
         DseError: there is such a name.
@@ -87,7 +87,7 @@ def refuse_same_names(names: Sequence[str], called: str) -> None:
 
 
 def alike_names(names: Sequence[str]) -> list[str]:
-    """A note on classes whose names differ in capitals or Unicode forms alone."""
+    """Note class names that differ only in case, Unicode form or outer spaces."""
     by_fold: dict[str, list[str]] = {}
     for name in names:
         by_fold.setdefault(folded(name), []).append(name)
@@ -98,12 +98,12 @@ def alike_names(names: Sequence[str]) -> list[str]:
 
 
 def kept_back(label: Label) -> bool:
-    """Whether the label is not told: none, or a number below 0."""
+    """True if the label is withheld: None or a number below 0."""
     return label is None or (isinstance(label, int) and label < 0)
 
 
 def is_unlabelled(labels: Sequence[Label]) -> bool:
-    """Whether a part keeps all of its labels back, as a contest's test part does."""
+    """True if all labels of a part are withheld, as in a contest's test part."""
     return bool(labels) and all(map(kept_back, labels))
 
 
@@ -113,10 +113,11 @@ def refuse_strange_labels(
     classes: Classes,
     called: str,
 ) -> None:
-    """Every image needs a label, and every class an image to train on.
+    """Refuse images without a label and classes without a train image.
 
     Raises:
-        DseError: one has none, or a part has none, or classes that are not trained.
+        DseError: a part is empty or has a class that train lacks, or a label is
+            withheld or in no class list.
     """
     for part, told in labels.items():
         if not told:
@@ -151,7 +152,7 @@ def refuse_strange_labels(
 
 
 def _beside(strange: Sequence[str], known: Iterable[str]) -> str:
-    """The first strange names, each with the known one that it may stand for."""
+    """List the first unknown names, each with the known name that it may stand for."""
     names = sorted(known)
     by_fold = {folded(name): name for name in names}
     told = []

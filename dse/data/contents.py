@@ -1,4 +1,4 @@
-"""What was read of a set, for a person: parts, classes, pixels, and what is odd."""
+"""Summary of a set for its user: parts, classes, pixels, and irregularities."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,19 +13,19 @@ from dse.data.pixels import GREY, Traits
 from dse.data.walk import LeftOut
 
 DIM = 65_535 // 4
-"""A largest 16-bit value under which images come out nearly black."""
+"""Bound for 16-bit values: if all are lower, the images become nearly black."""
 EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class PartContents:
-    """A part's images: how many, and of its smallest and largest class.
+    """Numbers of images in a part, and in its smallest and largest class.
 
     Attributes:
-        images: in all.
-        classes: that have any.
-        smallest: a class with the fewest, and how many.
-        largest: a class with the most, and how many.
+        images: in total.
+        classes: number of classes with images.
+        smallest: a class with the fewest images, and their number.
+        largest: a class with the most images, and their number.
     """
 
     images: int
@@ -35,7 +35,7 @@ class PartContents:
 
     @classmethod
     def of(cls, labels: Int[np.ndarray, " n"], names: Sequence[str]) -> "PartContents":
-        """The count of each class."""
+        """Count the images of each class."""
         counts = np.bincount(labels, minlength=len(names))
         if not len(labels):
             return cls(0, 0, ("", 0), ("", 0))
@@ -50,7 +50,7 @@ class PartContents:
         )
 
     def words(self) -> str:
-        """As `400 images of 4 classes (100 each)`."""
+        """Format as `400 images of 4 classes (100 each)`."""
         (low, few), (high, many) = self.smallest, self.largest
         each = f"{few:,} each"
         if few != many:
@@ -60,28 +60,28 @@ class PartContents:
 
 @dataclass(frozen=True)
 class Contents:
-    """What was read.
+    """Summary of a set that was read.
 
     Attributes:
-        parts: train, validation where the set has its own, and test.
-        validation: what validates, in words.
-        tested: what is the test part, in words.
-        sizes: of the images, each with how many have it.
+        parts: train, validation if the set has its own, and test.
+        validation: origin of the validation images, in words.
+        tested: origin of the test part, in words.
+        sizes: number of images by size.
         channels: 1 for grey, 3 for RGB.
-        modes: Pillow's kinds of pixels, each with how many images have it.
-        formats: of the files, with how many images.
+        modes: number of images by Pillow's pixel mode.
+        formats: number of images by file format.
         turned: images turned by their orientation tag.
         translucent: images laid on white.
         several: files with further pictures.
         sixteen_bits: images of 16 bits, and the largest value in them.
-        left_out: files that are no part of the set: reason, how many, examples.
-        candidates: image files, used or not; 0 where they lie in tables.
-        doubles: images of validation and test that are in train, too, by part.
-        contrary: train images that are there again under another label.
-        blank: images of a single value.
-        examined: whether all pixels were looked at; of a streamed set only headers.
-        notes: what else a person should know.
-        taken: of the train part, what a preset trains and validates on; None for all.
+        left_out: files that are no part of the set: reason, number, examples.
+        candidates: image files, used or not; 0 if images lie in tables.
+        doubles: validation and test images that are also in another part, by part.
+        contrary: train images that occur again with another label.
+        blank: images in which all pixels are equal.
+        examined: True if all pixels were examined; of a streamed set only headers are.
+        notes: further notes for the user.
+        taken: the train images that a preset uses; None for all.
     """
 
     parts: Mapping[str, PartContents]
@@ -105,7 +105,7 @@ class Contents:
     taken: PartContents | None = None
 
     def lines(self) -> list[str]:
-        """All of it, a line for each thing."""
+        """Format the summary, one line for each subject."""
         parts = [f"{part}: {held.words()}" for part, held in self.parts.items()]
         if self.taken is not None:
             parts.insert(1, f"of train the preset takes {self.taken.words()}")
@@ -122,7 +122,7 @@ class Contents:
         ]
 
     def short(self) -> str:
-        """The parts in a line."""
+        """Format the parts as one line."""
         train, test = self.parts["train"], self.parts["test"]
         trained = train.words()
         if self.taken is not None:
@@ -133,7 +133,7 @@ class Contents:
         )
 
     def left_out_lines(self) -> list[str]:
-        """What was not used, by reason; of image files how many were."""
+        """List unused files by reason, and for image files how many are used."""
         if not self.left_out:
             return []
         told = [
@@ -149,7 +149,7 @@ class Contents:
         return [used + "; ".join(told)]
 
     def warnings(self) -> list[str]:
-        """What a person would want to know before training."""
+        """List what the user should know before training."""
         told = list(self.notes)
         for part, count in self.doubles.items():
             told.append(
@@ -199,12 +199,12 @@ class Contents:
         return ["; ".join(said)] if said else []
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Convert to plain data."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "Contents":
-        """What `to_json` told, also after a passage through JSON."""
+        """Make a summary from the result of `to_json`, or from its JSON."""
         parts = {name: _part(part) for name, part in told["parts"].items()}
         taken = told.get("taken")
         left = tuple((reason, n, tuple(names)) for reason, n, names in told["left_out"])
@@ -226,7 +226,7 @@ def _part(told: Mapping[str, Any]) -> PartContents:
 
 
 def seen_in(traits: Iterable[Traits]) -> dict[str, Any]:
-    """Those of `Contents`' fields that the images' traits tell."""
+    """Compute the fields of `Contents` that follow from the images' traits."""
     every = list(traits)
     sizes = Counter(f"{w}x{h}" for w, h in (x.size for x in every))
     deep = [x.largest for x in every if x.mode.startswith("I;16")]
@@ -242,11 +242,11 @@ def seen_in(traits: Iterable[Traits]) -> dict[str, Any]:
 
 
 def pixels_as_before(traits: Iterable[Traits], channels: int | None = None) -> bool:
-    """Whether decoding of version 1 made the same of all images.
+    """Check whether version 1 of decoding gave the same pixels for all images.
 
     Args:
-        traits: of all images.
-        channels: of the pixels; None where they are RGB in any case.
+        traits: traits of all images.
+        channels: number of channels; None if the pixels are RGB in any case.
     """
     every = list(traits)
     grey = all(x.mode in GREY for x in every)
@@ -256,7 +256,7 @@ def pixels_as_before(traits: Iterable[Traits], channels: int | None = None) -> b
 def grouped(
     left_out: Iterable[LeftOut],
 ) -> tuple[tuple[str, int, tuple[str, ...]], ...]:
-    """What was left out, by reason."""
+    """Group left-out files by reason, each with its number and examples."""
     by_reason: dict[str, list[str]] = {}
     for left in left_out:
         by_reason.setdefault(left.reason, []).append(as_text(left.place))

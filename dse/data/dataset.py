@@ -13,18 +13,18 @@ from dse.errors import DseError
 
 @runtime_checkable
 class LabelledPart(Protocol):
-    """Images with labels, wherever their pixels are."""
+    """Images with labels; the pixels may be in memory or in files."""
 
     @property
     def labels(self) -> Int[np.ndarray, " n"]:
-        """One a image."""
+        """One label per image."""
 
     def __len__(self) -> int: ...
 
 
 @runtime_checkable
 class ImageData(Protocol):
-    """What plans and reports know of a set: `Dataset`, in memory, or a streamed one."""
+    """An image set as plans and reports see it, in memory or streamed."""
 
     @property
     def name(self) -> str:
@@ -40,7 +40,7 @@ class ImageData(Protocol):
 
     @property
     def train(self) -> LabelledPart:
-        """What to train and validate on, the set's own validation part among it."""
+        """Images to train and validate on, with the set's own validation part."""
 
     @property
     def test(self) -> LabelledPart:
@@ -48,11 +48,11 @@ class ImageData(Protocol):
 
     @property
     def encoding(self) -> str:
-        """How its files keep the images; empty where nobody knows."""
+        """File format of the images; empty if unknown."""
 
     @property
     def validation_share(self) -> float:
-        """Of train, what validates where the set has no part for it."""
+        """Share of train held out for validation if the set has no part for it."""
 
     @property
     def own_validation(self) -> Int[np.ndarray, " v"] | None:
@@ -60,19 +60,19 @@ class ImageData(Protocol):
 
     @property
     def contents(self) -> Contents | None:
-        """What was read, for a person; None of a set that was made in memory."""
+        """Summary of what was read; None for a set that was made in memory."""
 
     @property
     def formerly(self) -> tuple[str, ...]:
-        """Fingerprints under which earlier versions knew the very same images."""
+        """Fingerprints that earlier versions gave to exactly the same images."""
 
     @property
     def misread(self) -> str:
-        """The fingerprint under which an earlier version read it otherwise, if any."""
+        """Fingerprint of an earlier version that read the set differently, or empty."""
 
     @property
     def image_shape(self) -> Shape:
-        """Height, width, channels of what a network sees."""
+        """Height, width and channels of the network's input."""
 
     @property
     def classes(self) -> int:
@@ -98,18 +98,17 @@ class Dataset:
         name: short name for folders and captions.
         fingerprint: identity of the content.
         class_names: one name per label.
-        train: what to train and validate on.
+        train: images to train and validate on.
         test: the part scored once, at the end of a run.
-        encoding: how its files keep the images, `JPEG` if some are lossy; empty where
-            nobody knows.
-        own_validation: positions in train of the set's own validation part; None where
+        encoding: file format of the images, `JPEG` if some are JPEG; empty if unknown.
+        own_validation: positions in train of the set's own validation part; None if
             each replicate draws one.
-        contents: what was read, for a person.
+        contents: summary of what was read.
         formerly: see `ImageData`.
         misread: see `ImageData`.
 
     Raises:
-        DseError: sizes differ, a label lies outside the class list, or one class only.
+        DseError: image sizes of the parts differ, or `check_parts` refuses the set.
     """
 
     name: str
@@ -145,10 +144,10 @@ class Dataset:
 
 
 def balanced_part(dataset: Dataset, images: int) -> Dataset:
-    """`dataset` with about `images` of its train images, as many of each class.
+    """Take about `images` train images of a dataset, the same share of each class.
 
-    The same ones each time; all where it has no more. Its own validation part stays
-    whole. It is another set to train on, with another fingerprint.
+    The choice is the same each time. A set with no more images is returned unchanged.
+    The set's own validation part stays whole. The result has another fingerprint.
     """
     train = dataset.train
     own = dataset.own_validation
@@ -182,7 +181,7 @@ def check_labels(
     """Refuse a label outside 0..classes - 1.
 
     Raises:
-        DseError: it names the first such image.
+        DseError: there is one; the message names the first such image.
     """
     outside = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(outside):
@@ -198,8 +197,8 @@ def check_parts(dataset: ImageData) -> None:
     """Refuse a set that cannot be trained on, validated and tested.
 
     Raises:
-        DseError: a part has no images or a label that is no class, or nothing could be
-            held out.
+        DseError: a part has no images or a label that is no class, train has a single
+            class, or nothing can be held out for validation.
     """
     for part, images in (("train", dataset.train), ("test", dataset.test)):
         if not len(images):
@@ -228,7 +227,7 @@ class Split:
 def split_off(
     labels: Int[np.ndarray, " n"], share: float, seed: tuple[int, ...]
 ) -> Split:
-    """Hold out `share` of each class, drawn by `seed`, at least one image of each.
+    """Hold out a share of each class, at least one image, drawn by `seed`.
 
     A class of a single image stays in train.
 
@@ -247,10 +246,10 @@ def split_off(
 
 
 def validation_split(dataset: ImageData, seed: int, replicate: int) -> Split:
-    """What validates this replicate in every cell, and what is left to train on.
+    """Split train into training and validation images, for a replicate of every cell.
 
-    The set's own validation part where it has one, in every replicate the same; else a
-    class-balanced part of train.
+    Validation is the set's own part, the same in every replicate, if it has one;
+    otherwise a random part of train with the same share of each class.
     """
     labels, own = dataset.train.labels, dataset.own_validation
     if own is None:

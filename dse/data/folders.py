@@ -1,4 +1,4 @@
-"""Open an image set in a folder: what lies there, sorted by what it holds."""
+"""Open an image set in a folder of image files or Parquet files."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,12 +26,12 @@ WHAT_IS_EXPECTED = (
 
 
 def open_source(folder: Path, called: str, named: Named) -> Source:
-    """What lies in `folder`, in one pass and by one rule (`dse.data.layout`).
+    """Open the set in `folder`, in one pass and by one rule (`dse.data.layout`).
 
     Args:
-        folder: the set's.
-        called: what messages call it.
-        named: what a person named where guessing would be needed.
+        folder: folder of the set.
+        called: name of the set in messages.
+        named: columns and folders named by the user.
 
     Raises:
         DseError: it holds no image set, or one that can be read in several ways.
@@ -71,7 +71,7 @@ def open_source(folder: Path, called: str, named: Named) -> Source:
 def _sorted_out(
     folder: Path, walked: Walk
 ) -> tuple[list[Found], list[Table], list[LeftOut]]:
-    """Files by what they hold: images, Parquet files of images, and others."""
+    """Sort files by content: images, Parquet files of images, and others."""
     images: list[Found] = []
     tables: list[Table] = []
     left_out = list(walked.left_out)
@@ -99,7 +99,7 @@ def _sorted_out(
 def _refuse_linked_twice(
     walked: Walk, used: Iterable[Found | Table], called: str
 ) -> None:
-    """A folder counts once; which of two links to it is meant nobody can tell."""
+    """Refuse two links to one folder of images, as it is unclear which is meant."""
     if not walked.linked_twice:
         return
     steps = (file.place.split("/") for file in used)
@@ -125,7 +125,7 @@ def _is_parquet(path: Path, file: Found) -> bool:
 
 
 def _by_folders(images: Sequence[Found]) -> str:
-    """Class folders beside Parquet files, in words; empty where they are none."""
+    """List folders of images beside Parquet files; empty if there is only one."""
     folders = sorted({image.place.rpartition("/")[0] for image in images})
     return ", ".join(map(as_text, folders[:3])) if len(folders) > 1 else ""
 
@@ -164,7 +164,7 @@ def _of_images(
 
 
 def _refuse_one_text(layout: Layout) -> None:
-    """Names of bytes that are no UTF-8 may look like another class's."""
+    """Refuse two class folders whose different names are shown as the same text."""
     folders: dict[tuple[PartName, str], set[str]] = {}
     for part, taken in layout.parts.items():
         for file, label in taken:

@@ -1,4 +1,4 @@
-"""An image set of the Hugging Face hub, as its library brings it."""
+"""Image sets of the Hugging Face hub, loaded with its library `datasets`."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ from dse.errors import DseError
 
 @dataclass(frozen=True)
 class HubRecords:
-    """Images of a split, as the library keeps them: in its tables, or its own cache."""
+    """Encoded images of a split, from the library's tables or its cache."""
 
     split: str
     rows: Any
@@ -62,21 +62,21 @@ class HubRecords:
 
 
 class HubNames(NamedTuple):
-    """What a set of the hub is called: now, and where it was read the same before."""
+    """Fingerprints of a hub set: now, and in earlier versions that read it the same."""
 
     now: str
     before: str
 
     def known(self, *, decoded_as_before: bool) -> Known:
-        """How the set is known."""
+        """Choose the fingerprint: `before` only if pixels are decoded as before."""
         return Known(self.before if decoded_as_before else self.now)
 
 
 def hub_source(name: str, named: Named) -> tuple[Source, HubNames]:
-    """The set that the hub calls `name`.
+    """Open the hub's set `name`, and compute its fingerprints.
 
     Raises:
-        DseError: it cannot be had, holds no images with labels, or has odd labels.
+        DseError: it cannot be loaded, has no images with labels, or invalid labels.
     """
     called = f"{name} (no such folder here, so the hub was asked)"
     datasets.disable_progress_bars()
@@ -127,7 +127,7 @@ def hub_source(name: str, named: Named) -> tuple[Source, HubNames]:
 def _names(
     opened: Mapping[str, Any], by_part: Mapping[PartName, str], columns: Columns
 ) -> HubNames:
-    """By the library's own fingerprints; earlier versions knew no validation part."""
+    """Hash the library's own fingerprints; earlier versions had no validation part."""
     told = {part: opened[split]._fingerprint for part, split in by_part.items()}
     deciding = [f"dse {DECODING_VERSION}", *columns]
     deciding += [x for part in PARTS if part in told for x in (part, told[part])]
@@ -143,7 +143,7 @@ def _names(
 def _as_before(
     opened: Mapping[str, Any], by_part: Mapping[PartName, str], columns: Columns
 ) -> bool:
-    """Whether earlier versions took these splits and columns."""
+    """True if earlier versions took these splits and columns."""
     first = "train" if "train" in opened else next(iter(opened))
     features = opened[first].features
     images = [n for n, kind in features.items() if isinstance(kind, datasets.Image)]
@@ -154,7 +154,7 @@ def _as_before(
 
 
 def _splits(opened: Mapping[str, Any], named: Named, name: str) -> dict[PartName, str]:
-    """The set's splits by part."""
+    """Find the split of each part."""
     by_part = named.folders
     for split in by_part.values():
         if split not in opened:
@@ -198,6 +198,6 @@ def _labels(split: Any, column: str, name: str) -> list[Label]:
 
 
 def _is_librarys(path: Path) -> bool:
-    """Whether a file lies in the library's own cache, where it put what it fetched."""
+    """True if a file lies in the library's own cache, where it puts downloads."""
     caches = (datasets.config.HF_CACHE_HOME, datasets.config.HF_DATASETS_CACHE)
     return any(path.resolve().is_relative_to(Path(c).resolve()) for c in caches)

@@ -1,4 +1,4 @@
-"""What a set is called by its content: the images used, their labels and parts."""
+"""Identity of a set by its content: the images used, their labels and parts."""
 
 import hashlib
 import os
@@ -13,21 +13,21 @@ from dse.data.walk import Found, open_regular, read_regular
 from dse.errors import DseError
 
 WHOLE_BYTES = 2**20
-"""Of a file that is read at once."""
+"""Bytes below which a file is read at once."""
 MOST_BYTES = 2**33
-"""Of the files of a set that is held in memory."""
+"""Most bytes of files in a set that is held in memory."""
 
 Told = Callable[[Path, Found], str]
-"""What an identity says of a file's content: a digest, or its size."""
+"""Function that gives the digest or the size of a file."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What decides which images, labels and parts are read, and as which pixels.
+    """Identity of the images, labels, parts and pixels that are read.
 
     Attributes:
-        key: sixty-four hexadecimal digits over all of it.
-        said: by the place of each file that is used, what is told of its content.
+        key: hexadecimal digest over all that decides them.
+        said: digest or size of each used file, by its place.
     """
 
     key: str
@@ -35,12 +35,12 @@ class Identity:
 
 
 def identify(source: Source, share: float, told: Told) -> Identity:
-    """The identity of a set.
+    """Compute the identity of a set.
 
     Args:
         source: the set.
-        share: held out of it where it has no test part.
-        told: what to say of a file.
+        share: share held out of it if it has no test part.
+        told: gives the digest or size of a file.
 
     Raises:
         DseError: a file cannot be read.
@@ -60,13 +60,13 @@ def identify(source: Source, share: float, told: Told) -> Identity:
 
 
 def files_of(source: Source) -> list[Found]:
-    """The files that make up a set, each once."""
+    """List the files that make up a set, each once."""
     every = {file.place: file for used in source.used.values() for file, _ in used}
     return list(every.values())
 
 
 def content_digest(folder: Path, file: Found) -> str:
-    """Of a file's bytes."""
+    """SHA-256 digest of a file's bytes."""
     if file.extension != ".parquet" and file.size > MOST_FILE_BYTES:
         raise DseError(
             f"{as_text(file.place)} has {file.size:,} bytes; expected at most "
@@ -80,7 +80,7 @@ def content_digest(folder: Path, file: Found) -> str:
 
 
 def moment_of(source: Source) -> str:
-    """What changes when a file that is used does, also where its size stays."""
+    """Digest that changes with any used file, also if its size stays the same."""
     digest = hashlib.sha256()
     for file in files_of(source):
         told = (source.folder / file.place).stat()
@@ -90,15 +90,15 @@ def moment_of(source: Source) -> str:
 
 
 def size(folder: Path, file: Found) -> str:
-    """Of a file, in bytes."""
+    """Size of a file in bytes, as text."""
     return str(file.size)
 
 
 def refuse_too_large(source: Source) -> None:
-    """A set that is held in memory has files of a few GiB.
+    """Refuse a set whose files are too large to be held in memory.
 
     Raises:
-        DseError: it has more.
+        DseError: they have more than `MOST_BYTES` together.
     """
     together = sum(file.size for file in files_of(source))
     if together > MOST_BYTES:
@@ -110,7 +110,7 @@ def refuse_too_large(source: Source) -> None:
 
 
 def _frame(digest: "hashlib._Hash", texts: Iterable[str]) -> None:
-    """Add texts so that no others give the same: each after its length."""
+    """Add each text after its length, so that other texts give another digest."""
     for text in texts:
         content = os.fsencode(text)
         digest.update(f"{len(content)}:".encode() + content)

@@ -1,10 +1,10 @@
-"""Images in folders: which folders are parts, and which are classes.
+"""The rule by which folders of images are parts or classes.
 
-The rule. A top folder called `train`, `val` or `test` (in any usual spelling and
-capitals) is that part, and the folders in it are the classes; without such a folder the
-top folders are the classes. File names and words inside names decide nothing, nor do
-deeper folders; but where those leave two readings, the set is refused until a person
-names the folder to train on: `.` for the dataset's own, whose folders are the classes.
+A top folder called `train`, `val` or `test` (in any usual spelling and case) is that
+part, and the folders in it are the classes. Without such a folder the top folders are
+the classes. File names, words inside names and deeper folders decide nothing. If they
+suggest another reading, the set is refused until the user names the folder to train
+on: `.` for the dataset's own folder, whose folders are then the classes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ from dse.fields import text
 
 @dataclass(frozen=True)
 class Named(Declared, name="named"):
-    """What a person names where guessing is needed; None leaves it to the rule."""
+    """Columns and folders named by the user; None leaves the choice to the rule."""
 
     image_column: str | None = text(
         None, "of Parquet files with several columns of images"
@@ -46,10 +46,10 @@ class Named(Declared, name="named"):
 
     @property
     def folders(self) -> dict[PartName, str]:
-        """The parts that are named, each with its place.
+        """Named parts, each with its folder.
 
         Raises:
-            DseError: a place lies outside the set, or both are the same.
+            DseError: a folder lies outside the set, or both are the same.
         """
         told: tuple[tuple[PartName, str, str | None], ...] = (
             ("train", "--train-folder", self.train_folder),
@@ -75,7 +75,7 @@ class Named(Declared, name="named"):
 
 @dataclass
 class Layout:
-    """The images of each part, each with its class, and what is left out."""
+    """Images of each part with their classes, files left out, and notes."""
 
     parts: dict[PartName, list[tuple[Found, str]]] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -84,10 +84,10 @@ class Layout:
     def add(
         self, part: PartName, folder: str, images: Iterable[Found], called: str
     ) -> None:
-        """Take `images` of a folder as a part; its own folders are the classes.
+        """Add the images of a folder as a part; its subfolders are the classes.
 
         Raises:
-            DseError: none of them lies in a folder within it.
+            DseError: none of them lies in a subfolder.
         """
         above = len(folder.split("/")) if folder else 0
         taken = self.parts.setdefault(part, [])
@@ -117,16 +117,10 @@ class Layout:
 
 
 def lay_out(images: Sequence[Found], named: Named, called: str) -> Layout:
-    """Part and class of each image in a folder.
-
-    Args:
-        images: all that lie there.
-        named: the folders that a person named.
-        called: what messages call the set.
+    """Find the part and class of each image in a folder.
 
     Raises:
-        DseError: the folders do not say which images are trained on, or which class
-            each is of.
+        DseError: it is unclear which images are trained on, or which class one has.
     """
     if named.folders:
         return _as_named(images, named.folders, called)
@@ -136,7 +130,7 @@ def lay_out(images: Sequence[Found], named: Named, called: str) -> Layout:
     holds_classes = {top: _folders_in(tops[top]) for top in tops}
     if not any(holds_classes[top] for top in parts) and others:
         refuse_flat(parts, called)
-        parts = {}  # a class that happens to be called so
+        parts = {}  # classes that happen to have these names
         others = [top for top in tops if top]
     layout = Layout()
     if not parts:
@@ -162,10 +156,10 @@ def lay_out(images: Sequence[Found], named: Named, called: str) -> Layout:
 
 
 def the_whole(parts: Mapping[PartName, object], called: str) -> PartName:
-    """The part that is trained on: `train`, or the only one there is.
+    """Name of the part that is trained on: `train`, or the only part.
 
     Raises:
-        DseError: there are several, none of them train.
+        DseError: there are several parts, and none is train.
     """
     if "train" not in parts and len(parts) > 1:
         raise DseError(
@@ -176,7 +170,7 @@ def the_whole(parts: Mapping[PartName, object], called: str) -> PartName:
 
 
 def _by_top(images: Iterable[Found]) -> dict[str, list[Found]]:
-    """Images by their top folder, "" for those in none."""
+    """Group images by top folder, with "" for images in none."""
     tops: dict[str, list[Found]] = {}
     for image in images:
         top = image.steps[0] if len(image.steps) > 1 else ""
@@ -185,19 +179,19 @@ def _by_top(images: Iterable[Found]) -> dict[str, list[Found]]:
 
 
 def _folders_in(images: Iterable[Found]) -> set[str]:
-    """The folders in a top folder that hold images."""
+    """Names of the folders in a top folder that hold images."""
     return {image.steps[1] for image in images if len(image.steps) > 2}
 
 
 def _as_named(
     images: Sequence[Found], folders: Mapping[PartName, str], called: str
 ) -> Layout:
-    """The parts that a person named, and of the rest what is called as a part."""
+    """Lay out the parts that the user named, then folders named as other parts."""
     layout, left = Layout(), list(images)
-    # The inner of two folders first.
+    # Of two nested folders, the inner one first.
     for part, folder in sorted(folders.items(), key=lambda x: -len(x[1])):
         if folder == WHOLE:
-            continue  # what is left in the end
+            continue  # takes what is left at the end
         within = [image for image in left if image.place.startswith(f"{folder}/")]
         if not within:
             raise DseError(

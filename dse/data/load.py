@@ -23,7 +23,7 @@ from dse.data.source import Source
 from dse.errors import DseError
 
 EMBEDDED = "fashion_mnist_small"
-"""The default: 10,000 + 2,000 images of Fashion-MNIST inside the package."""
+"""The default set, inside the package: 10,000 + 2,000 images of Fashion-MNIST."""
 
 EXPECTED = (
     f"expected {EMBEDDED}, a folder of Parquet files or of images in one folder per "
@@ -36,7 +36,7 @@ def load(
     named: Named | None = None,
     watch: Watch = lambda done, of: None,
 ) -> Dataset:
-    """The image set called `name`.
+    """Load the image set called `name`.
 
     A folder is decoded once; its pixels are then kept in the user's cache folder (or
     `DSE_CACHE`) under a hash of all that decides what is read.
@@ -44,11 +44,11 @@ def load(
     Args:
         name: the embedded set's name, a folder (Parquet in the Hugging Face image
             layout, or images in one folder per class), or a hub id `owner/name`.
-        named: what a person names where guessing would be needed.
-        watch: hears how many images are decoded, of how many.
+        named: columns and folders named by the user.
+        watch: called with the numbers of decoded images and of all images.
 
     Raises:
-        DseError: nothing is there, or what is there is no small image set.
+        DseError: there is no such set, or it is no small image set.
     """
     folder, named = folder_of(name), named or Named()
     if folder is None:
@@ -79,10 +79,10 @@ def _of_hub(name: str, named: Named, watch: Watch) -> Dataset:
 
 
 def folder_of(name: str) -> Path | None:
-    """The folder that `name` means, or None for what can only be a hub id.
+    """Find the folder that `name` means; None for what can only be a hub id.
 
     Raises:
-        DseError: there is no such folder, or nothing in it.
+        DseError: there is no such folder.
     """
     if not name.strip():
         raise DseError(f"the dataset is called {name!r}; {EXPECTED}")
@@ -93,7 +93,7 @@ def folder_of(name: str) -> Path | None:
         if path.is_dir():
             return path
         there = path.exists()
-    except (OSError, ValueError, RuntimeError) as error:  # too long, NUL, ~nobody
+    except (OSError, ValueError, RuntimeError) as error:  # too long, NUL, unknown ~user
         raise DseError(
             f"there is no dataset folder {as_text(name)}: {error}"
         ) from error

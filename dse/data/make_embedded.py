@@ -4,7 +4,7 @@
 
 Takes the first 1,000 train and 200 test images of each class, in the set's own order,
 and writes them to `dse/data/embedded/fashion_mnist_small/` as Parquet in the Hugging
-Face image layout, PNG bytes untouched. A few seconds.
+Face image layout, with PNG bytes unchanged. It takes a few seconds.
 """
 
 import sys
@@ -18,7 +18,7 @@ TARGET = Path(__file__).parent / "embedded" / "fashion_mnist_small"
 
 
 def main(source: str) -> None:
-    """Write both splits of the subset of the set at `source`."""
+    """Write both splits of the subset, taken from the full set at `source`."""
     TARGET.mkdir(parents=True, exist_ok=True)
     for split, per_class in PER_CLASS.items():
         full = datasets.load_dataset(source, split=split)

@@ -1,4 +1,4 @@
-"""A small set, decoded into arrays of one size."""
+"""Decode a small set into arrays of one image size."""
 
 import os
 from collections import Counter, deque
@@ -27,29 +27,29 @@ from dse.data.source import PARTS, Record, Source
 from dse.errors import DseError
 
 TEST_SHARE = 1 / 6
-"""Held out of a set that has no test part of its own."""
+"""Share held out for test from a set without a test part."""
 
 MOST_BYTES = 2**32
-"""Of pixels."""
+"""Most bytes of pixels in memory."""
 MOST_SIDE = 1024
-"""Of an image that is held in memory."""
+"""Longest side of an image in memory, in pixels."""
 AT_ONCE = 64
-"""Images that a thread decodes in one go."""
+"""Number of images that a thread decodes in one batch."""
 
 Watch = Callable[[int, int], None]
-"""Hears how many images are decoded, of how many."""
+"""Callback with the numbers of images done and of all images."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A set in memory.
+    """A decoded set in memory.
 
     Attributes:
-        train: with the set's own validation part at its end.
-        test: own, or held out.
-        validating: how many images of train are the set's own validation part.
-        contents: what was read.
-        as_before: whether the first version of decoding gave the same pixels.
+        train: ends with the set's own validation part.
+        test: the set's own test part, or held out.
+        validating: number of images in that validation part.
+        contents: summary of what was read.
+        as_before: True if the first version of decoding gave the same pixels.
     """
 
     train: Images
@@ -63,7 +63,8 @@ def decode_source(source: Source, watch: Watch = lambda done, of: None) -> Decod
     """Decode all images of a set.
 
     Raises:
-        DseError: one cannot be decoded, they are of several sizes, or too large.
+        DseError: an image cannot be decoded, they differ in size or are too large, the
+            set changed meanwhile, or another part holds all test images.
     """
     arrays: deque[np.ndarray] = deque()
     traits: list[Traits] = []
@@ -96,7 +97,7 @@ def decode_source(source: Source, watch: Watch = lambda done, of: None) -> Decod
 def _all_decoded(
     records: Iterable[Record], called: str
 ) -> Iterator[tuple[UInt8[np.ndarray, "h w *c"], Traits]]:
-    """All images in order, decoded in threads that are a little ahead."""
+    """Decode all images in order, in threads that work a little ahead."""
     threads = min(8, os.cpu_count() or 1)
     ahead: deque[Future[list[tuple[np.ndarray, Traits]]]] = deque()
     waiting = iter(records)
@@ -130,7 +131,7 @@ def _decode_all(
 
 
 def _refuse_sizes(source: Source) -> None:
-    """Say which sizes there are, by the headers of all images."""
+    """Raise an error that lists the sizes in the headers of all images."""
     sizes: Counter[tuple[int, int]] = Counter()
     for part in source.parts.values():
         for content, place, extension in part.records:
@@ -160,7 +161,7 @@ def _parted(
     traits: Sequence[Traits],
     channels: int,
 ) -> Decoded:
-    """The parts as they are trained on, and what a person should know of them."""
+    """Make the parts as they are trained on, and the summary."""
     train = decoded["train"]
     tested = "its own part"
     if "test" not in decoded:
@@ -198,7 +199,7 @@ def _parted(
 
 
 def told_of(contents: Contents, source: Source) -> Contents:
-    """What was read, with what lies beside it now: kept pixels do not tell of that."""
+    """Add what was left out, and notes, which are not cached with the pixels."""
     return replace(
         contents,
         left_out=grouped(source.left_out),
@@ -212,10 +213,10 @@ def _is_blank(pixels: UInt8[np.ndarray, "h w c"]) -> bool:
 
 
 def _doubles(decoded: dict[PartName, Images], called: str) -> dict[str, Any]:
-    """Those of `Contents`' fields that tell of the same pixels twice.
+    """Compute the fields of `Contents` on images with the same pixels.
 
     Raises:
-        DseError: every test image is in train as well.
+        DseError: all test images are also in train, or also in validation.
     """
     digests = {part: list(map(_digest, x.pixels)) for part, x in decoded.items()}
     labels: dict[bytes, set[int]] = {}

@@ -1,4 +1,4 @@
-"""Names as they lie on a disk, as text that can be kept and shown; names of parts."""
+"""Names of files as text that can be stored and shown, and names of parts."""
 
 import hashlib
 import os
@@ -24,54 +24,55 @@ SPELLINGS: dict[str, PartName] = {
     "eval": "test",
     "evaluation": "test",
 }
-"""What a folder or Parquet file of a part is called, in any capitals."""
+"""The part that a folder or Parquet file of each name holds, in any case."""
 
 
 MOST_BYTES, MOST_BYTES_OF_SET = 100, 150
-"""Of a folder's name, which must leave room for what a file system adds; and of a
-set's, which its reports' folders begin with."""
+"""Most bytes of a folder's name and of a set's name.
+
+A folder's name leaves room for endings; a set's name begins those of its reports."""
 WHOLE = "."
-"""As the folder to train on: the dataset's own, but for what is another part."""
+"""Folder to train on that means the dataset's own, without its other parts."""
 BEGINNINGS = ("train", "val", "dev", "test", "eval")
 
 
 def part_called(name: str) -> PartName | None:
-    """The part that a folder of this name holds; None where it is no part's name."""
+    """Part that a folder of this name holds; None if it is no part's name."""
     return SPELLINGS.get(folded(name))
 
 
 def part_of_file(stem: str) -> PartName | None:
-    """The part that a Parquet file holds: its name begins with the part's."""
+    """Part that a Parquet file holds, by the first word of its name, or None."""
     plain = folded(stem)
     word = plain[: next((i for i, x in enumerate(plain) if not x.isalpha()), None)]
     return SPELLINGS.get(word)
 
 
 def part_told(name: str) -> bool:
-    """Whether a word in a folder's name begins as a part's does: `train_data`."""
+    """True if a word in a folder's name begins like a part's, as in `train_data`."""
     words = re.split(r"[^a-z]+", folded(name))
     return any(word.startswith(BEGINNINGS) for word in words)
 
 
 def folded(name: str) -> str:
-    """`name` without what people mix up: capitals, Unicode forms, outer spaces."""
+    """Remove differences in case, Unicode form and outer spaces from a name."""
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 def as_text(name: str | Path) -> str:
-    """A file's name, with what is no UTF-8, or would break a line, as escapes."""
+    """Return a file's name with invalid UTF-8 and control characters escaped."""
     return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def short_name(path: Path) -> str:
-    """What a set in a folder is called: its name, fit for the name of a folder."""
+    """Name of a set in a folder, usable in the name of a folder."""
     text = as_text(path.resolve().name)
     plain = "".join(x if x.isprintable() else "_" for x in text) or "root"
     return bounded(plain, MOST_BYTES_OF_SET)
 
 
 def bounded(name: str, most: int = MOST_BYTES) -> str:
-    """A name of so many bytes at most: a longer one ends in what tells it apart."""
+    """Cut a name to at most `most` bytes; a cut name ends in a digest."""
     if len(name.encode()) <= most:
         return name
     digest = short_digest(name)
@@ -80,12 +81,12 @@ def bounded(name: str, most: int = MOST_BYTES) -> str:
 
 
 def short_digest(text: str) -> str:
-    """Eight digits that tell texts apart."""
+    """Eight hexadecimal digits of a text's SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:
-    """The first few names in words, and how many more there are."""
+    """Join the first `most` names, and add how many more there are."""
     every = list(names)
     rest = len(every) - most
     shown = ", ".join(every[:most])

@@ -1,4 +1,4 @@
-"""A set opened for access at random, and what the headers of its images tell."""
+"""Open a set for random access, and summarise the headers of its images."""
 
 import hashlib
 import socket
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 THREADS = 16
 LOOKED_AT_ONCE = 256
-"""Headers that a thread reads in one go."""
+"""Number of headers that a thread reads in one batch."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A set with all its images at random.
+    """A set with random access to its images.
 
     Attributes:
-        source: what lies there.
-        identity: of its files, by name and size.
+        source: the set as it was found.
+        identity: identity of its files, by name and size.
         records: the images of its parts, one part after the other.
-        moment: what changes, on this machine, when one of its files does.
-        names: what it is called, where it is a set of the hub.
+        moment: digest that changes, on this machine, when one of its files does.
+        names: fingerprints of a set of the hub.
     """
 
     source: Source
@@ -51,7 +51,7 @@ def open_at_random(place: str, named: Named) -> Opened:
     """Open the set in a folder or on the hub.
 
     Raises:
-        DseError: it cannot be had, or holds no images with labels.
+        DseError: it cannot be opened, or holds no images with labels.
     """
     folder = folder_of(place)
     if folder is None:
@@ -69,17 +69,17 @@ def open_at_random(place: str, named: Named) -> Opened:
 
 @lru_cache(maxsize=1)
 def records_of(place: str, named: Named, key: str, host: str, moment: str) -> Joined:
-    """A set's images, opened once a process.
+    """Open a set's images, once per process.
 
     Args:
         place: the folder or hub id.
-        named: what a person named where guessing would be needed.
+        named: columns and folders named by the user.
         key: its identity when the command began.
-        host: the machine that the command began on; another has files of its own.
-        moment: `Opened.moment` there.
+        host: the machine that the command began on; another has its own files.
+        moment: `Opened.moment` on that machine.
 
     Raises:
-        DseError: it is not what it was when the command began.
+        DseError: the set has changed since the command began.
     """
     opened = open_at_random(place, named)
     here = socket.gethostname() == host
@@ -92,20 +92,21 @@ def records_of(place: str, named: Named, key: str, host: str, moment: str) -> Jo
 
 
 def headers(opened: Opened, side: int, watch: Watch) -> tuple[dict[str, Any], bool]:
-    """What all headers tell, and whether version 1 made the same pixels of them.
+    """Summarise the headers of all images.
 
-    It is kept in the cache folder until a file changes.
+    The result is kept in the cache folder until a file changes.
 
     Args:
         opened: the set.
-        side: of the square that images are brought to.
-        watch: hears how many headers are read, of how many.
+        side: side of the square that images are resized to.
+        watch: called with the numbers of headers read and of all headers.
 
     Returns:
-        Fields of `dse.data.contents.Contents`, and whether.
+        Fields of `dse.data.contents.Contents`, and True if version 1 of decoding gave
+        the same pixels.
 
     Raises:
-        DseError: an image cannot be decoded, as far as its header tells.
+        DseError: a header shows that an image cannot be decoded.
     """
     source, records = opened.source, opened.records
     key = f"headers-{DECODING_VERSION}-{side}-{opened.moment}"

@@ -1,4 +1,4 @@
-"""Parquet files as an image set: parts by their names, labels by their class lists."""
+"""Image sets in Parquet files: parts by file names, labels by class lists."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -37,18 +37,18 @@ def source_of_tables(
     tables: Sequence[Table],
     left_out: Sequence[LeftOut],
 ) -> Source:
-    """The set that Parquet files make up.
+    """Make an image set from Parquet files.
 
     Args:
-        folder: in which they lie.
-        called: what messages call the set.
-        named: what a person named where guessing would be needed.
-        walked: all that lies there.
+        folder: folder of the files.
+        called: name of the set in messages.
+        named: columns and folders named by the user.
+        walked: all files in the folder.
         tables: the Parquet files that hold images.
-        left_out: files that are no part of it.
+        left_out: files that are no part of the set.
 
     Raises:
-        DseError: parts, columns or labels are not clear.
+        DseError: parts, columns or labels are unclear.
     """
     layout = Layout(left_out=list(left_out))
     beside = sum(left.reason == BESIDE_TABLES for left in left_out)
@@ -108,7 +108,7 @@ def source_of_tables(
 def _parts_of_tables(
     tables: Sequence[Table], named: Named, layout: Layout, called: str
 ) -> dict[PartName, list[Table]]:
-    """Parquet files by part: by the name of their file, or of a folder above it."""
+    """Sort Parquet files into parts, by the name of the file or a folder above it."""
     by_part: dict[PartName, list[Table]] = {}
     chosen = named.folders
     others = []
@@ -165,7 +165,7 @@ def _refuse_without_images(
     chosen: Mapping[PartName, str],
     called: str,
 ) -> None:
-    """A file that is called as one of the parts, but has no images, is a mistake."""
+    """Refuse a file that is named as one of the parts but has no images."""
     for left in left_out:
         part = _part_of(left.place, chosen) if left.reason == WITHOUT_IMAGES else None
         if part is not None and part in by_part:
@@ -178,7 +178,7 @@ def _refuse_without_images(
 
 
 def _refuse_two_names(tables: Sequence[Table], called: str) -> None:
-    """Files that are called as no part are one part only if they are called alike."""
+    """Refuse files that are named as no part, unless their names are alike."""
     words: dict[tuple[str, ...], str] = {}
     for table in tables:
         *_, last = table.place.split("/")
@@ -192,7 +192,7 @@ def _refuse_two_names(tables: Sequence[Table], called: str) -> None:
 
 
 def _part_of(place: str, chosen: Mapping[PartName, str]) -> PartName | None:
-    """The part that a file is named as, else the one that it is called as."""
+    """Find the part of a file: as the user named it, else by its own name."""
     for part, name in chosen.items():
         if _is_within(place, name):
             return part
@@ -201,7 +201,7 @@ def _part_of(place: str, chosen: Mapping[PartName, str]) -> PartName | None:
 
 
 def _is_within(place: str, name: str) -> bool:
-    """Whether a file is meant by a folder's name, or by how its own name begins."""
+    """True if `name` is a folder above a file, or a beginning of the file's name."""
     if place == name or place.startswith(f"{name}/"):
         return True
     rest = place.removeprefix(name)

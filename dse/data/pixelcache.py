@@ -1,4 +1,4 @@
-"""Decoded sets in the user's cache folder: what is read back is what was written."""
+"""Decoded sets in the user's cache folder, each checked by a digest when read."""
 
 import hashlib
 import json
@@ -18,19 +18,19 @@ CHUNK = 2**22
 
 
 class Kept(NamedTuple):
-    """Arrays by name, and what else was kept with them."""
+    """Arrays by name, and plain data that is kept with them."""
 
     arrays: Mapping[str, np.ndarray]
     told: Mapping[str, Any]
 
 
 def cache_file(key: str) -> Path:
-    """Where the pixels of the set with this key are kept."""
+    """Path of the cache file with this key."""
     return cache_folder("pixels") / f"{key}.npz"
 
 
 def read(key: str) -> Kept | None:
-    """What was kept; None where there is nothing, or not all of it as it was."""
+    """Read what was kept; None if it is missing or damaged."""
     try:
         with cache_file(key).open("rb") as file:
             digest = file.read(DIGEST_BYTES)
@@ -46,7 +46,7 @@ def read(key: str) -> Kept | None:
 
 
 def write(key: str, kept: Kept) -> None:
-    """Keep it, if the cache folder can be written; else do without."""
+    """Write to the cache folder; do nothing if it cannot be written."""
     file = cache_file(key)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def write(key: str, kept: Kept) -> None:
 
 
 def _digest_of_rest(file: Any, key: str) -> bytes:
-    """Of what was written under a key: under another it is not believed."""
+    """Digest of a key and the rest of a file; under another key the file is invalid."""
     digest = hashlib.sha256(key.encode())
     while chunk := file.read(CHUNK):
         digest.update(chunk)

@@ -1,4 +1,4 @@
-"""An image set as it is found: parts, classes, records; nothing is decoded."""
+"""An image set before decoding: parts, classes and encoded records."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 Kind = Literal["images", "parquet", "hub"]
 Held = TypeVar("Held")
 UNLABELLED = "no labels"
-"""Why a part is left out that keeps its labels back."""
+"""Reason why a part with withheld labels is left out."""
 
 
 class Record(NamedTuple):
@@ -29,8 +29,8 @@ class Record(NamedTuple):
 
     Attributes:
         content: its bytes.
-        place: where it is, for messages.
-        extension: of its file's name; empty in a table.
+        place: its location, for messages.
+        extension: extension of its file; empty in a table.
     """
 
     content: bytes
@@ -45,12 +45,12 @@ class Records(Protocol):
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[Record]:
-        """One after the other, a few in memory at a time."""
+        """Iterate over the records, with a few in memory at a time."""
 
 
 @dataclass(frozen=True)
 class FileRecords:
-    """Images in files of their own, read when they are asked for."""
+    """Images in separate files, read on access."""
 
     folder: Path
     files: tuple[Found, ...]
@@ -68,7 +68,7 @@ class FileRecords:
 
     @contextmanager
     def opened(self, index: int) -> Iterator[tuple[BufferedIOBase, str, str]]:
-        """A file, of which only the beginning may be read; place and extension."""
+        """Open an image's file without reading it; give its place and extension."""
         file = self.files[index]
         with open_regular(self.folder / file.place) as opened:
             yield opened, as_text(file.place), file.extension
@@ -76,7 +76,7 @@ class FileRecords:
 
 @dataclass(frozen=True)
 class TableRecords:
-    """Images in the rows of Parquet files, which can be read in order only."""
+    """Images in the rows of Parquet files, which can only be read in order."""
 
     tables: tuple[Table, ...]
     column: str
@@ -101,22 +101,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Source:
-    """A set's parts, with nothing decoded.
+    """An image set with nothing decoded.
 
     Attributes:
         name: short name, for folders and captions.
-        called: what messages call it.
+        called: name in messages.
         kind: images in folders, Parquet files, or a set of the hub.
-        parts: `train`, and where it has them `validation` and `test`.
+        parts: `train`, and `validation` and `test` if it has them.
         class_names: one for each label.
-        folder: where it lies.
-        used: the files that make up each part, with the class of an image.
-        columns: of images and labels in Parquet files.
-        walked: what else lies in its folder.
+        folder: folder of the set.
+        used: the files of each part, an image file with its class.
+        columns: image and label column of tables.
+        walked: all files in its folder.
         left_out: files that are no part of it.
-        notes: what a person should know of how it was read.
-        candidates: files of images in it, used or not, of formats that are not read,
-            too; 0 for Parquet files.
+        notes: notes for the user on how it was read.
+        candidates: number of image files, also unused or of formats that are not read;
+            0 for Parquet files.
     """
 
     name: str
@@ -134,14 +134,14 @@ class Source:
 
 
 def same_files(source: Source) -> tuple[dict[str, int], int]:
-    """Images whose very file is used twice, through links.
+    """Count images whose file is used twice, through links.
 
     Returns:
-        By part the images that are in train, too; and the train images that are there
-        again under another label.
+        By part, the images that are also in train; and the train images that occur
+        again with another label.
 
     Raises:
-        DseError: every test image is in train as well.
+        DseError: all test images are also in train.
     """
     labels: dict[tuple[int, int], set[str]] = {}
     if source.kind != "images":
@@ -165,7 +165,7 @@ def same_files(source: Source) -> tuple[dict[str, int], int]:
 def parted(
     parts: Mapping[PartName, Part], whole: PartName, layout: Layout
 ) -> dict[PartName, Part]:
-    """The parts in their order; the only one of a set is trained on."""
+    """Return the parts in order; the only part of a set becomes train."""
     if whole != "train":
         layout.notes.append(
             f"its only part is called {whole}; it is trained on, and a part of it held "
@@ -176,5 +176,5 @@ def parted(
 
 
 def as_train(parts: Mapping[PartName, Held], whole: PartName) -> dict[PartName, Held]:
-    """`parts` by name; the only one of a set is its train part, whatever its name."""
+    """Return `parts` by name; the only part of a set becomes train."""
     return dict(parts) if whole == "train" else {"train": parts[whole]}

@@ -1,9 +1,9 @@
-"""A large image set: decoded as it is asked for, never held whole.
+"""A large image set that is decoded on access and never held whole in memory.
 
 Grain decodes images in parallel, in the caller's order, so a training's position is the
-number of its step. Images in folders stay where they are; of Parquet files, which
-cannot be read at random, a copy as large is made in the cache folder when they are
-first opened.
+number of its step. Images in folders stay where they are. Parquet files do not allow
+random access; a copy of the same size is made in the cache folder when they are first
+opened.
 """
 
 import os
@@ -39,16 +39,16 @@ from dse.data.source import PARTS, Record, Source, same_files
 
 DECODING_THREADS = 16
 DECODED_AHEAD = 1024
-"""Images."""
+"""Number of images that are decoded ahead."""
 
 
 @dataclass(frozen=True)
 class StreamedPart:
-    """Some images of a set, each in one of its own parts.
+    """Some images of a set.
 
     Attributes:
         rows: positions among all images of the set, its parts one after the other.
-        labels: of those.
+        labels: their labels.
     """
 
     rows: Int[np.ndarray, " n"]
@@ -58,11 +58,11 @@ class StreamedPart:
         return len(self.rows)
 
     def chosen(self, positions: Int[np.ndarray, " n"]) -> "StreamedPart":
-        """Some of these images."""
+        """Select some of these images."""
         return StreamedPart(self.rows[positions], self.labels[positions])
 
     def and_then(self, other: "StreamedPart") -> "StreamedPart":
-        """These images, then those of another part."""
+        """Append the images of another part."""
         return StreamedPart(
             np.concatenate([self.rows, other.rows]),
             np.concatenate([self.labels, other.labels]),
@@ -71,25 +71,25 @@ class StreamedPart:
 
 @dataclass(frozen=True)
 class StreamedDataset:
-    """A train and a test part over the same classes; its pixels stay in their files.
+    """A train and a test part over the same classes; the pixels stay in their files.
 
     Attributes:
         name: short name for folders and captions.
         source: the folder or hub id.
-        named: what a person named where guessing would be needed.
+        named: columns and folders named by the user.
         fingerprint: identity of the files, by name and size.
         class_names: one name per label.
-        train: what to train and validate on.
+        train: images to train and validate on.
         test: the part scored once, at the end of a run.
-        side: of the square that images are brought to.
-        crop: side of what a network sees of it.
-        own_validation: see `dse.data.dataset.ImageData`, as what follows.
-        contents: what was read; of pixels only what headers tell.
-        formerly: other fingerprints of the same images.
-        misread: the fingerprint of a set that was read otherwise.
-        key: of all that decides what is read; a set in which it changes is another.
+        side: side of the square that images are resized to.
+        crop: side of the network's input, a crop of the square.
+        own_validation: see `dse.data.dataset.ImageData`.
+        contents: summary of what was read; of pixels only what headers tell.
+        formerly: see `ImageData`.
+        misread: see `ImageData`.
+        key: digest of all that decides what is read; a changed set has another.
         host: the machine on which it was opened.
-        moment: what changes there when one of its files does.
+        moment: digest that changes there when one of its files does.
     """
 
     name: str
@@ -114,7 +114,7 @@ class StreamedDataset:
 
     @property
     def image_shape(self) -> Shape:
-        """Height, width, channels of what a network sees."""
+        """Height, width and channels of the network's input."""
         return self.crop, self.crop, 3
 
     @property
@@ -125,19 +125,19 @@ class StreamedDataset:
     def batches(
         self, part: StreamedPart, positions: Int[np.ndarray, " n"], size: int
     ) -> Iterator[tuple[UInt8[np.ndarray, "b s s 3"], Int[np.ndarray, " b"]]]:
-        """Images of `part` at `positions`, in that order, with their labels.
+        """Yield batches of the images of `part` at `positions`, with their labels.
 
         Args:
             part: train or test.
-            positions: within the part.
-            size: images of a batch; the last may have fewer.
+            positions: positions in the part, in the order of the images.
+            size: images in a batch; the last may have fewer.
 
         Raises:
             DseError: an image cannot be decoded.
         """
         import grain
 
-        # Before there are threads: two would open it at once.
+        # Before the threads start: two of them would open it at once.
         records = records_of(self.source, self.named, self.key, self.host, self.moment)
 
         def read(position: np.integer[Any]) -> tuple[np.ndarray, np.int32]:
@@ -153,9 +153,9 @@ class StreamedDataset:
 def decode_square(
     record: Record, side: int, called: str
 ) -> UInt8[np.ndarray, "side side 3"]:
-    """An image as RGB, brought to a square of `side` pixels whatever its shape.
+    """Decode an image as RGB and resize it to a square, whatever its shape.
 
-    A JPEG is decoded at the least scale that has as many pixels.
+    A JPEG is decoded at the smallest scale with at least `side` pixels a side.
 
     Raises:
         DseError: it cannot be decoded.
@@ -166,7 +166,7 @@ def decode_square(
 
 
 def read_square(file: Path, side: int) -> UInt8[np.ndarray, "side side 3"]:
-    """An image file as training sees it before the crop.
+    """Read an image file as training sees it before the crop.
 
     Raises:
         DseError: there is no such file, or it is no image.
@@ -181,18 +181,18 @@ def stream(
     named: Named | None = None,
     watch: Watch = lambda done, of: None,
 ) -> StreamedDataset:
-    """The set in a folder (Parquet, or images in one folder per class) or on the hub.
+    """Open the set in a folder (Parquet, or images in class folders) or on the hub.
 
     Args:
         name: the folder or hub id.
-        side: of the square that images are brought to.
-        crop: side of what a network sees of it.
-        named: what a person named where guessing would be needed.
-        watch: hears how many headers are read, of how many.
+        side: side of the square that images are resized to.
+        crop: side of the network's input, a crop of the square.
+        named: columns and folders named by the user.
+        watch: called with the numbers of headers read and of all headers.
 
     Raises:
-        DseError: it cannot be had, holds no images with labels, or some that cannot be
-            decoded, as far as their headers tell.
+        DseError: it cannot be opened, holds no images with labels, or a header shows
+            that an image cannot be decoded.
     """
     folder = folder_of(name)
     place = name if folder is None else os.fspath(folder.resolve())

@@ -1,4 +1,4 @@
-"""One pass over a dataset's folder: which files lie there, and what is left out."""
+"""Find the files in a dataset's folder in one pass, and what is left out."""
 
 import os
 import stat
@@ -13,10 +13,10 @@ from dse.errors import DseError
 
 MOST_FILES = 5_000_000
 MOST_DEPTH = 32
-"""Folders within folders."""
+"""Most folders within one another."""
 
 NOT_DATA = ("/proc", "/sys", "/dev")
-"""Where the kernel answers in place of files; reading there may never end."""
+"""Folders of the kernel, which are no real files; reading them may never end."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Found:
     """A regular file in a dataset's folder, links resolved.
 
     Attributes:
-        place: where, relative to the dataset's folder, with slashes.
-        size: bytes.
-        inode: the same for two names of one file.
+        place: path relative to the dataset's folder, with slashes.
+        size: size in bytes.
+        inode: device and inode, the same for two names of one file.
     """
 
     place: str
@@ -35,12 +35,12 @@ class Found:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The folders that lead to it, and its own name."""
+        """Names of the folders above the file, and its own name."""
         return tuple(self.place.split("/"))
 
     @property
     def extension(self) -> str:
-        """As `.png`, in small letters; empty without one."""
+        """Extension in lower case, as `.png`; empty if there is none."""
         stem, dot, kind = self.place.rpartition("/")[2].rpartition(".")
         return f".{kind.lower()}" if stem and dot else ""
 
@@ -55,14 +55,13 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Walk:
-    """What lies in a folder.
+    """Files in a folder.
 
     Attributes:
-        files: in the order of their places.
-        left_out: hidden files and folders, and links that lead in a circle.
-        linked_folders: whether a folder was reached through a link.
-        linked_twice: where a folder was reached through a link, and another link to it,
-            which was left out.
+        files: sorted by place.
+        left_out: hidden files and folders, and links that are not followed.
+        linked_folders: True if a folder was reached through a link.
+        linked_twice: places of two links to one folder; the second was left out.
     """
 
     files: tuple[Found, ...] = ()
@@ -74,12 +73,12 @@ class Walk:
 def walk(folder: Path) -> Walk:
     """Find all files in `folder`, in one pass.
 
-    Links are followed, wherever to: one to a folder once, and not into itself. What is
-    hidden (its name begins with a dot) is left out.
+    Links are followed, also out of the folder, but not in a circle; of several links to
+    one folder only the first. Names that begin with a dot are hidden and left out.
 
     Raises:
-        DseError: there are pipes, sockets or devices, too many files or too deep
-            folders, or something cannot be read.
+        DseError: there are pipes, sockets, devices or links to kernel files, too many
+            files or too deep folders, or a folder cannot be read.
     """
     seen = _Walker(folder)
     seen.enter("", folder, (_identity(folder.stat()),))
@@ -103,7 +102,7 @@ class _Walker:
         self.linked_twice: list[tuple[str, str]] = []
 
     def enter(self, place: str, folder: Path, above: Sequence[tuple[int, int]]) -> None:
-        """Take in what lies in a folder, which lies within those `above`."""
+        """Collect the files in a folder; `above` identifies it and those around it."""
         if len(above) > MOST_DEPTH:
             raise DseError(
                 f"dataset folder {as_text(self.root)} has folders {MOST_DEPTH} deep "
@@ -172,10 +171,10 @@ def _is_kernels(path: str) -> bool:
 
 
 def read_regular(file: Path | str, most: int) -> bytes:
-    """The bytes of a regular file, at most so many; it never waits.
+    """Read a regular file of at most `most` bytes, without blocking.
 
     Raises:
-        DseError: it is gone, no regular file, or larger.
+        DseError: it cannot be read, is no regular file, or is larger.
     """
     with _reading(file) as (number, size):
         if size > most:
@@ -190,10 +189,10 @@ def read_regular(file: Path | str, most: int) -> bytes:
 
 @contextmanager
 def open_regular(file: Path | str) -> Iterator[BufferedIOBase]:
-    """A regular file to be read; it never waits.
+    """Open a regular file for reading, without blocking.
 
     Raises:
-        DseError: it is gone, or no regular file.
+        DseError: it cannot be read, or is no regular file.
     """
     with _reading(file) as (number, _), os.fdopen(os.dup(number), "rb") as opened:
         yield opened
@@ -201,7 +200,7 @@ def open_regular(file: Path | str) -> Iterator[BufferedIOBase]:
 
 @contextmanager
 def _reading(file: Path | str) -> Iterator[tuple[int, int]]:
-    """The number and size of an open regular file."""
+    """Open a regular file; give its descriptor and size."""
     try:
         number = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
