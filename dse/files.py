@@ -1,7 +1,8 @@
-"""Files that are written completely or not at all, and their file systems."""
+"""Files that are written completely or not at all, their names and file systems."""
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import sqlite3
@@ -77,6 +78,20 @@ def _keep_entry(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+def bounded(name: str, most: int = 100) -> str:
+    """Cut a name to at most `most` bytes; a cut name ends in a digest."""
+    if len(name.encode()) <= most:
+        return name
+    digest = short_digest(name)
+    start = name.encode()[: most - len(digest) - 1]
+    return f"{start.decode(errors='ignore')}-{digest}"
+
+
+def short_digest(text: str, digits: int = 8) -> str:
+    """First hexadecimal digits of a text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
 def on_network(folder: Path) -> bool:

@@ -4,7 +4,6 @@ The cost is computed from it (`dse.arch.cost`), the `nnx` module executes it
 (`dse.models.network`), and its hash identifies the network in every table.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from dse.arch.layers import LAYERS, Layer, Parameter, Shape
 from dse.errors import DseError
+from dse.files import short_digest
 
 INPUT = "input"
 
@@ -85,7 +85,7 @@ class Architecture:
     def id(self) -> str:
         """Identifier: sixteen hexadecimal digits of a hash of the whole graph."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return short_digest(text, 16)
 
     def to_json(self) -> dict[str, Any]:
         """Convert the graph to plain data, which `from_json` reads."""

@@ -214,13 +214,20 @@ def _tables_of(source: Source) -> list[Table]:
 
 
 def _columns_as_before(table: Table, columns: Sequence[str]) -> bool:
-    every = table.schema.names
-    images = [name for name in every if table.feature(name) == "Image"]
-    labels = [
-        name for name in ("label", "fine_label", "labels", "class") if name in every
-    ]
-    labels += [name for name in every if table.feature(name) == "ClassLabel"]
-    return bool(images and labels) and (images[0], labels[0]) == tuple(columns)
+    kinds = {name: table.feature(name) for name in table.schema.names}
+    return tuple(columns) == columns_as_before(kinds)
+
+
+def columns_as_before(kinds: Mapping[str, object]) -> tuple[str, str] | None:
+    """Choose the image and the label column as earlier versions did.
+
+    Args:
+        kinds: what the Hugging Face library calls each column's kind, if anything.
+    """
+    images = [name for name, kind in kinds.items() if kind == "Image"]
+    labels = [x for x in ("label", "fine_label", "labels", "class") if x in kinds]
+    labels += [name for name, kind in kinds.items() if kind == "ClassLabel"]
+    return (images[0], labels[0]) if images and labels else None
 
 
 def _names_as_before(source: Source, tables: Sequence[Table]) -> bool:

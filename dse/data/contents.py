@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from dse.data.names import as_text, listed
-from dse.data.pixels import GREY, Traits
+from dse.data.traits import GREY, Traits
 from dse.data.walk import LeftOut
 
 DIM = 65_535 // 4
@@ -152,9 +152,11 @@ class Contents:
         """List what the user should know before training."""
         told = list(self.notes)
         for part, count in self.doubles.items():
+            several = part == "test" and "validation" in self.parts
+            where = "another part" if several else "train"
             told.append(
-                f"{count:,} of {self.parts[part].images:,} {part} images are in train, "
-                "too, pixel by pixel"
+                f"{count:,} of {self.parts[part].images:,} {part} images are in "
+                f"{where}, too, pixel by pixel"
             )
         if self.contrary:
             told.append(
@@ -172,14 +174,10 @@ class Contents:
         if self.candidates > images:
             told += self.left_out_lines()
         for part in ("validation", "test"):
-            lacking = self._lacking(part)
-            if lacking:
+            own = self.parts.get(part, self.parts["train"])
+            if lacking := self.parts["train"].classes - own.classes:
                 told.append(f"{lacking:,} classes have no {part} image")
         return told
-
-    def _lacking(self, part: str) -> int:
-        own = self.parts.get(part)
-        return 0 if own is None else self.parts["train"].classes - own.classes
 
     def _changed(self) -> list[str]:
         count, largest = self.sixteen_bits

@@ -47,10 +47,6 @@ class ImageData(Protocol):
         """The part scored once, at the end of a run."""
 
     @property
-    def encoding(self) -> str:
-        """File format of the images; empty if unknown."""
-
-    @property
     def validation_share(self) -> float:
         """Share of train held out for validation if the set has no part for it."""
 
@@ -100,7 +96,6 @@ class Dataset:
         class_names: one name per label.
         train: images to train and validate on.
         test: the part scored once, at the end of a run.
-        encoding: file format of the images, `JPEG` if some are JPEG; empty if unknown.
         own_validation: positions in train of the set's own validation part; None if
             each replicate draws one.
         contents: summary of what was read.
@@ -116,7 +111,6 @@ class Dataset:
     class_names: tuple[str, ...]
     train: Images
     test: Images
-    encoding: str = ""
     own_validation: Int[np.ndarray, " v"] | None = None
     contents: Contents | None = None
     formerly: tuple[str, ...] = ()
@@ -156,7 +150,10 @@ def balanced_part(dataset: Dataset, images: int) -> Dataset:
         rows = np.setdiff1d(rows, own)
     if images >= len(rows):
         return dataset
-    kept = rows[split_off(train.labels[rows], images / len(rows), (0,)).validation]
+    labels = train.labels[rows]
+    chosen = split_off(labels, images / len(rows), (0,)).validation
+    alone = np.isin(labels, np.setdiff1d(labels, labels[chosen]))  # one image a class
+    kept = rows[np.union1d(chosen, np.flatnonzero(alone))]
     count = len(kept)
     contents = dataset.contents
     if contents is not None:

@@ -9,10 +9,10 @@ from dse.data.classes import (
     classes_of,
     refuse_strange_labels,
 )
+from dse.data.formats import FORMAT_OF, is_image
 from dse.data.layout import Layout, Named, lay_out, the_whole
 from dse.data.names import PartName, as_text, short_name
 from dse.data.parquet import source_of_tables
-from dse.data.pixels import FORMAT_OF, is_image
 from dse.data.source import FileRecords, Part, Source, as_train, parted
 from dse.data.tables import BESIDE_TABLES, MAGIC, WITHOUT_IMAGES, Table, open_table
 from dse.data.walk import Found, LeftOut, Walk, walk

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import datasets
 
-from dse.data.before import DIGITS, Known
+from dse.data.before import DIGITS, Known, columns_as_before
 from dse.data.classes import (
     Label,
     classes_of,
@@ -18,12 +18,13 @@ from dse.data.classes import (
     refuse_same_names,
     refuse_strange_labels,
 )
+from dse.data.columns import IMAGE_NAMES, Columns, chosen_column
 from dse.data.foreign import refused
 from dse.data.layout import Layout, Named, the_whole
 from dse.data.names import PartName, part_called
 from dse.data.pixels import DECODING_VERSION, MOST_FILE_BYTES
 from dse.data.source import PARTS, UNLABELLED, Part, Record, Source, parted
-from dse.data.tables import IMAGE_NAMES, LABEL_NAMES, Columns, chosen_column
+from dse.data.tables import LABEL_NAMES
 from dse.data.walk import LeftOut, read_regular
 from dse.errors import DseError
 
@@ -145,12 +146,9 @@ def _as_before(
 ) -> bool:
     """True if earlier versions took these splits and columns."""
     first = "train" if "train" in opened else next(iter(opened))
-    features = opened[first].features
-    images = [n for n, kind in features.items() if isinstance(kind, datasets.Image)]
-    labels = [n for n in ("label", "fine_label", "labels", "class") if n in features]
-    labels += [n for n, k in features.items() if isinstance(k, datasets.ClassLabel)]
+    kinds = {name: type(x).__name__ for name, x in opened[first].features.items()}
     taken = {"train": first, **({"test": "test"} if "test" in by_part else {})}
-    return dict(by_part) == taken and tuple(columns) == (images[0], labels[0])
+    return dict(by_part) == taken and tuple(columns) == columns_as_before(kinds)
 
 
 def _splits(opened: Mapping[str, Any], named: Named, name: str) -> dict[PartName, str]:

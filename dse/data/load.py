@@ -7,7 +7,7 @@ import numpy as np
 
 from dse.data import pixelcache
 from dse.data.before import Known, known
-from dse.data.contents import Contents
+from dse.data.contents import Contents, grouped
 from dse.data.dataset import Dataset, Images
 from dse.data.folders import open_source
 from dse.data.identity import (
@@ -17,7 +17,7 @@ from dse.data.identity import (
     refuse_too_large,
 )
 from dse.data.layout import Named
-from dse.data.memory import TEST_SHARE, Decoded, Watch, decode_source, told_of
+from dse.data.memory import TEST_SHARE, Decoded, Watch, decode_source
 from dse.data.names import as_text
 from dse.data.source import Source
 from dse.errors import DseError
@@ -63,7 +63,13 @@ def load(
         if moment_of(source) != moment:
             raise DseError(f"dataset {source.called} changed while it was read")
         _write(identity.key, decoded)
-    decoded = replace(decoded, contents=told_of(decoded.contents, source))
+    contents = replace(
+        decoded.contents,  # the rest is not cached with the pixels
+        left_out=grouped(source.left_out),
+        candidates=source.candidates,
+        notes=source.notes,
+    )
+    decoded = replace(decoded, contents=contents)
     before = decoded.as_before
     as_known = known(source, identity, content_digest, decoded_as_before=before)
     return _dataset(source, as_known, decoded)
@@ -107,14 +113,12 @@ def folder_of(name: str) -> Path | None:
 def _dataset(source: Source, as_known: Known, decoded: Decoded) -> Dataset:
     first = len(decoded.train) - decoded.validating
     own = first + np.arange(decoded.validating) if decoded.validating else None
-    formats = decoded.contents.formats
     return Dataset(
         source.name,
         as_known.fingerprint,
         source.class_names,
         decoded.train,
         decoded.test,
-        "JPEG" if {"JPEG", "MPO"} & set(formats) else "/".join(sorted(formats)),
         own,
         decoded.contents,
         as_known.formerly,

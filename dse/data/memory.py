@@ -4,7 +4,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from io import BytesIO
 from itertools import islice
@@ -16,14 +16,14 @@ from jaxtyping import UInt8
 from dse.data.contents import (
     Contents,
     PartContents,
-    grouped,
     pixels_as_before,
     seen_in,
 )
 from dse.data.dataset import Images, split_off
 from dse.data.names import PartName
-from dse.data.pixels import Traits, decode, look, pixels_of
+from dse.data.pixels import decode, look, pixels_of
 from dse.data.source import PARTS, Record, Source
+from dse.data.traits import Traits
 from dse.errors import DseError
 
 TEST_SHARE = 1 / 6
@@ -196,16 +196,6 @@ def _parted(
         )
     as_before = pixels_as_before(traits, channels)
     return Decoded(train, decoded["test"], validating, contents, as_before)
-
-
-def told_of(contents: Contents, source: Source) -> Contents:
-    """Add what was left out, and notes, which are not cached with the pixels."""
-    return replace(
-        contents,
-        left_out=grouped(source.left_out),
-        candidates=source.candidates,
-        notes=source.notes,
-    )
 
 
 def _is_blank(pixels: UInt8[np.ndarray, "h w c"]) -> bool:

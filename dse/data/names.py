@@ -1,6 +1,5 @@
 """Names of files as text that can be stored and shown, and names of parts."""
 
-import hashlib
 import os
 import re
 import unicodedata
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from dse.errors import printable
+from dse.files import bounded
 
 PartName = Literal["train", "validation", "test"]
 
@@ -27,10 +27,8 @@ SPELLINGS: dict[str, PartName] = {
 """The part that a folder or Parquet file of each name holds, in any case."""
 
 
-MOST_BYTES, MOST_BYTES_OF_SET = 100, 150
-"""Most bytes of a folder's name and of a set's name.
-
-A folder's name leaves room for endings; a set's name begins those of its reports."""
+MOST_BYTES_OF_SET = 150
+"""Most bytes of a set's name, which begins the names of its reports."""
 WHOLE = "."
 """Folder to train on that means the dataset's own, without its other parts."""
 BEGINNINGS = ("train", "val", "dev", "test", "eval")
@@ -69,20 +67,6 @@ def short_name(path: Path) -> str:
     text = as_text(path.resolve().name)
     plain = "".join(x if x.isprintable() else "_" for x in text) or "root"
     return bounded(plain, MOST_BYTES_OF_SET)
-
-
-def bounded(name: str, most: int = MOST_BYTES) -> str:
-    """Cut a name to at most `most` bytes; a cut name ends in a digest."""
-    if len(name.encode()) <= most:
-        return name
-    digest = short_digest(name)
-    start = name.encode()[: most - len(digest) - 1]
-    return f"{start.decode(errors='ignore')}-{digest}"
-
-
-def short_digest(text: str) -> str:
-    """Eight hexadecimal digits of a text's SHA-256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:

@@ -16,8 +16,9 @@ from dse.data.layout import Named
 from dse.data.load import folder_of
 from dse.data.memory import TEST_SHARE, Watch
 from dse.data.names import as_text
-from dse.data.pixels import DECODING_VERSION, Traits, look
+from dse.data.pixels import DECODING_VERSION, look
 from dse.data.source import Source
+from dse.data.traits import Traits
 from dse.errors import DseError
 
 if TYPE_CHECKING:

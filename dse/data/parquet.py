@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dse.data.classes import Label, classes_of, is_unlabelled, refuse_strange_labels
+from dse.data.columns import columns_of
 from dse.data.layout import Layout, Named, the_whole
 from dse.data.names import (
     WHOLE,
@@ -24,7 +25,7 @@ from dse.data.source import (
     as_train,
     parted,
 )
-from dse.data.tables import BESIDE_TABLES, WITHOUT_IMAGES, Table, columns_of, labels_of
+from dse.data.tables import BESIDE_TABLES, WITHOUT_IMAGES, Table, labels_of
 from dse.data.walk import LeftOut, Walk
 from dse.errors import DseError
 

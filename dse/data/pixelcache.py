@@ -62,7 +62,7 @@ def write(key: str, kept: Kept) -> None:
                 partial.write(digest)
                 partial.close()
                 Path(partial.name).replace(file)
-            except OSError:
+            except BaseException:
                 Path(partial.name).unlink()
                 raise
 

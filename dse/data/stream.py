@@ -10,7 +10,6 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,7 +31,6 @@ from dse.data.names import PartName
 from dse.data.opened import headers, open_at_random, records_of
 from dse.data.pixels import (
     decode,
-    read_image,
     square,
 )
 from dse.data.source import PARTS, Record, Source, same_files
@@ -105,7 +103,6 @@ class StreamedDataset:
     contents: Contents | None = field(default=None, repr=False)
     formerly: tuple[str, ...] = ()
     misread: str = ""
-    encoding: ClassVar[str] = ""
     validation_share: ClassVar[float] = 0.01
 
     key: str = ""
@@ -163,15 +160,6 @@ def decode_square(
     content, place, extension = record
     image, _ = decode(content, f"dataset {called}: {place}", extension, side)
     return square(image, side)
-
-
-def read_square(file: Path, side: int) -> UInt8[np.ndarray, "side side 3"]:
-    """Read an image file as training sees it before the crop.
-
-    Raises:
-        DseError: there is no such file, or it is no image.
-    """
-    return square(read_image(file, side)[0], side)
 
 
 def stream(

@@ -8,38 +8,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dse.data.classes import Label, refuse_same_names
 from dse.data.foreign import refused
-from dse.data.layout import Named
-from dse.data.names import as_text, listed
+from dse.data.names import as_text
 from dse.errors import DseError
 
-IMAGE_NAMES = ("image", "img")
 LABEL_NAMES = ("label", "labels", "class", "fine_label")
 ROWS_AT_ONCE = 8
-"""Few: packed rows may be thousands of times as large as they lie there."""
+"""Rows in memory at a time: unpacked they may be thousands of times as large."""
 MOST_UNPACKED, MOST_RATIO = 2**30, 200
-"""Bytes of a file's images, and how much larger than packed, that go together only in
-a file that is made to flood memory."""
+"""A file is a bomb if it unpacks to more bytes than both: so many, and so many times
+its packed size."""
 LONGEST_LABEL = 1_000
-"""Letters."""
+"""Longest name of a class, in letters."""
 MOST_ROWS = 50_000_000
 MAGIC = b"PAR1"
 WITHOUT_IMAGES = "Parquet without images"
 BESIDE_TABLES = "an image beside Parquet files"
-"""Why files are left out."""
-
-
-class Columns(NamedTuple):
-    """The columns of a set's Parquet files."""
-
-    image: str
-    label: str
+"""Reasons why files are left out."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +38,11 @@ class Table:
     """A Parquet file that holds images.
 
     Attributes:
-        path: where it lies.
-        place: within the set.
-        rows: how many.
+        path: path of the file.
+        place: its place within the set, for messages.
+        rows: number of rows.
         schema: the columns with their types.
-        features: what the Hugging Face library noted of each column.
+        features: notes of the Hugging Face library, by column.
     """
 
     path: Path
@@ -62,7 +53,7 @@ class Table:
 
     @property
     def image_columns(self) -> list[str]:
-        """Columns of encoded images."""
+        """Names of columns of encoded images."""
         return [
             column.name
             for column in self.schema
@@ -71,7 +62,7 @@ class Table:
 
     @property
     def label_columns(self) -> list[str]:
-        """Columns that are called or declared as labels."""
+        """Names of columns that are called or declared as labels."""
         return [
             name
             for name in self.schema.names
@@ -79,20 +70,20 @@ class Table:
         ]
 
     def class_list(self, column: str) -> list[str]:
-        """The names that a column's numbers stand for; empty where it has none."""
+        """Class names for the numbers of a column; empty if it has no list."""
         names = self.features.get(column, {}).get("names")
         return list(map(str, names)) if isinstance(names, list) else []
 
     def feature(self, column: str) -> object:
-        """What the Hugging Face library calls a column's kind, if anything."""
+        """Kind of a column in the notes of the Hugging Face library; else None."""
         return self.features.get(column, {}).get("_type")
 
 
 def open_table(path: Path, place: str) -> Table | None:
-    """The Parquet file at `path`; None where it holds no images.
+    """Open the Parquet file at `path`; None if it has no column of images.
 
     Raises:
-        DseError: it is damaged.
+        DseError: it is damaged, or too large.
     """
     with _clear(place), _parquet(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -106,108 +97,28 @@ def open_table(path: Path, place: str) -> Table | None:
 
 
 def _features(schema: pa.Schema, place: str) -> dict[str, Any]:
-    """What the Hugging Face library noted of the columns; nothing where it did not.
+    """Read the notes of the Hugging Face library on columns; empty without notes.
 
     Raises:
-        DseError: the note is no JSON, so that what it said is lost.
+        DseError: the note is no JSON, so its content is lost.
     """
     with refused(
         f"the note of the Hugging Face library in {as_text(place)} is no JSON",
         "write the file anew, without its schema's metadata 'huggingface'",
     ):
-        told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        notes = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     for key in ("info", "features"):
-        told = told.get(key) if isinstance(told, dict) else None
-    if not isinstance(told, dict):
+        notes = notes.get(key) if isinstance(notes, dict) else None
+    if not isinstance(notes, dict):
         return {}
-    return {str(name): kind for name, kind in told.items() if isinstance(kind, dict)}
-
-
-def columns_of(tables: Sequence[Table], named: Named, called: str) -> Columns:
-    """The image and the label column, the same in all files.
-
-    Raises:
-        DseError: one is missing, or there are several and nothing says which is meant.
-    """
-    first = tables[0]
-    chosen = Columns(
-        chosen_column(
-            "image",
-            named.image_column,
-            first.image_columns,
-            IMAGE_NAMES,
-            first.schema.names,
-            called,
-        ),
-        chosen_column(
-            "label",
-            named.label_column,
-            first.label_columns,
-            LABEL_NAMES[:1],
-            first.schema.names,
-            called,
-        ),
-    )
-    for table in tables:
-        for kind, column in chosen._asdict().items():
-            if column not in table.schema.names:
-                raise DseError(
-                    f"dataset {called}: {as_text(table.place)} has no column "
-                    f"{column!r}, which is the {kind} column of "
-                    f"{as_text(first.place)}; take one of the files out"
-                )
-    return chosen
-
-
-def chosen_column(
-    kind: str,
-    named: str | None,
-    found: Sequence[str],
-    preferred: Sequence[str],
-    every: Sequence[str],
-    called: str,
-) -> str:
-    """The column that is named, else the one that must be meant.
-
-    Args:
-        kind: image or label.
-        named: by a person.
-        found: columns of that kind.
-        preferred: names that decide among several.
-        every: all columns.
-        called: what messages call the set.
-
-    Raises:
-        DseError: there is none, or none that must be meant.
-    """
-    if named is not None:
-        if named not in every:
-            raise DseError(
-                f"dataset {called} has no column {named!r} (--{kind}-column); expected "
-                f"one of {listed(every, 20)}"
-            )
-        return named
-    usual = [name for name in found if name in preferred]
-    if len(usual) == 1:
-        return usual[0]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise DseError(
-            f"dataset {called} has the columns {listed(every, 20)}; expected an image "
-            f"column and a label column: name the {kind} column with --{kind}-column"
-        )
-    raise DseError(
-        f"dataset {called} has several {kind} columns ({listed(found, 20)}); say which "
-        f"one is meant with --{kind}-column"
-    )
+    return {str(name): kind for name, kind in notes.items() if isinstance(kind, dict)}
 
 
 def labels_of(table: Table, column: str) -> list[Label]:
-    """What a file's label column says, row by row: names where it has a class list.
+    """Read a file's labels, row by row: names if the column has a class list.
 
     Raises:
-        DseError: a label is no class.
+        DseError: a label cannot be a class.
     """
     place = as_text(table.place)
     words = [column] if pa.types.is_string(table.schema.field(column).type) else []
@@ -220,8 +131,7 @@ def labels_of(table: Table, column: str) -> list[Label]:
         if isinstance(value, bool) or not isinstance(value, str | int | None):
             raise DseError(
                 f"{place}, row {row}: label {str(value)[:40]!r} is no class; expected "
-                "words, or "
-                "whole numbers from 0"
+                "words, or whole numbers from 0"
             )
         if isinstance(value, str) and len(value) > LONGEST_LABEL:
             raise DseError(
@@ -242,7 +152,7 @@ def labels_of(table: Table, column: str) -> list[Label]:
 
 
 def images_of(table: Table, column: str) -> Iterator[bytes]:
-    """The encoded images of a file, row by row, a few rows in memory at a time.
+    """Yield the encoded images of a file, with a few rows in memory at a time.
 
     Raises:
         DseError: a row holds no bytes, or the file is damaged.
@@ -273,7 +183,7 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 
 def _shared(column: pa.ChunkedArray) -> list[Any]:
-    """The values of a column; words that occur often are one object."""
+    """Read the values of a column; equal words of a dictionary share one object."""
     values: list[Any] = []
     for chunk in column.chunks:
         if isinstance(chunk, pa.DictionaryArray):
@@ -285,11 +195,11 @@ def _shared(column: pa.ChunkedArray) -> list[Any]:
     return values
 
 
-def _refuse_bomb(told: Any, place: str) -> None:
+def _refuse_bomb(metadata: Any, place: str) -> None:
     packed = unpacked = 0
-    for group in range(told.num_row_groups):
-        for index in range(told.num_columns):
-            chunk = told.row_group(group).column(index)
+    for group in range(metadata.num_row_groups):
+        for index in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(index)
             packed += chunk.total_compressed_size
             unpacked += chunk.total_uncompressed_size
     if unpacked > max(MOST_UNPACKED, MOST_RATIO * packed):

@@ -1,4 +1,4 @@
-"""SqueezeNet (Iandola et al. 2016, arXiv 1602.07360v4): all that is known of it."""
+"""SqueezeNet (Iandola et al. 2016, arXiv 1602.07360v4), costs and printed numbers."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,24 +21,24 @@ from dse.fields import Grid, choice, share, text, whole
 FIRES, SMALLEST, IMAGENET = 8, 24, 128
 """Fire modules; pixels of any input, and from where on the stem is the released one."""
 POOLS = {"1.0": (1, 4, 8), "1.1": (1, 3, 5)}
-"""Max pools follow these modules: 1 is conv1, 2 to 9 the Fire modules."""
+"""Modules that a max pool follows: 1 is conv1, 2 to 9 the Fire modules."""
 CONV1 = {"1.0": (96, 7), "1.1": (64, 3)}
-"""Filters and kernel."""
+"""Filters and kernel size of conv1, by version."""
 PRINTED_DIGITS = 5e-4
-"""A share of 3x3 filters that rounding moves by less is named as it was asked for."""
+"""Largest change of the share of 3x3 filters by rounding that labels do not show."""
 
 REST = {
     "freq": Grid(1, 4, 1),
     "sr": Grid(0.125, 1.0, 0.125),
     "pct_3x3": Grid(0.0, 1.0, 0.125),
 }
-"""Of both spaces: `narrow` trains on two cores in seconds a point, `paper` spans
-section 5's widths."""
+"""Values in both spaces: `narrow` trains a point in seconds on two cores, `paper` has
+the widths of section 5."""
 TABLE_1 = (
     *(14_208, 11_920, 12_432, 45_344, 49_440, 104_880, 111_024, 188_992, 197_184),
     513_000,
 )
-"""Parameters before pruning, 1,248,424 in all."""
+"""Parameters of conv1, the Fire modules and conv10: 1,248,424 in all."""
 SHARES = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99)
 RATIOS = (0.125, 0.25, 0.5, 0.75, 1.0)
 FIGURE_3A = ((4.8, 7.6, 13.0, 19.0, 24.0), (80.3, 83.4, 85.4, 86.0, 86.1))
@@ -47,11 +47,11 @@ FIGURE_3B = (
     (76.3, 80.9, 84.0, 84.7, 85.3, 85.6, 85.4, 85.5, 85.3),
 )
 TABLE_3 = ((4.8, 4.8, 7.7), (80.3, 82.5, 82.0), (57.5, 60.4, 58.8))
-"""MB as printed, then top-5 and top-1 accuracy in per cent, a row each."""
+"""Printed MB, top-5 accuracy and top-1 accuracy in per cent, for each bypass."""
 
 
 class Fire(NamedTuple):
-    """Filters of one Fire module, or of one in many networks, an array each."""
+    """Filters of a Fire module: numbers of one network, or arrays over many."""
 
     s1x1: Any
     e: Any
@@ -64,10 +64,10 @@ class Fire(NamedTuple):
 
 
 class Outer(NamedTuple):
-    """What surrounds the Fire modules, chosen by the size of the input.
+    """Settings of the layers around the Fire modules, for a size of input.
 
-    ImageNet's is the released Caffe network; the small one keeps the resolution of 24
-    to 127 pixels through conv1 and trains without batch norm.
+    From 128 pixels on they are those of the released Caffe network. The small form
+    keeps the resolution of 24 to 127 pixels through conv1.
     """
 
     is_small: bool
@@ -79,7 +79,7 @@ class Outer(NamedTuple):
 
 
 def places(value: object) -> str:
-    """Places of pools in one spelling: ascending, none twice, no spaces."""
+    """Normalise places of pools: ascending, without doubles or spaces."""
     words = str(value).replace(" ", "").split(",")
     if words == ["version"]:
         return "version"
@@ -124,12 +124,11 @@ class SqueezeNet(Family, name="squeezenet"):
 
     def widths(self) -> list[Fire]:
         """Filters of fire2 to fire9."""
-        numbers = {name: getattr(self, name) for name in NUMBERS}
-        return list(fires(numbers, math.floor, max))
+        return list(fires(vars(self), math.floor, max))
 
     @property
     def pool_places(self) -> tuple[int, ...]:
-        """The modules that a max pool follows, ascending."""
+        """Modules that a max pool follows, ascending."""
         if self.pools == "version":
             return POOLS[self.version]
         return tuple(map(int, self.pools.split(",")))
@@ -140,16 +139,16 @@ class SqueezeNet(Family, name="squeezenet"):
         return float(sum(f.e3x3 for f in widths) / sum(f.e for f in widths))
 
     def derived(self) -> Mapping[str, float]:
-        """The share of 3x3 filters once widths are whole numbers."""
+        """The share of 3x3 filters after widths are rounded."""
         return {"resolved_pct_3x3": self._resolved}
 
     def note(self) -> str:
-        """That share, where it is another than the one asked for, as printed."""
+        """The rounded share, if it differs from `pct_3x3` as printed."""
         moved = abs(self._resolved - self.pct_3x3) >= PRINTED_DIGITS
         return f"{100 * self._resolved:.3g} %" if moved else ""
 
     def modules(self) -> Mapping[str, Mapping[str, int]]:
-        """Table 1's columns s1x1, e1x1 and e3x3."""
+        """Columns s1x1, e1x1 and e3x3 of Table 1."""
         widths = enumerate(self.widths(), start=2)
         return {
             f"fire{place}": {"s1x1": fire.s1x1, "e1x1": fire.e1x1, "e3x3": fire.e3x3}
@@ -157,7 +156,7 @@ class SqueezeNet(Family, name="squeezenet"):
         }
 
     def architecture(self, input_shape: Shape, classes: int) -> Architecture:
-        """See `Family`; at least 24 pixels."""
+        """See `Family`; the input has at least 24 pixels a side."""
         net = Build(input_shape, classes, "he")
         outer = self._outer(min(input_shape[:2]))
         net.initializer = "he" if outer.is_small else "xavier"
@@ -196,7 +195,7 @@ class SqueezeNet(Family, name="squeezenet"):
         return Outer(False, CONV1[self.version][1], 2, 0, "ceil", around)
 
     def _fire(self, net: Build, module: str, fire: Fire, channels: int) -> None:
-        """Squeeze, then the expand halves that have filters, side by side; bypass."""
+        """Add a Fire module: squeeze, expand halves that have filters, bypass."""
         source = net.last
         squeezed = net.conv(f"{module}/squeeze1x1", fire.s1x1, 1)
         halves = [
@@ -217,7 +216,7 @@ class SqueezeNet(Family, name="squeezenet"):
     def costs(
         cls, points: Mapping[str, ArrayLike], input_shape: Shape, classes: int
     ) -> CostArrays:
-        """See `Family`; in closed form, for one macroarchitecture at a time."""
+        """See `Family`; closed form if bypass, version and pools have one value."""
         if any(np.ndim(points.get(x, "")) for x in ("bypass", "version", "pools")):
             return super().costs(points, input_shape, classes)
         given = {name: value for name, value in points.items() if name not in NUMBERS}
@@ -254,7 +253,7 @@ class SqueezeNet(Family, name="squeezenet"):
 
     @classmethod
     def published(cls) -> Mapping[str, Source]:
-        """ImageNet, single crop; Figure 3 is read out of its vector drawing."""
+        """ImageNet accuracy, single crop; Figure 3 is read from its vector drawing."""
 
         def source(points: Iterable[Any], printed: Any, *slips: str) -> Source:
             rows = zip(points, *printed, strict=True)
@@ -290,10 +289,10 @@ NUMBERS = ("base_e", "incr_e", "freq", "sr", "pct_3x3")
 def fires(
     m: Mapping[str, Any], floor: Callable[[Any], Any], most: Callable[[Any, Any], Any]
 ) -> Iterator[Fire]:
-    """Section 5.1, of one network or of many: e_i = base_e + incr_e·⌊i / freq⌋.
+    """Widths by section 5.1, of one network or many: e_i = base_e + incr_e·⌊i / freq⌋.
 
-    i = 0..7; e3x3 = pct_3x3·e_i, e1x1 the rest, s1x1 = SR·e_i but at least 1; fractions
-    are rounded half up.
+    i = 0..7; e3x3 = pct_3x3·e_i, e1x1 the rest, s1x1 = SR·e_i but at least 1. Fractions
+    are rounded half up. `floor` and `most` work on numbers or on arrays.
     """
     for i in range(FIRES):
         e = m["base_e"] + m["incr_e"] * floor(i / m["freq"])

@@ -13,7 +13,8 @@ from dse.study.widths import equations
 def data_line(dataset: ImageData) -> str:
     """Describe a dataset in a line."""
     height, width, _ = dataset.image_shape
-    lossy = ", kept as JPEG" if dataset.encoding == "JPEG" else ""
+    formats = dataset.contents.formats if dataset.contents is not None else ()
+    lossy = ", kept as JPEG" if "JPEG" in formats or "MPO" in formats else ""
     train, own = len(dataset.train), dataset.own_validation
     validated = f"({100 * dataset.validation_share:g} % of them for validation)"
     if own is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from dse.data.names import bounded
+from dse.files import bounded
 from dse.runs.records import StudyRecord
 
 FRONT = "front"

@@ -16,7 +16,7 @@ from dse.report.result import Report
 from dse.runs.records import StudyRecord
 from dse.store.database import Store
 from dse.store.families import fields_of
-from dse.store.query import once, view, weights_folder
+from dse.store.query import once, view, weights_path
 
 
 def report_search(
@@ -50,7 +50,7 @@ def report_search(
     tables = {"runs": runs, "summary": summary}
     write_report(folder, [study], dataset, tables, {"figure": figure})
     best = summary[summary["front"]].sort_values("bytes_fp32").iloc[-1]
-    weights = weights_folder(store, int(best["run_id"]))
+    weights = weights_path(store, int(best["run_id"]))
     return Report(folder, summary, of="search", varied=varied, weights=weights)
 
 

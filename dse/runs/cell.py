@@ -1,6 +1,5 @@
 """A cell: the architecture, recipe and dataset that are trained together."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from dse.arch.graph import Architecture
+from dse.files import short_digest
 from dse.runs.recipe import Recipe
 
 NUMERICS_VERSION = 3
@@ -52,4 +52,4 @@ def cell_id(
         "numerics_version": numerics_version,
     }
     text = json.dumps(deciding, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_digest(text, 16)

@@ -1,6 +1,5 @@
 """A search space: values of some fields of a family; an anchor has the others."""
 
-import hashlib
 import itertools
 import json
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from dse.arch.layers import Shape
 from dse.errors import DseError
 from dse.families import DEFAULT, family_called
 from dse.fields import Grid, unknown_name
+from dse.files import short_digest
 from dse.spaces.budget import Budget
 
 MOST_CORNERS = 1_000
@@ -97,7 +97,7 @@ class Space:
         text = json.dumps(
             [self.anchor.name, self.anchor.values, listed], sort_keys=True
         )
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+        return short_digest(text)
 
     def point(self, values: Mapping[str, Any]) -> Family:
         """The anchor with other values."""

@@ -60,8 +60,7 @@ def begin_run(store: Store, started: Started) -> int:
             tries += 1
         else:
             # Weights may have been written just before the driver ended.
-            place = store.place
-            place.delete_unfinished(
+            store.place.delete_unfinished(
                 started.cell_id, started.replicate, before.created_at
             )
         connection.execute(delete(runs).where(where))
@@ -89,7 +88,10 @@ def complete_run(store: Store, done: Done) -> None:
     """
     kept = done.kept
     if kept is None and done.weights:
-        kept = save_weights(store.place.own, done, _begun(store, done))
+        query = select(runs.c.created_at).where(_is_run_of(done))
+        with store.reading() as connection:
+            begun = connection.execute(query).scalar_one()
+        kept = save_weights(store.place.own, done, begun)
     with store.writing(lasting=True) as connection:
         run_id = _run_id(connection, done)
         connection.execute(
@@ -117,13 +119,6 @@ def complete_run(store: Store, done: Done) -> None:
             )
 
 
-def _begun(store: Store, done: Done) -> datetime.datetime:
-    with store.reading() as connection:
-        query = select(runs.c.created_at).where(_is_run_of(done))
-        begun: datetime.datetime = connection.execute(query).scalar_one()
-    return begun
-
-
 def fail_run(store: Store, failed: Failed) -> int:
     """Enter the failure of a run that began, with its reason.
 
@@ -141,8 +136,7 @@ def fail_run(store: Store, failed: Failed) -> int:
         row = connection.execute(found).one()
     # A lost worker may have written weights without reporting them.
     with suppress(DseError):  # an invalid name has no file
-        where_it_lies = failed.cell_id, failed.replicate, row.created_at
-        store.place.delete_unfinished(*where_it_lies)
+        store.place.delete_unfinished(failed.cell_id, failed.replicate, row.created_at)
     return int(row.tries)
 
 

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from sqlalchemy import select
+
 from dse.arch.cost import cost
 from dse.arch.graph import Architecture
 from dse.bounds import MOST, is_number, is_whole
@@ -18,18 +20,31 @@ from dse.fields import Field
 from dse.runs.cell import cell_id
 from dse.runs.recipe import Recipe
 from dse.runs.records import point_key
+from dse.store.database import Store
+from dse.store.schema import architectures, cells, families, study_cells
 from dse.store.views import SQL_TYPES
 
 UNEXPECTED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 """Errors that malformed data can raise."""
 
+CHECKED = (architectures, cells, families, study_cells)
 
-def check_architectures(rows: Iterable[Any]) -> None:
-    """Check that the stored ids and costs of networks match their graphs.
+
+def check_content(source: Store) -> None:
+    """Check that the ids, keys and values of all rows match their content.
 
     Raises:
         DseError: one does not match; the message names it.
     """
+    with source.reading() as reading:
+        rows = {table: list(reading.execute(select(table))) for table in CHECKED}
+    _check_architectures(rows[architectures])
+    _check_cells(rows[cells])
+    _check_points(rows[study_cells], _check_families(rows[families]))
+
+
+def _check_architectures(rows: Iterable[Any]) -> None:
+    """Check that the ids and costs of networks match their graphs."""
     for row in rows:
         what = f"network {row.id}"
         told = (row.id, row.params, row.macs, row.activations, row.peak_activations)
@@ -43,12 +58,7 @@ def _identity_and_costs(graph: Mapping[str, Any]) -> tuple[str, int, int, int, i
     return network.id, *counts
 
 
-def check_cells(rows: Iterable[Any]) -> None:
-    """Check that the ids of cells match their content.
-
-    Raises:
-        DseError: one does not match; the message names it.
-    """
+def _check_cells(rows: Iterable[Any]) -> None:
     for row in rows:
         recipe = _of(f"cell {row.id}", Recipe.from_json, row.recipe).to_json()
         data = row.dataset_fingerprint
@@ -56,18 +66,14 @@ def check_cells(rows: Iterable[Any]) -> None:
         _same(f"cell {row.id}", row.id, found)
 
 
-def check_families(rows: Iterable[Any]) -> dict[str, dict[str, Field]]:
-    """Check the names of families and fields; return the fields by family.
-
-    Raises:
-        DseError: a name is not allowed, or a field is malformed; the message names it.
-    """
+def _check_families(rows: Iterable[Any]) -> dict[str, dict[str, Field]]:
+    """Check the names of families and fields; return the fields by family."""
     found = {}
     for row in rows:
         what = f"family {str(row.name)[:40]!r}"
         if why := refusal_of_family(row.name):
             raise _refusal(what, why)
-        fields = _of(what, lambda told: dict(told.items()), row.fields)
+        fields = _of(what, _mapping, row.fields)
         derived = _of(what, list, row.derived)
         for name in (*fields, *derived):
             if why := refusal_of_field(name):
@@ -82,32 +88,32 @@ def _field(told: Mapping[str, Any]) -> Field:
     return Field.from_json(told)
 
 
-def check_points(
+def _check_points(
     rows: Iterable[Any], fields: Mapping[str, Mapping[str, Field]]
 ) -> None:
-    """Check the keys of points, and the kinds of their values.
-
-    Raises:
-        DseError: one does not match; the message names its study.
-    """
+    """Check the keys of points, and the kinds of their values."""
     for row in rows:
         what = f"a point of study {row.study}"
-        key = _of(what, point_key, row.family, row.metaparameters)
+        values = _of(what, _mapping, row.metaparameters)
+        key = point_key(row.family, values)
         _same(what, row.point, key)
         own = fields.get(row.family)
         if own is None:
             raise _refusal(what, f"its family {row.family!r} is not in the archive")
-        _check_values(what, row.metaparameters, own)
-        _check_values(what, _of(what, dict, row.derived), None)
+        derived = _of(what, _mapping, row.derived)
+        _check_values(what, values, own)
+        _check_values(what, derived, dict.fromkeys(derived, Field("real", "")))
+
+
+def _mapping(told: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(told.items())
 
 
 def _check_values(
-    what: str, values: Mapping[str, Any], fields: Mapping[str, Field] | None
+    what: str, values: Mapping[str, Any], fields: Mapping[str, Field]
 ) -> None:
-    """Check values against their fields; for None they are derived numbers."""
-    number = Field("real", "")
     for name, value in values.items():
-        field = number if fields is None else fields.get(name)
+        field = fields.get(name)
         if field is not None and field.optional and value is None:
             continue
         kind = "none" if field is None else field.kind

@@ -47,11 +47,6 @@ class Store:
     write_ahead: bool = False
 
     @property
-    def artifacts(self) -> Path:
-        """The folder of its weights; logs and checkpoints lie beside it."""
-        return self.place.weights
-
-    @property
     def is_sqlite(self) -> bool:
         """True if the database is an SQLite file."""
         return self.engine.dialect.name == "sqlite"

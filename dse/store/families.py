@@ -1,7 +1,6 @@
 """Enter families in the database, before the first of their points."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -10,10 +9,7 @@ from dse.errors import DseError
 from dse.fields import Field
 from dse.store.database import Store
 from dse.store.schema import families
-from dse.store.views import SQL_TYPES, make_views, put_families, stored_fields
-
-Row = tuple[dict[str, Any], list[str]]
-"""Fields as JSON, by name, and the names of derived numbers."""
+from dse.store.views import SQL_TYPES, Row, make_views, put_families, stored_fields
 
 
 def enter_families(store: Store, points: Iterable[Family]) -> None:
@@ -51,24 +47,8 @@ def _new_rows(connection: Connection, told: Mapping[str, Row]) -> dict[str, Row]
     """Select the families that must be entered or changed."""
     rows = connection.execute(select(families))
     known: dict[str, Row] = {row.name: (row.fields, row.derived) for row in rows}
-    for name, row in told.items():
-        others = {x: other for x, other in known.items() if x != name}
-        _refuse_clash(name, row, others)
     merged = {name: _merged(name, row, known.get(name)) for name, row in told.items()}
     return {name: row for name, row in merged.items() if row != known.get(name)}
-
-
-def _refuse_clash(name: str, row: Row, others: Mapping[str, Row]) -> None:
-    """Refuse a field that has another SQL type in another family."""
-    for column, field in row[0].items():
-        for other, (fields, _) in others.items():
-            there = (fields.get(column) or field)["kind"]
-            if SQL_TYPES[there] != SQL_TYPES[field["kind"]]:
-                raise DseError(
-                    f"family {name} has {column} as {field['kind']}, family {other} of "
-                    f"this database as {there}: a column has one kind; rename it, or "
-                    "take another --storage"
-                )
 
 
 def _merged(name: str, row: Row, known: Row | None) -> Row:

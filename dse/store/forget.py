@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import bindparam, delete, select
 
 from dse.bounds import MOST, check_whole
 from dse.errors import DseError
@@ -57,41 +57,46 @@ def forget(
             could mean several.
     """
     with store.reading() as connection:
-        query = select(study_cells).where(study_cells.c.study == study)
-        points = list(connection.execute(query))
+        of_study = study_cells.c.study == study
+        points = list(connection.execute(select(study_cells).where(of_study)))
     for replicate in replicates:
         check_whole("replicate", replicate, 0, MOST)
     chosen = {row.cell_id for row in points} if not cells else set[str]()
     # A single name is a string, and would be read letter by letter.
     for name in [cells] if isinstance(cells, str) else cells:
         chosen |= _cells_called(name.strip(), points)
+    # Subqueries: a database takes some 10,000 values in a statement at most.
+    cells_of_study = select(study_cells.c.cell_id).where(of_study)
     with store.writing() as connection:
-        wanted: list[ColumnElement[bool]] = [runs.c.cell_id.in_(chosen)]
-        if replicates:
-            wanted.append(runs.c.replicate.in_(list(replicates)))
-        if failed_only:
-            wanted.append(runs.c.status == "failed")
-        found = list(connection.execute(select(runs).where(*wanted)))
-        ids = [row.id for row in found]
-        of_them = artifacts.c.run_id.in_(ids)
-        paths = connection.execute(select(artifacts.c.path).where(of_them)).scalars()
-        weights = list(paths)
-        of = study_cells.c.cell_id.in_({row.cell_id for row in found})
-        sharing = connection.execute(select(study_cells.c.study).where(of).distinct())
-        studies = tuple(sorted(sharing.scalars()))
-        connection.execute(delete(runs).where(runs.c.id.in_(ids)))
+        query = select(runs).where(runs.c.cell_id.in_(cells_of_study))
+        found = {
+            row.id: row
+            for row in connection.execute(query)
+            if row.cell_id in chosen
+            and (not replicates or row.replicate in replicates)
+            and (not failed_only or row.status == "failed")
+        }
+        kept = list(connection.execute(select(artifacts.c.run_id, artifacts.c.path)))
+        weights = [row.path for row in kept if row.run_id in found]
         # Weights that another run needs are kept.
-        named = artifacts.c.path.in_(weights)
-        others = set(
-            connection.execute(select(artifacts.c.path).where(named)).scalars()
+        others = {row.path for row in kept if row.run_id not in found} & {*weights}
+        cells_found = {row.cell_id for row in found.values()}
+        sharing = select(study_cells.c.study, study_cells.c.cell_id).where(
+            study_cells.c.cell_id.in_(cells_of_study)
         )
+        studies = {
+            x.study for x in connection.execute(sharing) if x.cell_id in cells_found
+        }
+        if found:
+            one = delete(runs).where(runs.c.id == bindparam("run"))
+            connection.execute(one, [{"run": run_id} for run_id in found])
     stays = [f"weights {name} stay: another run needs them" for name in sorted(others)]
     stays += store.place.delete_weights(x for x in weights if x not in others)
-    for row in found:
+    for row in found.values():
         stays += store.place.delete_log(row.cell_id, row.replicate)
         if not failed_only:
             stays += store.place.delete_checkpoints(row.cell_id, row.replicate)
-    return Forgotten(len(found), studies, tuple(dict.fromkeys(stays)))
+    return Forgotten(len(found), tuple(sorted(studies)), tuple(dict.fromkeys(stays)))
 
 
 def _cells_called(name: str, points: Sequence[Any]) -> set[str]:

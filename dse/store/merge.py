@@ -13,12 +13,6 @@ from dse.errors import DseError
 from dse.files import write_whole
 from dse.runs.paths import weights_of, within
 from dse.store import SEARCHES
-from dse.store.content import (
-    check_architectures,
-    check_cells,
-    check_families,
-    check_points,
-)
 from dse.store.database import Store
 from dse.store.families import enter_rows
 from dse.store.schema import (
@@ -33,19 +27,6 @@ from dse.store.schema import (
 )
 
 FINISHED = ("complete", "failed")
-
-
-def check_content(source: Store) -> None:
-    """Check that the ids, keys and values of all rows match their content.
-
-    Raises:
-        DseError: one does not match; the message names it.
-    """
-    with source.reading() as reading:
-        check_architectures(_rows(reading, architectures))
-        check_cells(_rows(reading, cells))
-        fields = check_families(_rows(reading, families))
-        check_points(_rows(reading, study_cells), fields)
 
 
 def merge(source: Store, target: Store, names: Iterable[str]) -> int:
@@ -81,16 +62,19 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
             if row.cell_id in cell_ids
         ]
         run_metrics: dict[int, list[Any]] = {row.id: [] for row in finished}
-        for row in _rows(reading, metrics, metrics.c.run_id.in_(list(run_metrics))):
+        # A subquery: a database takes some 10,000 values in a statement at most.
+        of = study_cells.c.study.in_(wanted)
+        in_studies = runs.c.cell_id.in_(select(study_cells.c.cell_id).where(of))
+        run_ids = select(runs.c.id).where(in_studies, runs.c.status.in_(FINISHED))
+        for row in _rows(reading, metrics, metrics.c.run_id.in_(run_ids)):
             run_metrics[row.run_id].append(row)
         kept = {
             row.run_id: row
-            for row in _rows(reading, artifacts)
-            if row.run_id in run_metrics
+            for row in _rows(reading, artifacts, artifacts.c.run_id.in_(run_ids))
         }
     for row in finished:
         # This name becomes part of paths.
-        within(target.artifacts, f"{row.cell_id}-{row.replicate}")
+        within(target.place.weights, f"{row.cell_id}-{row.replicate}")
     copied: list[str] = []
     try:
         with target.changing_schema() as writing:
@@ -99,7 +83,7 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
             _refuse_other_points(writing, tables[studies], tables[study_cells])
             for table in (architectures, cells, studies, study_cells):
                 _insert_missing(writing, table, tables[table])
-            new = [row for row in finished if _is_new(writing, row)]
+            new = [row for row in finished if _make_room_for(writing, row)]
             for row in new:
                 weights = kept.get(row.id)
                 path = weights and _copy_weights(source, target, row, weights.path)
@@ -184,8 +168,8 @@ def _insert_missing(connection: Connection, table: Table, rows: list[Any]) -> No
         connection.execute(insert(table), missing)
 
 
-def _is_new(connection: Connection, row: Any) -> bool:
-    """Check whether to copy a run; delete the incomplete run that it replaces."""
+def _make_room_for(connection: Connection, row: Any) -> bool:
+    """Delete the incomplete run that this one replaces; False if it is not to come."""
     here = connection.execute(
         select(runs.c.id, runs.c.status).where(
             runs.c.cell_id == row.cell_id, runs.c.replicate == row.replicate

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from dse.data.names import bounded, short_digest
 from dse.errors import DseError
+from dse.files import bounded, short_digest
 from dse.runs.paths import WEIGHTS, checkpoints_of, log_of, weights_of, within
 from dse.store import DEFAULT_STORAGE
 
@@ -132,7 +132,7 @@ class Place:
             if own.exists() and (elsewhere is None or name in elsewhere):
                 stays.append(f"{own} stays: another database beside it may need it")
             elif own.is_dir():
-                shutil.rmtree(own, ignore_errors=True)
+                stays += _not_removed(own)
             elif own.is_file():
                 try:
                     own.unlink()
@@ -180,8 +180,7 @@ class Place:
             folder = checkpoints_of(self.own, cell_id, replicate)
         except DseError as error:
             return [str(error)]
-        shutil.rmtree(folder, ignore_errors=True)
-        return []
+        return _not_removed(folder)
 
     def _named_elsewhere(self) -> set[object] | None:
         """Names of weights in the databases beside this one; None if one is unreadable.
@@ -199,6 +198,12 @@ class Place:
                 except sqlite3.Error:
                     return None
         return names
+
+
+def _not_removed(folder: Path) -> list[str]:
+    """Remove a folder; return lines that name what could not be removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return [f"{folder} stays: it cannot be removed"] if folder.exists() else []
 
 
 def _is_sqlite(file: Path) -> bool:

@@ -41,22 +41,17 @@ DTYPES = {
     **_columns(
         "str",
         "study cell_id arch_id family note dataset preset status reason detail device "
-        "code_version split name set",
+        "code_version",
     ),
     **_columns(
         "int64",
         "run_id replicate seed params macs activations "
         "peak_activations bytes_fp32 epochs epoch numerics_version tries position "
-        "planned complete failed running missing images",
-    ),
-    **_columns(
-        "float64",
-        "val_accuracy test_accuracy test_top5 train_seconds step_seconds "
-        "compile_seconds train_loss train_accuracy val_loss images_per_second",
+        "planned complete failed running missing",
     ),
     **_columns("datetime64[us, UTC]", "created_at"),
 }
-"""Types of the other columns; any that is not here, as a derived number, is float64."""
+"""Types of other columns; accuracies, seconds and derived numbers are float64."""
 
 
 def study_names(store: Store) -> list[str]:
@@ -104,23 +99,18 @@ def read_view(connection: Connection, name: str, study: str | None) -> pd.DataFr
         here = set(frame["family"].unique())
         own = {x for family in here for x in fields[family]}
         own |= set(derived_names(connection, here))
-        others = {*kinds, *derived_names(connection)} - own
+        of_points = [*kinds, *derived_names(connection)]
+        others = set(of_points) - own
         frame = frame.drop(columns=[x for x in frame.columns if x in others])
-        frame = _points_first(frame, [*kinds, *derived_names(connection)])
+        frame = _points_first(frame, of_points)
     return typed(frame, kinds)
 
 
-def results(store: Store, *study_names: str) -> pd.DataFrame:
-    """Read the view `runs` of these studies, each run once.
+def once(runs: pd.DataFrame) -> pd.DataFrame:
+    """Remove repeated runs from rows of the view `runs`.
 
     The view repeats a run for each point with the same network and for each study.
     """
-    frames = [view(store, "runs", name) for name in study_names]
-    return once(pd.concat(frames, ignore_index=True))
-
-
-def once(runs: pd.DataFrame) -> pd.DataFrame:
-    """Remove repeated runs from rows of the view `runs`."""
     return runs.drop_duplicates(["cell_id", "replicate"], ignore_index=True)
 
 
@@ -218,7 +208,7 @@ def sql(store: Store, query: str) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(names, map(settled, columns), strict=True)))
 
 
-def weights_folder(store: Store, run_id: int) -> Path | None:
+def weights_path(store: Store, run_id: int) -> Path | None:
     """Path of a run's weights; None if they were not kept, or are gone.
 
     Raises:

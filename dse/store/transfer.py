@@ -11,8 +11,9 @@ from typing import BinaryIO
 from dse.errors import DseError
 from dse.files import write_whole
 from dse.runs.paths import WEIGHTS
+from dse.store.content import check_content
 from dse.store.database import Store, open_store
-from dse.store.merge import check_content, merge
+from dse.store.merge import merge
 from dse.store.query import check_study, study_called, study_names
 
 TABLES = "tables.db"
@@ -35,7 +36,6 @@ def export_studies(store: Store, file: Path, study: str | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         copy = open_store(f"sqlite:///{scratch}/{TABLES}")
         count = merge(store, copy, study_names(store) if study is None else [study])
-        copy.engine.dispose()
         weights = copy.place.weights
 
         def write(opened: BinaryIO) -> None:
@@ -92,7 +92,6 @@ def import_file(store: Store, file: Path) -> int:
             # A running sweep would train the imported runs again.
             with store.sweeping(trained) as held:
                 count = merge(source, held, names)
-            source.engine.dispose()
     except OSError as error:
         raise DseError(f"cannot import {file}: {error.strerror or error}") from error
     except zipfile.BadZipFile as error:

@@ -9,6 +9,9 @@ from dse.errors import DseError
 from dse.fields import Field, Fields, Kind
 from dse.store.schema import families
 
+Row = tuple[dict[str, Any], list[str]]
+"""Fields of a family as JSON, by name, and the names of its derived numbers."""
+
 SQL_TYPES: Mapping[Kind, str] = {
     "whole": "BIGINT",
     "real": "DOUBLE PRECISION",
@@ -144,9 +147,7 @@ def _columns_there(connection: Connection, view: str) -> list[str]:
     return [column["name"] for column in inspector.get_columns(view)]
 
 
-def put_families(
-    connection: Connection, rows: Mapping[str, tuple[dict[str, Any], list[str]]]
-) -> None:
+def put_families(connection: Connection, rows: Mapping[str, Row]) -> None:
     """Enter or replace families by name; call `make_views` afterwards."""
     known = stored_fields(connection)
     for name, (fields, derived) in rows.items():

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dse.data.names import short_digest
 from dse.errors import DseError
+from dse.files import short_digest
 from dse.runs.recipe import Recipe
 from dse.store import SEARCHES
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dse.arch.family import Family, Values
-from dse.data.names import short_digest
 from dse.errors import DseError
 from dse.families import DEFAULT, family_called
 from dse.fields import Field, Grid, unknown_name
+from dse.files import short_digest
 from dse.runs.recipe import Recipe
 from dse.spaces.space import Space
 from dse.study.experiment import Experiment

@@ -19,7 +19,7 @@ import numpy as np
 from dse.errors import DseError, first_line
 from dse.runs.events import EpochEnded
 from dse.runs.paths import checkpoints_of
-from dse.train.engine import TrainState
+from dse.train.state import TrainState
 
 KEPT = 2
 """Number of checkpoints kept, in case the newest is torn."""

@@ -1,7 +1,6 @@
 """Initialise, train a step, evaluate: pure functions of keys, compiled once a cell."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,116 +14,17 @@ from dse.models.network import Network, Weights, initial_weights
 from dse.ops.interface import Operations
 from dse.runs.recipe import Recipe
 from dse.train.augment import augment, centre, normalise
-
-
-class Keys(NamedTuple):
-    """A replicate's randomness, one stream a purpose.
-
-    `order` and `augmentation` are shared between cells; `initialisation` and
-    `dropout` are the architecture's own.
-    """
-
-    order: Key[Array, ""]
-    augmentation: Key[Array, ""]
-    initialisation: Key[Array, ""]
-    dropout: Key[Array, ""]
-
-
-class Normaliser(NamedTuple):
-    """Per-channel mean and deviation of pixel values."""
-
-    mean: Float[Array, " c"]
-    deviation: Float[Array, " c"]
-
-
-class Replicate(NamedTuple):
-    """What one replicate trains with.
-
-    Attributes:
-        keys: its randomness.
-        normaliser: of the pixels, from its train images.
-        train: positions of its train images.
-    """
-
-    keys: Keys
-    normaliser: Normaliser
-    train: Int[Array, " t"]
-
-
-EvaluationRows = Int[np.ndarray, "_ batch"]
-"""Positions of images, in batches, -1 for none."""
-
-
-class Totals(NamedTuple):
-    """Sums over images, on the device until an epoch ends."""
-
-    loss: Float[Array, ""]
-    correct: Float[Array, ""]
-
-
-class Sums(NamedTuple):
-    """Sums over some images of a batch: loss, correct answers, gradients."""
-
-    totals: Totals
-    gradients: Weights
-
-
-class TrainState(NamedTuple):
-    """What a training step changes."""
-
-    parameters: Weights
-    optimiser: optax.OptState
-    totals: Totals
-    step: Int[Array, ""]
-
-
-class Batches(NamedTuple):
-    """A part of the dataset on the device, as it is: uint8 pixels and labels."""
-
-    pixels: UInt8[Array, "n h w c"]
-    labels: Int[Array, " n"]
-
-
-def replicate_keys(seed: int, replicate: int, architecture_id: str) -> Keys:
-    """The streams of replicate `replicate` under sweep seed `seed`."""
-    shared = jax.random.fold_in(jax.random.key(seed), replicate)
-    own = jax.random.fold_in(shared, int(architecture_id[:8], 16))
-    return Keys(*jax.random.split(shared, 2), *jax.random.split(own, 2))
-
-
-def no_totals() -> Totals:
-    """Totals of nothing."""
-    return Totals(jnp.zeros(()), jnp.zeros(()))
-
-
-def learning_rate(recipe: Recipe, steps: int) -> optax.Schedule:
-    """η(t): linear from 0 to the peak in the warm-up, then down to 0 at `steps`."""
-    warmup = max(1, round(recipe.warmup_share * steps))
-    peak, left = recipe.peak_learning_rate, steps - warmup
-    rise = optax.linear_schedule(0.0, peak, warmup)
-    fall = (
-        optax.cosine_decay_schedule(peak, max(1, left))
-        if recipe.schedule == "cosine"
-        else optax.linear_schedule(peak, 0.0, left)
-    )
-    return optax.join_schedules([rise, fall], [warmup])
-
-
-def optimiser(recipe: Recipe, steps: int) -> optax.GradientTransformation:
-    """Clip, add the decay, then descend with momentum (as Caffe does the last two).
-
-    It works on all parameters as one vector: an update for each would make a quarter
-    of what there is to compile.
-    """
-    return optax.flatten(
-        optax.chain(
-            optax.clip_by_global_norm(recipe.clip_norm)
-            if recipe.clip_norm is not None
-            else optax.identity(),
-            optax.add_decayed_weights(recipe.weight_decay),
-            optax.sgd(learning_rate(recipe, steps), momentum=recipe.momentum),
-        )
-    )
+from dse.train.optimiser import optimiser
+from dse.train.state import (
+    Batches,
+    Normaliser,
+    Replicate,
+    Sums,
+    Totals,
+    TrainState,
+    add_sums,
+    no_totals,
+)
 
 
 def epoch_order(
@@ -287,12 +187,6 @@ class Engine:
         network = Network(self.architecture, parameters, self.operations)
         scores: Array = network(images, dropout_keys)
         return scores
-
-
-def add_sums(sums: Sums, more: Sums, part: Int[Array, ""]) -> Sums:
-    """`sums` and those of one more part of a batch; part 0 begins anew."""
-    added: Sums = jax.tree.map(lambda a, b: jnp.where(part == 0, 0, a) + b, sums, more)
-    return added
 
 
 def _image_keys(

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 
 from dse.data.cache import cache_folder
-from dse.data.names import short_digest
 from dse.errors import DseError
+from dse.files import short_digest
 from dse.machine import has_accelerator
 from dse.runs.settings import ELSEWHERE, JAX_SETTINGS
 

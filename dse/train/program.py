@@ -12,9 +12,10 @@ from dse.models.network import Weights
 from dse.ops import operations_for
 from dse.ops.interface import Operations
 from dse.runs.cell import Cell
-from dse.train.engine import (
+from dse.train.engine import Engine
+from dse.train.stacked import compile_stacked
+from dse.train.state import (
     Batches,
-    Engine,
     EvaluationRows,
     Keys,
     Normaliser,
@@ -22,7 +23,6 @@ from dse.train.engine import (
     Totals,
     TrainState,
 )
-from dse.train.stacked import compile_stacked
 from dse.train.stepped import compile_stepped
 
 Form = Literal["stepped", "stacked"]

@@ -17,17 +17,17 @@ from dse.ops.interface import Operations
 from dse.runs.cell import Cell
 from dse.runs.events import Checkpointed, Done, EpochEnded, Event, Failed, Started
 from dse.train.checkpoint import Checkpoints, Progress, checkpoints_in, restore
-from dse.train.engine import (
+from dse.train.engine import evaluation_batches
+from dse.train.process import keep_compiled_programs
+from dse.train.program import Program, compile_program, stack_size
+from dse.train.scores import means, untrained
+from dse.train.state import (
     Batches,
     EvaluationRows,
     Normaliser,
     Replicate,
-    evaluation_batches,
     replicate_keys,
 )
-from dse.train.process import keep_compiled_programs
-from dse.train.program import Program, compile_program, stack_size
-from dse.train.scores import means, untrained
 
 LARGEST_EVALUATION_BATCH = 250
 CHECKPOINT_SECONDS = 60.0

@@ -2,7 +2,7 @@
 
 import math
 
-from dse.train.engine import Totals
+from dse.train.state import Totals
 
 
 def means(totals: Totals, count: int) -> dict[str, float]:

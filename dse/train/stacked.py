@@ -16,14 +16,13 @@ from jax import Array
 from jaxtyping import Int
 
 from dse.models.network import Weights
-from dse.train.engine import (
+from dse.train.engine import Engine, epoch_order
+from dse.train.state import (
     Batches,
-    Engine,
     EvaluationRows,
     Replicate,
     Totals,
     TrainState,
-    epoch_order,
     no_totals,
 )
 

@@ -19,15 +19,14 @@ from jax import Array
 from dse.arch.cost import BYTES_FP32, cost
 from dse.arch.graph import Architecture
 from dse.models.network import Weights
-from dse.train.engine import (
+from dse.train.engine import Engine, epoch_order
+from dse.train.state import (
     Batches,
-    Engine,
     EvaluationRows,
     Replicate,
     Sums,
     Totals,
     TrainState,
-    epoch_order,
     no_totals,
 )
 

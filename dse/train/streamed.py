@@ -31,17 +31,17 @@ from dse.runs.events import (
     Started,
 )
 from dse.train.checkpoint import Checkpoints, Progress, checkpoints_in, restore
-from dse.train.engine import (
+from dse.train.engine import epoch_order
+from dse.train.process import keep_compiled_programs
+from dse.train.scores import means, untrained
+from dse.train.state import (
     Batches,
     Normaliser,
     Replicate,
     TrainState,
-    epoch_order,
     no_totals,
     replicate_keys,
 )
-from dse.train.process import keep_compiled_programs
-from dse.train.scores import means, untrained
 from dse.train.stepped import sums_to_overwrite
 from dse.train.streamed_program import (
     EVALUATION_BATCH,

@@ -16,15 +16,14 @@ from dse.data.stream import StreamedDataset
 from dse.models.network import Weights
 from dse.ops import operations_for
 from dse.runs.cell import Cell
-from dse.train.engine import (
+from dse.train.engine import Engine, cross_entropy
+from dse.train.state import (
     Batches,
-    Engine,
     Normaliser,
     Replicate,
     Sums,
     Totals,
     add_sums,
-    cross_entropy,
     no_totals,
     replicate_keys,
 )

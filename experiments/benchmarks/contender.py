@@ -72,8 +72,8 @@ def dse_epochs(wanted: dict[str, Any]) -> Callable[[], int]:
     import numpy as np
 
     from dse.runs.cell import Cell
-    from dse.train.engine import Batches, Normaliser, Replicate, replicate_keys
     from dse.train.program import compile_program, stack_size
+    from dse.train.state import Batches, Normaliser, Replicate, replicate_keys
 
     architecture, recipe = _cell(wanted)
     generator = np.random.default_rng(0)

@@ -119,7 +119,7 @@ def test_a_status_names_aliases_failures_and_the_time_left(study, sweep):
     study.finish(study.first, 0)
     study.fail(study.first, 1, "untrained", "train accuracy 0.26 is that of chance")
     study.begin(study.second, 0, 1)
-    log = log_of(study.store.artifacts.parent, study.first, 1)
+    log = log_of(study.store.place.weights.parent, study.first, 1)
     log.parent.mkdir()
     log.write_text("all of it")
     lines = printed(study).splitlines()

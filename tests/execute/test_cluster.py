@@ -97,7 +97,7 @@ def test_what_a_cluster_does_not_have(cluster, tiny):
 
 @pytest.mark.slow
 def test_another_version_is_refused(cluster, tiny, jobs, monkeypatch):
-    from dse.execute import cluster as module
+    from dse.execute import cluster_member as module
 
     theirs = module.versions()
     monkeypatch.setattr(module, "versions", lambda: {**theirs, "dse": "0.0.9"})

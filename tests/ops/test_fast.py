@@ -21,7 +21,7 @@ def assert_same(function, *arguments):
 
         numbers = tuple(range(len(arguments)))
         gradient = jax.grad(weighted, argnums=numbers, has_aux=True)
-        return gradient(*arguments)
+        return jax.jit(gradient)(*arguments)
 
     for expected, got in zip(
         jax.tree.leaves(both(REFERENCE)),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from dse.data.contents import Contents
 from dse.report.captions import data_line, recipe_line, replicates_line, untrained_line
 from dse.runs.recipe import Recipe
 from dse.store.query import once
@@ -36,7 +37,9 @@ def test_a_set_in_a_line(tiny):
     assert data_line(tiny) == (
         "tiny: 400 train (10 % of them for validation) and 60 test images of 28x28"
     )
-    assert data_line(replace(tiny, encoding="JPEG")).endswith("of 28x28, kept as JPEG")
+    for formats, kept in (({"PNG": 9, "MPO": 1}, ", kept as JPEG"), ({"PNG": 9}, "")):
+        contents = Contents({}, "", "", {}, 1, {}, formats)
+        assert data_line(replace(tiny, contents=contents)).endswith(f"of 28x28{kept}")
 
 
 def test_replicates_in_a_line():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from dse.data.names import bounded
+from dse.files import bounded
 from dse.report.place import front_of
 from dse.runs.recipe import Recipe
 from dse.runs.records import StudyRecord

@@ -239,7 +239,7 @@ def test_values_of_a_recipe_are_recipes_beside_each_other(store, tiny):
 def test_the_front_of_two_families(store, tiny):
     plans = fill(store, "shares", FIRST, tiny) + fill(store, "listed", LISTED, tiny)
     studies = [plan.study for plan in plans]
-    report = report_front(store, studies, tiny, store.artifacts.parent / "front")
+    report = report_front(store, studies, tiny, store.place.weights.parent / "front")
     cells = report.summary.set_index("cell_id")["cell"]
     # 50 % of 3x3 at SR 0.125 is the anchor of the first; the others are their own.
     assert sorted(cells) == [
@@ -255,7 +255,7 @@ def test_the_front_of_two_families(store, tiny):
 def test_the_front_of_several_studies(store, tiny):
     plans = fill(store, "shares", FIRST, tiny) + fill(store, "pools", SECOND, tiny)
     studies = [plan.study for plan in plans]
-    report = report_front(store, studies, tiny, store.artifacts.parent / "front")
+    report = report_front(store, studies, tiny, store.place.weights.parent / "front")
     summary = report.summary
     # 50 % of 3x3 with the pools of version 1.0 is in both studies: one cell.
     assert len(summary) == 4

@@ -23,7 +23,7 @@ from dse.store.append import begin_run, complete_run, fail_run
 from dse.store.database import open_store
 from dse.store.enter import register_points, register_study
 from dse.store.place import Place
-from dse.store.query import load_network, view, weights_folder
+from dse.store.query import load_network, view, weights_path
 from dse.store.schema import artifacts
 from dse.store.transfer import export_studies, import_file
 from dse.study.driver import execute
@@ -92,7 +92,7 @@ def as_before(store, run, folder):
     from orbax.checkpoint import v1 as ocp
 
     weights = load_network(store, run).weights
-    weights_folder(store, run).unlink()
+    weights_path(store, run).unlink()
     ocp.save(folder.resolve(), {name: dict(x) for name, x in weights.items()})
     change(
         store.place.database,
@@ -160,7 +160,7 @@ def test_weights_in_folders_are_exported_and_deleted_too(filled, tmp_path):
     """As versions before kept them, one a run, beside the files of others."""
     store = filled("sqlite:///results/team.db", 3.0)
     run = int(view(store, "runs")["run_id"].iloc[0])
-    as_before(store, run, weights_folder(store, run).with_suffix(""))
+    as_before(store, run, weights_path(store, run).with_suffix(""))
     assert values_in(store) == [3.0, 3.0]
     export_studies(store, tmp_path / "all.zip")
     here = open_store("sqlite:///here/team.db")
@@ -231,13 +231,13 @@ def test_a_path_in_a_row_leads_nowhere_else(filled, outside, tmp_path, path):
     if path == "ABSOLUTE":
         path = str(outside)
     if path == "LINK":
-        (store.artifacts / "LINK").symlink_to(outside)
+        (store.place.weights / "LINK").symlink_to(outside)
     change("results/dse.db", "UPDATE dse_artifacts SET path = ?", path)
     run = int(view(store, "runs")["run_id"].iloc[0])
     kept = files_of(store)
     for act in (
         lambda: load_network(store, run),
-        lambda: weights_folder(store, run),
+        lambda: weights_path(store, run),
         lambda: export_studies(store, tmp_path / "x.zip"),
     ):
         with pytest.raises(DseError, match=r"the database names|is a link"):
@@ -333,7 +333,7 @@ def test_what_is_no_archive_is_refused(filled, tmp_path, kind):
 def test_a_link_within_weights_is_not_read_nor_copied(filled, outside, tmp_path, kept):
     store = filled("sqlite:///results/dse.db")
     run = int(view(store, "runs")["run_id"].iloc[0])
-    place = weights_folder(store, run)
+    place = weights_path(store, run)
     if kept == "a folder":
         place = place.with_suffix("")
         as_before(store, run, place)

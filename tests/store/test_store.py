@@ -394,7 +394,7 @@ def test_two_columns_of_one_name(store):
 def test_damaged_weights_are_said_to_be(store, tiny):
     record, _ = fill(store, tiny, replicates=1)
     run = int(view(store, "runs", record.name)["run_id"].iloc[0])
-    [file] = store.artifacts.iterdir()
+    [file] = store.place.weights.iterdir()
     whole = file.read_bytes()
     other = np.array([3, 4], np.float32).tobytes()
     assert whole.endswith(bytes(8))  # the kernel: two zeros
@@ -410,7 +410,7 @@ def test_damaged_weights_are_said_to_be(store, tiny):
 
 def test_a_disk_that_fills_up_leaves_no_half_of_the_weights(store, tiny, monkeypatch):
     _, points = fill(store, tiny)
-    before = set(store.artifacts.iterdir())
+    before = set(store.place.weights.iterdir())
 
     def fill_up(_):
         raise OSError(28, "No space left on device")
@@ -418,7 +418,7 @@ def test_a_disk_that_fills_up_leaves_no_half_of_the_weights(store, tiny, monkeyp
     monkeypatch.setattr("dse.files.os.fsync", fill_up)
     with pytest.raises(DseError, match="No space left on device; free some space"):
         finish(store, points[1].cell.id, 0)
-    assert set(store.artifacts.iterdir()) == before
+    assert set(store.place.weights.iterdir()) == before
     states = run_states(store, [points[1].cell.id])
     assert [state.status for state in states.values()] == ["running"]
 
@@ -447,7 +447,7 @@ def test_weights_of_a_run_that_did_not_end_are_deleted(store, tiny, ended):
     _, points = fill(store, tiny)
     cell_id = points[1].cell.id
     begun = datetime.datetime(2026, 1, 2, 3, 4, 5, 6)
-    before = set(store.artifacts.iterdir())
+    before = set(store.place.weights.iterdir())
     begin_run(store, Started(cell_id, 0, "cpu", begun))
     file = weights_of(store.place.own, cell_id, 0, begun)
     half = file.with_name(f".{file.name}.0123456789abcdef")
@@ -456,6 +456,6 @@ def test_weights_of_a_run_that_did_not_end_are_deleted(store, tiny, ended):
     if ended == "lost":
         fail_run(store, Failed(cell_id, 0, "lost", "it died"))
     finish(store, cell_id, 0)
-    [own] = set(store.artifacts.iterdir()) - before
+    [own] = set(store.place.weights.iterdir()) - before
     assert own.name.startswith(cell_id)
     assert own != file

@@ -207,7 +207,10 @@ class Reworked(Network, name="tiny"):
 @pytest.mark.parametrize(
     ("point", "said"),
     [
-        (Clash(), "clash.* filters as real.* as whole.*rename it, or take another"),
+        (
+            Clash(),
+            "filters as (real|whole).* as (real|whole).*rename it, or take another",
+        ),
         (Counts(), "derived number is called gain, as a metaparameter; rename one"),
         (Reversed(), "derived number is called twice, as a metaparameter; rename one"),
         (Reworked(), "tiny has filters as choice, .* as whole: rename the field or"),

@@ -10,7 +10,7 @@ from dse.errors import DseError
 from dse.runs.events import EpochEnded
 from dse.runs.paths import checkpoints_of
 from dse.train.checkpoint import Checkpoints, Progress, checkpoints_in, restore
-from dse.train.engine import TrainState, no_totals
+from dse.train.state import TrainState, no_totals
 
 # Orbax reads arrays at once and is heard of the first that fails alone.
 pytestmark = pytest.mark.filterwarnings(

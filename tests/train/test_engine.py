@@ -11,19 +11,9 @@ from dse.families.squeezenet import SqueezeNet
 from dse.models.network import initial_weights
 from dse.ops import FAST_ON_CPU, REFERENCE
 from dse.runs.recipe import Recipe
-from dse.train.engine import (
-    Batches,
-    Engine,
-    Normaliser,
-    Replicate,
-    cross_entropy,
-    epoch_order,
-    evaluation_batches,
-    learning_rate,
-    no_totals,
-    optimiser,
-    replicate_keys,
-)
+from dse.train.engine import Engine, cross_entropy, epoch_order, evaluation_batches
+from dse.train.optimiser import learning_rate, optimiser
+from dse.train.state import Batches, Normaliser, Replicate, no_totals, replicate_keys
 
 
 def test_the_rate_rises_then_falls_to_zero():
@@ -150,13 +140,14 @@ def test_a_batch_in_parts_has_the_sums_of_the_whole(engine, images):
     """Augmentation and dropout too are those of the image's place in the batch."""
     state = engine.initialise(jax.random.key(1))._replace(step=jnp.int32(2))
     order, one = order_of(1), replicate()
-    whole = engine.sums(
+    whole = jax.jit(engine.sums)(
         state.parameters, state.step, images, order[2], jnp.arange(8), one
     )
+    add_part = jax.jit(engine.add_part, static_argnames="size")
     # What is there before the first part is overwritten.
     sums = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), whole)
     for part in range(4):
-        sums = engine.add_part(
+        sums = add_part(
             sums,
             state.parameters,
             state.step,
@@ -178,7 +169,7 @@ def test_the_gradient_of_both_forms_against_float64(images):
 
     def gradients(operations, weights):
         engine = Engine(architecture, recipe, 3, 8, operations)
-        return engine.sums(
+        return jax.jit(engine.sums)(
             weights, jnp.int32(0), images, order_of(1)[0], jnp.arange(8), replicate()
         ).gradients
 
@@ -197,11 +188,12 @@ def test_the_gradient_of_both_forms_against_float64(images):
 
 def test_evaluation_ignores_what_fills_a_batch_up(engine, images):
     parameters = engine.initialise(jax.random.key(0)).parameters
+    evaluate = jax.jit(engine.evaluate)
 
     def score(rows):
         totals = no_totals()
         for chosen in rows:
-            totals = engine.evaluate(
+            totals = evaluate(
                 parameters, totals, images, jnp.asarray(chosen), NORMALISER
             )
         return float(totals.loss), float(totals.correct)

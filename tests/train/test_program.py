@@ -13,8 +13,9 @@ from dse.ops import FAST_ON_CPU
 from dse.runs.cell import Cell
 from dse.runs.recipe import Recipe
 from dse.train import stepped
-from dse.train.engine import Batches, Engine, Normaliser, Replicate, replicate_keys
+from dse.train.engine import Engine
 from dse.train.program import compile_program, form_for, stack_size
+from dse.train.state import Batches, Normaliser, Replicate, replicate_keys
 
 ARCHITECTURE = SqueezeNet(4, 4, sr=0.5).architecture((28, 28, 1), 4)
 

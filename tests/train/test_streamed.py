@@ -3,6 +3,7 @@
 import math
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -21,7 +22,7 @@ from dse.runs.cell import Cell
 from dse.runs.events import Checkpointed, Done, Failed, Started
 from dse.runs.recipe import Recipe
 from dse.study.presets import PRESETS
-from dse.train.engine import Batches, Normaliser, no_totals
+from dse.train.state import Batches, Normaliser, no_totals
 from dse.train.streamed import StreamedTrainer
 
 SAMPLES = Path(os.environ.get("DSE_TEST_DATA", "no such")) / "imagenet_samples"
@@ -45,6 +46,23 @@ RECIPE = Recipe(
 def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets") / "photos"
     return stream(str(write_photos(folder, classes=6, train=6)), 36, 32)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_once():
+    """Compile each cell once for all tests."""
+    compiled, real = {}, streamed.compile_streamed
+
+    def compile_streamed(cell, dataset, train_size):
+        part = streamed_program.memory_part(cell.architecture, cell.recipe.batch_size)
+        key = cell.id, dataset.side, train_size, part
+        if key not in compiled:
+            compiled[key] = real(cell, dataset, train_size)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streamed, "compile_streamed", compile_streamed)
+        yield
 
 
 def cell_of(dataset, recipe=RECIPE):
@@ -170,6 +188,7 @@ def test_where_no_checkpoint_can_be_read_the_run_begins_anew(
 def test_parts_of_a_batch_are_the_whole(photos, undisturbed, monkeypatch):
     monkeypatch.setattr(streamed_program, "memory_part", lambda *_: 2)
     in_parts = train(photos, None)
+    assert streamed.compile_streamed(cell_of(photos), photos, 30).parts == 4
     # Sums in another order; ties of pools, as plain photos have, make more of it.
     for parted, whole, far in zip(
         in_parts[1:4], undisturbed[1:4], (1e-4, 1e-4, 5e-3), strict=True
@@ -220,7 +239,7 @@ def test_divergence_is_told(photos):
 )
 def test_top_5_by_hand(photos, bias, labels, expected):
     """Scores of one image by a network whose last bias alone counts."""
-    program = streamed_program.compile_streamed(cell_of(photos), photos, 30)
+    program = streamed.compile_streamed(cell_of(photos), photos, 30)
     weights = {
         name: {part: np.zeros_like(array) for part, array in arrays.items()}
         for name, arrays in (
@@ -230,8 +249,7 @@ def test_top_5_by_hand(photos, bias, labels, expected):
     weights["conv10"]["bias"] = np.array(bias, np.float32)
     pixels = jnp.zeros((4, 36, 36, 3), jnp.uint8)
     images = Batches(pixels, jnp.array(labels))
-    scores = streamed_program._add_scores(
-        program.engine,
+    scores = jax.jit(partial(streamed_program._add_scores, program.engine))(
         weights,
         streamed_program.Scores(no_totals(), jnp.zeros(())),
         images,
