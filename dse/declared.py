@@ -1,6 +1,5 @@
 """The base class of families, recipes and settings, whose fields are described."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Self
@@ -97,8 +96,3 @@ class Declared:
     def values(self) -> dict[str, Any]:
         """Plain values by name, stated or not."""
         return {name: plain(getattr(self, name)) for name in self.fields}
-
-    @property
-    def key(self) -> str:
-        """The values as sorted JSON."""
-        return json.dumps(self.values, sort_keys=True)

@@ -18,6 +18,10 @@ from dse.errors import DseError
 Kind = Literal["whole", "real", "choice", "text", "flag"]
 
 
+GRID_DIGITS = 12
+"""Decimals of values in a grid, so that a search and a sweep name the same point."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """Evenly spaced values from `low` to `high`, whole numbers or fractions."""
@@ -41,8 +45,10 @@ class Grid:
 
     @property
     def values(self) -> tuple[float, ...]:
-        """All values in ascending order, none above `high`."""
-        return tuple(self.low + self.step * i for i in range(self.count))
+        """All values in ascending order, none above `high`; 0.3 is no 0.30000000001."""
+        return tuple(
+            round(self.low + self.step * i, GRID_DIGITS) for i in range(self.count)
+        )
 
 
 class Unstated:
@@ -158,6 +164,12 @@ class Field:
                 to = " to"
             ends.append(f"{to} {_number(self.most)}")
         return "".join([what, *ends])
+
+    def listed(self, values: Grid | tuple[Any, ...]) -> tuple[Any, ...]:
+        """All values of a grid or a tuple, in this field's type."""
+        if not isinstance(values, Grid):
+            return values
+        return tuple(map(int, values.values)) if self.kind == "whole" else values.values
 
     def written(self, value: Any) -> str:
         """Format a value for people: `SR 0.5`, `25 %`."""

@@ -59,7 +59,14 @@ def held_bytes(process: int) -> int:
 
 
 def peak_bytes() -> int:
-    """Peak memory of this process, in bytes."""
+    """Peak memory of this process, in bytes.
+
+    Linux counts in `ru_maxrss` also the process that this one was forked from.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

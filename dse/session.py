@@ -1,8 +1,8 @@
 """Sweeps and searches with the dataset, database and executor that they need."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -91,8 +91,7 @@ class Sweep:
             executor.start(sum(map(len, missing.values())))
             planned = {plan.study.name: plan.runs for plan in self._all_plans}
             progress.introduce(planned, executor.workers)
-            preset = self._all_plans[0].study.preset
-            for line in widths_lines(self.experiments, preset):
+            for line in widths_lines(self.experiments, self._preset_name):
                 progress.say(line)
             with progress:
                 complete(
@@ -124,7 +123,9 @@ class Sweep:
         missing: Mapping[str, tuple[int, ...]],
     ) -> SweepOutcome:
         read = partial(run_states, self.store, plan.cells)
-        states = self.store.patiently(read)
+        found = self.store.patiently(read)
+        # An earlier plan may have had more replicates.
+        states = {k: x for k, x in found.items() if k[1] < plan.study.replicates}
         failed = [x.reason or "" for x in states.values() if x.status == "failed"]
         lacking = plan.missing(states, self._options)
         return SweepOutcome(
@@ -190,14 +191,13 @@ def _sized(points: Sequence[Point]) -> dict[str, str]:
     }
 
 
-@contextmanager
-def executing(options: Options, dataset: ImageData, store: Store) -> Iterator[Executor]:
+def executing(
+    options: Options, dataset: ImageData, store: Store
+) -> AbstractContextManager[Executor]:
     """Open an executor of runs that keeps its logs in the database's folder."""
     folder = store.place.own.resolve()
-    with closing(
-        make_executor(options, dataset, folder, keeps_weights=options.weights)
-    ) as executor:
-        yield executor
+    made = make_executor(options, dataset, folder, keeps_weights=options.weights)
+    return closing(made)
 
 
 def dataset_name(options: Options, preset: Preset) -> str:

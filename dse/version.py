@@ -22,6 +22,11 @@ def _commit(git: Path) -> str | None:
         head = (git / "HEAD").read_text().strip()
         if not head.startswith("ref: "):
             return head
-        return (git / head.removeprefix("ref: ")).read_text().strip()
+        branch = head.removeprefix("ref: ")
+        if (git / branch).is_file():
+            return (git / branch).read_text().strip()
+        packed = (git / "packed-refs").read_text().splitlines()
     except OSError:
         return None
+    named = (line.split() for line in packed if line.endswith(f" {branch}"))
+    return next((commit for commit, _ in named), None)

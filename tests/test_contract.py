@@ -176,6 +176,16 @@ def test_replicates_and_cells_extend_a_plan(dse, workplace):
     assert len(results()) == 9
 
 
+def test_a_hole_beyond_the_plan_is_none_of_it(dse, workplace):
+    stop = [Mischief("nan", replicate=2)]
+    assert dse("sweep", "small.py", "--seeds", 3, mischief=stop)[0] == 0
+    status, printed = dse("sweep", "small.py", "--seeds", 3)
+    assert "diverged" in printed.out
+    status, printed = dse("sweep", "small.py")
+    assert status == 0
+    assert "diverged" not in printed.out
+
+
 def test_another_experiment_of_the_same_name_replaces_nothing(dse, workplace):
     assert dse("sweep", "small.py")[0] == 0
     first = results()

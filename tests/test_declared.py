@@ -1,6 +1,5 @@
 """Dataclasses whose fields say what they are, and what is refused of them."""
 
-import json
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -76,11 +75,6 @@ def test_from_values_by_name():
         Box.of({"hieght": 5})
     with pytest.raises(DseError, match="height is 0; expected a whole number from 1"):
         Box.of({"height": 0})
-
-
-def test_one_spelling_of_the_values():
-    assert Box(5).key == '{"colour": "red", "height": 5}'
-    assert Box.of(json.loads(Box(5).key)) == Box(5)
 
 
 def test_a_field_without_a_range():

@@ -240,7 +240,7 @@ def test_an_interruption_says_how_to_go_on(small_experiment, workplace, sign):
 @pytest.mark.slow
 def test_search_of_ones_own_images_within_a_budget(tiny, tmp_path):
     write_image_folder(tmp_path / "mine", tiny.train)
-    words = ["search", "--dataset", "mine", "--max-bytes", 20_000, "--trials", 4]
+    words = ["search", "--dataset", "mine", "--max-bytes", 20_000, "--trials", 3]
     done = run(*words, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "best within the budget: run" in done.stdout
@@ -251,7 +251,7 @@ def test_search_of_ones_own_images_within_a_budget(tiny, tmp_path):
         return dse.load_runs(storage=url).drop_duplicates("run_id")
 
     runs = networks()
-    assert len(runs) == 4
+    assert len(runs) == 3
     assert runs["bytes_fp32"].max() <= 20_000
     [figure] = (tmp_path / "results").glob("search-*/mine-quick/figure.png")
     assert figure.stat().st_size > 10_000
@@ -263,22 +263,34 @@ def test_search_of_ones_own_images_within_a_budget(tiny, tmp_path):
     # The same command again has nothing to do; more trials go on from there.
     again = run(*words, folder=tmp_path)
     assert "1 done · run " not in again.stdout
-    assert len(networks()) == 4
-    trained = run(*words[:-1], 6, folder=tmp_path)
+    assert len(networks()) == 3
+    trained = run(*words[:-1], 4, folder=tmp_path)
     assert trained.returncode == 0
     after = networks()
-    assert len(after) == 6
+    assert len(after) == 4
     assert set(runs["cell_id"]) <= set(after["cell_id"])
+
+
+SHORT = """
+from dataclasses import replace
+from dse import Recipe
+from dse.study.loading import load_experiment
+
+_, FIG3B = load_experiment("fig3b")
+RECIPE = Recipe(epochs=4, peak_learning_rate=0.05, batch_size=32)
+PRESETS = {"quick": replace(FIG3B.presets["quick"], recipe=RECIPE, least_images=0)}
+EXPERIMENT = replace(FIG3B, presets=PRESETS)
+"""
 
 
 @pytest.mark.slow
 def test_the_readmes_main_command_at_a_reduced_size(tiny_folder, tmp_path):
-    """All nine cells of Figure 3(b), one replicate, on a few hundred images."""
-    done = run(
-        "reproduce", "fig3b", "--dataset", tiny_folder, "--seeds", 1, folder=tmp_path
-    )
+    """All nine cells of Figure 3(b), one replicate, four epochs of few images."""
+    (tmp_path / "short.py").write_text(SHORT)
+    words = ["reproduce", "short.py", "--dataset", tiny_folder, "--seeds", 1]
+    done = run(*words, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    report = tmp_path / "results" / "fig3b" / "stripes-quick"
+    report = tmp_path / "results" / "short" / "stripes-quick"
     summary = pd.read_csv(report / "summary.csv")
     assert summary["params"].is_monotonic_increasing
     assert len(summary) == 9

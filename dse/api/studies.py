@@ -261,6 +261,6 @@ def search(
     varied = tuple(searched.values)
     write = partial(report_search, store, study, dataset, folder, varied)
     cells = set(view(store, "cells", study.name)["cell_id"])
-    return replace(
-        store.patiently(write), holes=holes(run_states(store, cells).values())
-    )
+    states = run_states(store, cells)
+    first = [state for (_, replicate), state in states.items() if not replicate]
+    return replace(store.patiently(write), holes=holes(first))

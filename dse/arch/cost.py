@@ -86,8 +86,6 @@ def cost(architecture: Architecture) -> Cost:
 def _layer_cost(layer: Layer, architecture: Architecture) -> LayerCost:
     output, sources = architecture.shapes[layer.name], architecture.read_by(layer)
     learnt = layer.parameters(*sources)
-    if not learnt:
-        return LayerCost(layer.name, output, 0, 0, 0)
     params = sum(math.prod(parameter.shape) for parameter in learnt.values())
     macs = layer.macs(*sources)
     return LayerCost(layer.name, output, params, macs, math.prod(output) if macs else 0)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from tyro.conf import arg
 
 from dse.cli.flags import flags_of, given
-from dse.fields import Unstated, plain
+from dse.fields import plain
 
 SIDE = Annotated[int, arg(help="Side of the square input, in pixels.")]
 
@@ -54,7 +54,7 @@ def describe_command(words: Sequence[str]) -> tuple[Any, list[str]]:
     of_family = flags_of(kind)
     fields: list[tuple[str, Any, Any]] = [("input_size", SIDE, kind.side)]
     fields += [
-        (field.name, of_family.__annotations__[field.name], _plainly(field))
+        (field.name, of_family.__annotations__[field.name], plain(field.default))
         for field in dataclasses.fields(of_family)
     ]
     others = ", ".join(x for x in shipped_families() if x != kind.name)
@@ -71,12 +71,6 @@ def describe_command(words: Sequence[str]) -> tuple[Any, list[str]]:
         namespace={"__doc__": says, "family": kind},
     )
     return made, list(words[1:] if named else words)
-
-
-def _plainly(field: Any) -> Any:
-    """Default of a field, as a plain number where it is unstated."""
-    value = field.default
-    return plain(value) if isinstance(value, Unstated) else value
 
 
 def _example(point: Any) -> str:

@@ -21,11 +21,9 @@ from dse.passwords import hide, secrets_in, without_passwords
 KEPT_LOGS = 20
 """Most error logs that are kept; older ones are deleted."""
 
-ADVICE: dict[type[BaseException], str] = {
-    MemoryError: "memory ran out: close other programs, or take fewer workers or "
-    "smaller images",
-}
-"""Lines for exceptions of libraries that do not show a fault in `dse`."""
+OUT_OF_MEMORY = (
+    "memory ran out: close other programs, or take fewer workers or smaller images"
+)
 
 
 def line_of(error: Exception, words: Sequence[str]) -> str:
@@ -35,18 +33,15 @@ def line_of(error: Exception, words: Sequence[str]) -> str:
         error: the exception.
         words: words of the command, without `dse`.
     """
+    is_shown = _show(error, words)
     if isinstance(error, DseError):
-        _show(error, words)
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        _show(error, words)
         return ": ".join(filter(None, [error.strerror, _names(error)]))
-    told = next((ADVICE[kind] for kind in ADVICE if isinstance(error, kind)), None)
-    if told is None:
-        told = f"internal error, {type(error).__name__}: {first_line(error)}"
-    if _show(error, words):
-        return told
-    return f"{told}; {_kept(error, words)}"
+    told = f"internal error, {type(error).__name__}: {first_line(error)}"
+    if isinstance(error, MemoryError):
+        told = OUT_OF_MEMORY
+    return told if is_shown else f"{told}; {_kept(error, words)}"
 
 
 def end(line: str, status: int, words: Sequence[str] = ()) -> NoReturn:

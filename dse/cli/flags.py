@@ -1,7 +1,6 @@
 """Flags of the command line for declared settings (`dse.declared`)."""
 
 import dataclasses
-from collections.abc import Collection
 from typing import Annotated, Any, Literal, get_type_hints
 
 from tyro.conf import UseAppendAction, arg
@@ -10,22 +9,16 @@ from dse.declared import Declared
 from dse.fields import Field
 
 
-def flags_of(declared: type[Declared], without: Collection[str] = ()) -> Any:
-    """Make a dataclass whose fields are the flags of `declared`, without its checks.
-
-    Args:
-        declared: the settings.
-        without: names of fields that get no flag.
-    """
+def flags_of(declared: type[Declared]) -> Any:
+    """Make a dataclass whose fields are the flags of `declared`, without its checks."""
     types = get_type_hints(declared)
     made = [
         (
-            name,
-            _flag(field, types[name]),
-            dataclasses.field(default=_default(declared, name), repr=not field.secret),
+            field.name,
+            _flag(declared.fields[field.name], types[field.name]),
+            dataclasses.field(default=field.default, repr=field.repr),
         )
-        for name, field in declared.fields.items()
-        if name not in without
+        for field in dataclasses.fields(declared)  # type: ignore[arg-type]
     ]
     return dataclasses.make_dataclass(
         declared.__name__, made, frozen=True, namespace={"__doc__": declared.__doc__}
@@ -43,19 +36,10 @@ def _flag(field: Field, type_: Any) -> Any:
     return Annotated[type_, told]
 
 
-def _default(declared: type[Declared], name: str) -> Any:
-    return next(
-        field.default
-        for field in dataclasses.fields(declared)  # type: ignore[arg-type]
-        if field.name == name
-    )
-
-
 def given(flags: Any) -> dict[str, Any]:
     """Values of the flags that differ from their defaults, by field."""
-    values = {field.name: field for field in dataclasses.fields(flags)}
     return {
-        name: getattr(flags, name)
-        for name, field in values.items()
-        if getattr(flags, name) != field.default
+        field.name: value
+        for field in dataclasses.fields(flags)
+        if (value := getattr(flags, field.name)) != field.default
     }

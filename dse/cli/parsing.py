@@ -35,10 +35,9 @@ def commands(words: Sequence[str]) -> tuple[Any, list[str]]:
     if words[:1] == ["describe"]:
         describe, after = describe_command(words[1:])
         rest = ["describe", *after]
-    of_words = [describe if verb is Describe else verb for verb in VERBS]
     named = [
-        Annotated[verb, subcommand(plain.__name__.lower())]
-        for verb, plain in zip(of_words, VERBS, strict=True)
+        Annotated[verb, subcommand(verb.__name__.lower())]
+        for verb in (describe, *VERBS[1:])
     ]
     return Union[tuple(named)], rest  # noqa: UP007 - members of a tuple
 

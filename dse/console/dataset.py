@@ -44,7 +44,7 @@ def watching(
         nonlocal told
         now = time.monotonic()
         if now - told > PATIENCE_SECONDS and done < of:
-            told = now + PATIENCE_SECONDS
+            told = now
             line = f"reading {printable(name)}: {done:,} of {of:,} images"
             print(line, file=sys.stderr)
 

@@ -56,10 +56,9 @@ def print_csv(frame: pd.DataFrame) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(frame.columns)
     for row in _rows(frame):
-        nested = (isinstance(value, dict | list) for value in row)
         writer.writerow(
-            json.dumps(value, default=str) if deep else value
-            for value, deep in zip(row, nested, strict=True)
+            json.dumps(value, default=str) if isinstance(value, dict | list) else value
+            for value in row
         )
 
 

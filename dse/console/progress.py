@@ -56,6 +56,7 @@ class SweepProgress:
         self._images = 0
         self._train_seconds = 0.0
         self._speed: dict[tuple[str, int], float] = {}
+        self._counted: dict[tuple[str, int], int] = {}  # epochs, also of earlier tries
         self._began = time.monotonic()
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
@@ -154,11 +155,17 @@ class SweepProgress:
 
     def _add_epoch(self, key: tuple[str, int], event: EpochEnded) -> None:
         work = self._work.get(event.cell_id, 1.0) / self._epochs
-        if event.replayed:
-            self._whole_work -= work
-        else:
+        counted = self._counted.get(key, 0)
+        if not event.replayed:
             self._work_done += work
             self._images += event.images
+            # Epochs without a checkpoint are to do again, from this one on.
+            self._whole_work += work * max(0, counted - event.epoch + 1)
+            counted = event.epoch
+        elif event.epoch > counted:
+            self._whole_work -= work  # an earlier session did it
+            counted = event.epoch
+        self._counted[key] = counted
         self._speed[key] = event.images_per_second
         accuracy = event.metrics["validation"]["accuracy"]
         self._bars.update(
@@ -171,6 +178,8 @@ class SweepProgress:
     def _end(self, event: Event, outcome: str) -> None:
         self._ended += 1
         self._drop_row(event)
+        left = self._epochs - self._counted.pop((event.cell_id, event.replicate), 0)
+        self._whole_work -= left * self._work.get(event.cell_id, 1.0) / self._epochs
         if self._left is not None:
             self._left[event.cell_id] -= 1
         of = "" if self._planned is None else f" of {self._planned}"
@@ -195,7 +204,7 @@ class SweepProgress:
         return f"cell {min(complete + 1, len(self._left))} of {len(self._left)}, runs"
 
     def _time_left(self) -> str:
-        if not self._whole_work or not self._work_done:
+        if self._left is None or not self._work_done:
             return ""
         elapsed = time.monotonic() - self._began
         seconds = elapsed * max(0.0, self._whole_work / self._work_done - 1)

@@ -20,6 +20,7 @@ from typing import Any
 from dse.arch.family import Family
 from dse.errors import DseError, first_line
 from dse.fields import unknown_name
+from dse.files import short_digest
 
 DEFAULT = "squeezenet"
 """Family that is used where none is named: old databases know no other."""
@@ -66,7 +67,9 @@ def family_called(name: str) -> type[Family]:
     for point in entry_points(group=GROUP, name=name):
         try:
             return check_family(point.load(), f"entry point {name}")
-        except (ImportError, AttributeError) as error:
+        except DseError:
+            raise
+        except Exception as error:
             raise DseError(
                 f"family {name} of {point.value} cannot be loaded: {first_line(error)}"
             ) from error
@@ -179,7 +182,7 @@ def run_file(file: Path, what: str) -> ModuleType:
     Raises:
         DseError: it cannot be run; the message says why.
     """
-    digest = format(hash(file.resolve()) & 0xFFFFFFFF, "08x")
+    digest = short_digest(str(file.resolve()))
     name = f"dse_{what}_{re.sub(r'[^0-9A-Za-z]', '_', file.stem)}_{digest}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

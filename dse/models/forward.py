@@ -34,27 +34,24 @@ def _dense(
     return (flat @ held["kernel"] + held["bias"])[:, None, None, :]
 
 
-def _max_pool(
-    layer: MaxPool, inputs: Sequence[Array], held: Arrays, operations: Operations
+def _pool(
+    layer: MaxPool | AveragePool,
+    inputs: Sequence[Array],
+    held: Arrays,
+    operations: Operations,
 ) -> Array:
     [x] = inputs
     around = layer.padding(x.shape[1]), layer.padding(x.shape[2])
-    return operations.max_pool(x, layer.window, layer.stride, around)
-
-
-def _average_pool(
-    layer: AveragePool, inputs: Sequence[Array], held: Arrays, operations: Operations
-) -> Array:
-    [x] = inputs
-    around = layer.padding(x.shape[1]), layer.padding(x.shape[2])
-    return operations.average_pool(x, layer.window, layer.stride, around)
+    is_max = isinstance(layer, MaxPool)
+    pool = operations.max_pool if is_max else operations.average_pool
+    return pool(x, layer.window, layer.stride, around)
 
 
 FORWARD: Mapping[str, Callable[[Any, Sequence[Array], Arrays, Operations], Array]] = {
     "convolution": _convolution,
     "dense": _dense,
-    "max_pool": _max_pool,
-    "average_pool": _average_pool,
+    "max_pool": _pool,
+    "average_pool": _pool,
     "relu": lambda layer, inputs, held, operations: jax.nn.relu(inputs[0]),
     "concat": lambda layer, inputs, held, operations: jnp.concatenate(inputs, axis=-1),
     "add": lambda layer, inputs, held, operations: sum(inputs[1:], start=inputs[0]),

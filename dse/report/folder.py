@@ -17,7 +17,7 @@ from dse.files import write_whole
 from dse.runs.records import StudyRecord
 from dse.store.query import once
 
-SOMETIMES = {"claims", "curves", "table1"}
+SOMETIMES = {"claims", "curves", "epochs", "table1"}
 """Files that only some reports have; those of an earlier report are deleted."""
 WRITTEN = ("csv", "png", "svg")
 """Kinds of files that a report may have for a table or figure."""
@@ -31,7 +31,7 @@ def write_report(
     tables: Mapping[str, pd.DataFrame],
     figures: Mapping[str, Figure],
     widths: Mapping[str, Any] | None = None,
-) -> Path:
+) -> None:
     """Write tables as CSV, `runs` as Parquet too, and figures as PNG and SVG.
 
     Args:
@@ -65,7 +65,6 @@ def write_report(
             f"cannot write the report to {folder}: {error.strerror or error}; the runs "
             "are in the database, so repeat the command when that is mended"
         ) from error
-    return folder
 
 
 def _write_figure(folder: Path, name: str, figure: Figure) -> None:

@@ -47,16 +47,16 @@ def report_recipes(
     )
     if not (runs["status"] == "complete").any():
         raise DseError(f"no run of {experiment.title} was trained to the end")
-    first = next(iter(studies.values())).recipe
+    arm, study = next(iter(studies.items()))
+    first = study.recipe
     summary = compare_recipes(runs.drop_duplicates(["arm", "cell_id", "replicate"]))
     changes = [study.recipe.changes_from(first) for study in studies.values()]
     summary.insert(1, "changes", changes)
     networks = runs["arch_id"].nunique()
-    study = next(iter(studies.values()))
     replicates, widths = study.replicates, widths_line(experiment, study.preset)
     with drawing():
         caption = (
-            f"{data_line(dataset)}. {next(iter(studies))}: {recipe_line(first)}.\n"
+            f"{data_line(dataset)}. {arm}: {recipe_line(first)}.\n"
             f"{networks} networks, {widths}; "
             f"{replicates} replicates, sweep seed {first.seed}; bars: intervals of "
             "paired differences, each end of which errs in 5 % over their number."

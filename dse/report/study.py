@@ -93,7 +93,7 @@ def report_study(
         if len(drawn) > 1:
             curves = mean_curves(epochs, runs)[drawn["cell_id"]]
             title = f"{experiment.title}: learning curves"
-            caption = _curves_caption(study, dataset, drawn)
+            caption = _data_and_recipe(study, dataset, drawn) + "."
             called = drawn["label"].tolist()
             figures["curves"] = curves_figure(title, caption, curves, called)
     chosen = chosen_widths(experiment, study.preset)
@@ -101,10 +101,10 @@ def report_study(
     return Report(folder, summary, names, table_1=table, claims=claims, widths=widths)
 
 
-def _curves_caption(study: StudyRecord, dataset: ImageData, drawn: pd.DataFrame) -> str:
+def _data_and_recipe(study: StudyRecord, dataset: ImageData, rows: pd.DataFrame) -> str:
     return (
         f"{data_line(dataset)}. {recipe_line(study.recipe)}.\n"
-        f"{replicates_line(drawn, study.recipe.seed)}."
+        f"{replicates_line(rows, study.recipe.seed)}"
     )
 
 
@@ -172,8 +172,7 @@ def _caption(
         else ""
     )
     return (
-        f"{data_line(dataset)}. {recipe_line(study.recipe)}.\n"
-        f"{replicates_line(summary, study.recipe.seed)}; {interval}. Widths: {widths}."
+        f"{_data_and_recipe(study, dataset, summary)}; {interval}. Widths: {widths}."
         f"{untrained_line(runs)}{moved}"
     )
 

@@ -1,7 +1,6 @@
 """The training recipe: all that affects a result beside architecture and data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from dse.arch.graph import Architecture
@@ -169,17 +168,11 @@ class Recipe(Declared, name="recipe", as_given=True):
 
         So older cells, which were trained in the same way, keep their identity.
         """
-        defaults = {field.name: field.default for field in fields(self)}
         return {
             name: value
             for name, value in self.values.items()
-            if not self.fields[name].later or value != defaults[name]
+            if not self.fields[name].later or value != getattr(type(self), name)
         }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
-        """Make the recipe from the result of `to_json`, also after JSON text."""
-        return cls(**values)
 
     def differences(self, other: "Recipe") -> str:
         """Describe the differences from `other`; empty if there are none."""

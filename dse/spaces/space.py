@@ -13,7 +13,7 @@ from dse.arch.family import Family, Values
 from dse.arch.layers import Shape
 from dse.errors import DseError
 from dse.families import DEFAULT, family_called
-from dse.fields import Grid, unknown_name
+from dse.fields import GRID_DIGITS, Grid, unknown_name
 from dse.files import short_digest
 from dse.spaces.budget import Budget
 
@@ -48,19 +48,21 @@ class Space:
                     raise DseError(
                         f"a space has a grid of {name}; expected a tuple of values"
                     )
-                values = (values.low, values.high)
-                if fields[name].kind == "whole":
-                    values = tuple(map(int, values))
+                if fields[name].kind == "whole" and not all(
+                    float(x).is_integer() for x in (values.low, values.step)
+                ):
+                    raise DseError(
+                        f"a space has a grid of {name} from {values.low:g} by "
+                        f"{values.step:g}; expected whole numbers"
+                    )
+                every = fields[name].listed(values)
+                values = (every[0], every[-1])
             for value in values:
                 fields[name].checked(name, value)
 
     def listed(self, name: str) -> tuple[Any, ...]:
         """All values of a field, in its own type."""
-        values = self.values[name]
-        if not isinstance(values, Grid):
-            return tuple(values)
-        whole = self.anchor.fields[name].kind == "whole"
-        return tuple(int(x) if whole else x for x in values.values)
+        return self.anchor.fields[name].listed(self.values[name])
 
     @property
     def settings(self) -> int:
@@ -101,7 +103,11 @@ class Space:
 
     def point(self, values: Mapping[str, Any]) -> Family:
         """The anchor with other values."""
-        return replace(self.anchor, **values)  # type: ignore[type-var]
+        found = {
+            name: round(value, GRID_DIGITS) if isinstance(value, float) else value
+            for name, value in values.items()
+        }
+        return replace(self.anchor, **found)  # type: ignore[type-var]
 
 
 def named_space(name: str | None, width: float) -> tuple[str, Space]:

@@ -41,7 +41,7 @@ def begin_run(store: Store, started: Started) -> int:
     where = _is_run_of(started)
     with store.writing() as connection:
         query = select(cells.c.recipe).where(cells.c.id == started.cell_id)
-        recipe = Recipe.from_json(connection.execute(query).scalar_one())
+        recipe = Recipe.of(connection.execute(query).scalar_one())
         values = {
             "cell_id": started.cell_id,
             "replicate": started.replicate,

@@ -60,7 +60,7 @@ def _identity_and_costs(graph: Mapping[str, Any]) -> tuple[str, int, int, int, i
 
 def _check_cells(rows: Iterable[Any]) -> None:
     for row in rows:
-        recipe = _of(f"cell {row.id}", Recipe.from_json, row.recipe).to_json()
+        recipe = _of(f"cell {row.id}", Recipe.of, row.recipe).to_json()
         data = row.dataset_fingerprint
         found = cell_id(row.arch_id, recipe, data, row.numerics_version)
         _same(f"cell {row.id}", row.id, found)

@@ -56,7 +56,7 @@ def refuse_other_study(store: Store, study: StudyRecord) -> None:
 
 
 def _refuse_other_recipe(study: StudyRecord, row: Any) -> None:
-    different = study.recipe.differences(Recipe.from_json(row.recipe))
+    different = study.recipe.differences(Recipe.of(row.recipe))
     if row.dataset_fingerprint != study.dataset_fingerprint:
         different = f"{different}; " if different else ""
         different += f"the content of dataset {study.dataset}"

@@ -149,7 +149,7 @@ def study_called(store: Store, name: str) -> StudyRecord:
         row = connection.execute(select(studies).where(studies.c.name == name)).one()
     names = [field.name for field in fields_of_class(StudyRecord)]
     values = {name: getattr(row, name) for name in names}
-    return StudyRecord(**{**values, "recipe": Recipe.from_json(row.recipe)})
+    return StudyRecord(**{**values, "recipe": Recipe.of(row.recipe)})
 
 
 def typed(frame: pd.DataFrame, kinds: Mapping[str, Kind] | None = None) -> pd.DataFrame:
@@ -272,5 +272,5 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
         raise DseError(f"the weights of run {run_id} were not kept")
     weights = read_weights(store.place, Kept(row.path, row.hash))
     architecture = Architecture.from_json(row.graph)
-    names, recipe = tuple(row.class_names), Recipe.from_json(row.recipe)
+    names, recipe = tuple(row.class_names), Recipe.of(row.recipe)
     return StoredNetwork(architecture, names, weights, recipe)

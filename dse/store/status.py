@@ -57,7 +57,7 @@ def read_standing(store: Store, study: str | None = None) -> Standing:
 
 def _trained(study: Any) -> tuple[str, int]:
     """The dataset and unit of length of a study's runs, and their length in it."""
-    recipe = Recipe.from_json(study.recipe)
+    recipe = Recipe.of(study.recipe)
     if recipe.steps is None:
         return f"{study.dataset_fingerprint} by epochs", recipe.epochs
     return f"{study.dataset_fingerprint} by steps", recipe.steps * recipe.batch_size

@@ -42,6 +42,7 @@ class _Former(ModuleType):
 def former_names(file: Path) -> Iterator[None]:
     """Let a file import old names, and print once what to write instead."""
     told: set[str] = set()
+    outer = {name: sys.modules[name] for name in FORMER if name in sys.modules}
     sys.modules.update({name: _Former(name, told) for name in FORMER})
     with warnings.catch_warnings(record=True) as warned:
         warnings.filterwarnings("always", FORMER_SETTING, DeprecationWarning)
@@ -50,6 +51,7 @@ def former_names(file: Path) -> Iterator[None]:
         finally:
             for name in FORMER:
                 del sys.modules[name]
+            sys.modules.update(outer)  # of a file that loads another
     former: list[warnings.WarningMessage] = []
     others: list[warnings.WarningMessage] = []
     for warning in warned:

@@ -69,7 +69,7 @@ def read_settings(product: Product) -> Settings:
     of_recipe = {name: x for name, x in listed.items() if name not in kind.fields}
     alone, varied = _parted(of_family)
     recipe, recipes = _parted(of_recipe)
-    several = {x: _listed(Recipe.fields[x], values) for x, values in recipes.items()}
+    several = {x: Recipe.fields[x].listed(values) for x, values in recipes.items()}
     return Settings(kind.of(alone), varied, recipe, several)
 
 
@@ -119,14 +119,6 @@ def _grid(name: str, field: Field, written: str) -> Values:
     return grid
 
 
-def _listed(field: Field, values: Values) -> tuple[Any, ...]:
-    if not isinstance(values, Grid):
-        return values
-    return tuple(
-        int(x) if field.kind == "whole" else round(x, 12) for x in values.values
-    )
-
-
 def experiment_of(product: Product) -> tuple[str, Experiment]:
     """Make the experiment of a product, and return it after its name.
 
@@ -136,7 +128,7 @@ def experiment_of(product: Product) -> tuple[str, Experiment]:
     settings = read_settings(product)
     fields = settings.anchor.fields
     varied: dict[str, Sequence[Any]] = {
-        name: _listed(fields[name], values) for name, values in settings.varied.items()
+        name: fields[name].listed(values) for name, values in settings.varied.items()
     }
     varied |= settings.recipes
     count = math.prod(map(len, varied.values()))

@@ -5,12 +5,13 @@ took to get ready. Each further line is the number of seconds to train.
 """
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
+
+from dse.machine import peak_bytes
 
 
 def main() -> None:
@@ -31,8 +32,7 @@ def main() -> None:
         while time.perf_counter() < until:
             images += epoch()
         seconds = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        _answer(images=images, seconds=seconds, peak_bytes=peak)
+        _answer(images=images, seconds=seconds, peak_bytes=peak_bytes())
 
 
 def _answer(**values: float) -> None:

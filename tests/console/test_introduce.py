@@ -54,7 +54,7 @@ def test_dse_data_says_what_is_read(mine, capsys):
         "validation: its own part; test: its own part",
         "images: grey, from L in PNG; sizes: 81 of 28x28",
         "81 of 82 image files are used; not: 1 HEIC is not read (photo.heic)",
-        "warning: 1 of 13 test images are in train, too, pixel by pixel",
+        "warning: 1 of 13 test images are in another part, too, pixel by pixel",
         "warning: 81 of 82 image files are used; not: 1 HEIC is not read (photo.heic)",
     ]
 
@@ -78,7 +78,7 @@ def test_every_command_says_what_it_read(dse, workplace, mine):
     status, printed = dse("reproduce", "parted.py")
     assert status == 0, printed.err
     assert printed.out.splitlines()[0] == line
-    assert "warning: 1 of 13 test images are in train" in printed.out
+    assert "warning: 1 of 13 test images are in another part" in printed.out
     report = workplace / "results" / "parted" / "mine-quick"
     config = json.loads((report / "config.json").read_text())
     assert config["data"]["validation"] == "its own part"

@@ -198,7 +198,7 @@ def test_a_metaparameter_is_called_in_plain_letters(name):
         check_family(with_field(name, whole(1, "spelt")), "More")
 
 
-@pytest.mark.parametrize("name", ["values", "fields", "key", "short", "scaled", "side"])
+@pytest.mark.parametrize("name", ["values", "fields", "short", "scaled", "side"])
 def test_a_metaparameter_is_not_called_as_what_families_have(name):
     with pytest.raises(DseError):
         check_family(with_field(name, whole(1, "taken")), "More")

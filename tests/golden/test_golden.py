@@ -72,7 +72,7 @@ def test_cells_of_the_reference_results_are_made_again(folder):
     for run in runs.to_dict("records"):
         point = SqueezeNet.of({name: run[name] for name in names})
         network = point.architecture(SHAPES[config["dataset"]], 10)
-        recipe = Recipe.from_json(studies[run["study"]]["recipe"])
+        recipe = Recipe.of(studies[run["study"]]["recipe"])
         fingerprint = config["dataset_fingerprint"]
         cell = Cell(network, recipe, config["dataset"], fingerprint, ())
         assert (network.id, cell.id) == (run["arch_id"], run["cell_id"])

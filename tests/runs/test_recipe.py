@@ -92,9 +92,9 @@ def test_a_recipe_changes_dropout_and_draws_and_nothing_else():
 
 def test_a_recipe_survives_json():
     paper = PRESETS["imagenet"].recipe
-    assert Recipe.from_json(json.loads(json.dumps(paper.to_json()))) == paper
+    assert Recipe.of(json.loads(json.dumps(paper.to_json()))) == paper
     plain = Recipe(3, 0.1)
-    assert Recipe.from_json(plain.to_json()) == plain
+    assert Recipe.of(plain.to_json()) == plain
     assert "resize" not in plain.to_json()
 
 

@@ -27,6 +27,14 @@ MNIST = (28, 28, 1), 10
 def test_grid_values():
     assert Grid(0.125, 0.5, 0.125).values == (0.125, 0.25, 0.375, 0.5)
     assert Grid(4, 4, 4).values == (4,)
+    assert Grid(0.1, 0.4, 0.1).values == (0.1, 0.2, 0.3, 0.4)
+
+
+def test_a_space_and_a_sweep_name_the_same_point():
+    """Samplers add up steps, and would name 0.3 as 0.30000000000000004."""
+    space = Space(SqueezeNet(), {"sr": Grid(0.1, 0.9, 0.1)})
+    assert space.listed("sr") == tuple(round(i / 10, 1) for i in range(1, 10))
+    assert space.point({"sr": 0.1 + 0.1 + 0.1}) == SqueezeNet(sr=0.3)
 
 
 def test_what_a_space_lists():
@@ -82,6 +90,10 @@ def test_a_space_is_known_by_what_it_is():
         ({"squeeze": (1, 2)}, "squeezenet has no 'squeeze'; expected some of base_e"),
         ({"bypass": Grid(0, 1, 1)}, "a grid of bypass; expected a tuple of values"),
         ({"base_e": Grid(0, 8, 4)}, "base_e is 0; expected a whole number from 1"),
+        (
+            {"base_e": Grid(16, 18, 0.5)},
+            "grid of base_e from 16 by 0.5; expected whole",
+        ),
         ({"sr": Grid(0.5, 1.5, 0.5)}, "sr is 1.5; expected a number from 0 to 1"),
         ({"bypass": ("none", "double")}, "bypass is 'double'; expected one of none"),
     ],

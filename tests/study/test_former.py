@@ -112,3 +112,10 @@ def test_other_warnings_of_the_file_are_kept(workplace):
     with pytest.warns(UserWarning, match="mind the gap") as warned:
         loaded(workplace, text)
     assert [x.filename.rpartition("/")[2] for x in warned] == ["mine.py"]
+
+
+def test_a_file_that_loads_another_may_import_old_names(workplace, capfd):
+    text = "from dse.study.loading import load_experiment\nload_experiment('fig3b')\n"
+    text += IMPORTS + EXPERIMENT.replace("PRESET", "PRESETS")
+    loaded(workplace, text)
+    assert capfd.readouterr().err == ADVICE

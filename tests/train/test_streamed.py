@@ -219,9 +219,7 @@ def test_a_part_divides_the_batch_and_fits(monkeypatch):
 
 
 def test_divergence_is_told(photos):
-    wild = Recipe.from_json(
-        {**RECIPE.to_json(), "peak_learning_rate": 1e9, "clip_norm": None}
-    )
+    wild = Recipe.of({**RECIPE.to_json(), "peak_learning_rate": 1e9, "clip_norm": None})
     *_, failed = train(photos, None, wild)
     assert isinstance(failed, Failed)
     assert failed.reason == "diverged"
