@@ -8,11 +8,13 @@ from dse.runs.labels import Shown
 
 def shown_points(cells: pd.DataFrame, fields: Fields) -> list[Shown]:
     """Points to label, from the rows of the view `cells` in order."""
+    wanted = {"family", "note"}.union(*fields.values())
+    columns = {name: cells[name].tolist() for name in wanted & {*cells.columns}}
     return [
         Shown(
-            row["family"],
-            {name: row[name] for name in fields[row["family"]] if name in row},
-            row["note"],
+            family,
+            {name: columns[name][row] for name in fields[family] if name in columns},
+            columns["note"][row],
         )
-        for row in cells.to_dict("records")
+        for row, family in enumerate(columns["family"])
     ]

@@ -7,7 +7,7 @@ which depends neither on the number of workers nor on pauses of the sweep.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -85,6 +85,7 @@ class Outlook:
     """State of some studies.
 
     Attributes:
+        points: the view `cells`, labelled (`label_points`).
         studies: counts by study; points that are the same network count once.
         total: counts over all studies; a cell that they share counts once.
         under_way: the runs marked as running.
@@ -95,6 +96,7 @@ class Outlook:
         stalled: True if runs are marked as running but nothing seems to train them.
     """
 
+    points: pd.DataFrame = field(repr=False, compare=False)
     studies: Mapping[str, Counts]
     total: Counts
     under_way: tuple[UnderWay, ...]
@@ -175,6 +177,7 @@ def outlook(
     stalled = len(running) > 0 and _seems_dead(shared, driven, idle_seconds)
     busy = running.iloc[:0] if stalled else _one_a_worker(running)
     return Outlook(
+        points=points,
         studies=studies,
         total=_counts(shared),
         under_way=_records(UnderWay, running),

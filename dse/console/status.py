@@ -31,7 +31,7 @@ def print_status(
     console = console or open_console()
     width = console.width if console.is_terminal else None
     read, state = look(store, study)
-    for name, points in label_points(read.cells, read.fields).groupby("study"):
+    for name, points in state.points.groupby("study"):
         heading, *lines = cell_lines(points, read.fields, width)
         _print(console, Text(printable(str(name)), "bold"))
         _print(console, Text(heading, "dim"))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ POOLS = {"1.0": (1, 4, 8), "1.1": (1, 3, 5)}
 """Modules that a max pool follows: 1 is conv1, 2 to 9 the Fire modules."""
 CONV1 = {"1.0": (96, 7), "1.1": (64, 3)}
 """Filters and kernel size of conv1, by version."""
-PRINTED_DIGITS = 5e-4
+MOVED = 5e-4
 """Largest change of the share of 3x3 filters by rounding that labels do not show."""
 
 REST = {
@@ -32,8 +32,7 @@ REST = {
     "sr": Grid(0.125, 1.0, 0.125),
     "pct_3x3": Grid(0.0, 1.0, 0.125),
 }
-"""Values in both spaces: `narrow` trains a point in seconds on two cores, `paper` has
-the widths of section 5."""
+"""Values in both spaces: `narrow` is for two cores, `paper` has section 5's widths."""
 TABLE_1 = (
     *(14_208, 11_920, 12_432, 45_344, 49_440, 104_880, 111_024, 188_992, 197_184),
     513_000,
@@ -64,10 +63,9 @@ class Fire(NamedTuple):
 
 
 class Outer(NamedTuple):
-    """Settings of the layers around the Fire modules, for a size of input.
+    """Layers around the Fire modules: as released, or for 24 to 127 pixels.
 
-    From 128 pixels on they are those of the released Caffe network. The small form
-    keeps the resolution of 24 to 127 pixels through conv1.
+    The small form keeps the resolution through conv1.
     """
 
     is_small: bool
@@ -133,19 +131,15 @@ class SqueezeNet(Family, name="squeezenet"):
             return POOLS[self.version]
         return tuple(map(int, self.pools.split(",")))
 
-    @cached_property
-    def _resolved(self) -> float:
-        widths = self.widths()
-        return float(sum(f.e3x3 for f in widths) / sum(f.e for f in widths))
-
     def derived(self) -> Mapping[str, float]:
         """The share of 3x3 filters after widths are rounded."""
-        return {"resolved_pct_3x3": self._resolved}
+        share = _rounded_share(self.base_e, self.incr_e, self.freq, self.pct_3x3)
+        return {"resolved_pct_3x3": share}
 
     def note(self) -> str:
         """The rounded share, if it differs from `pct_3x3` as printed."""
-        moved = abs(self._resolved - self.pct_3x3) >= PRINTED_DIGITS
-        return f"{100 * self._resolved:.3g} %" if moved else ""
+        [share] = self.derived().values()
+        return f"{100 * share:.3g} %" if abs(share - self.pct_3x3) >= MOVED else ""
 
     def modules(self) -> Mapping[str, Mapping[str, int]]:
         """Columns s1x1, e1x1 and e3x3 of Table 1."""
@@ -283,6 +277,13 @@ class SqueezeNet(Family, name="squeezenet"):
         }
 
 
+@lru_cache(2**16)
+def _rounded_share(base_e: int, incr_e: int, freq: int, pct_3x3: float) -> float:
+    numbers = dict(zip(NUMBERS, (base_e, incr_e, freq, 0.0, pct_3x3), strict=True))
+    _, e, e3x3 = map(sum, zip(*fires(numbers, math.floor, max), strict=True))
+    return float(e3x3 / e)
+
+
 NUMBERS = ("base_e", "incr_e", "freq", "sr", "pct_3x3")
 
 
@@ -291,8 +292,7 @@ def fires(
 ) -> Iterator[Fire]:
     """Widths by section 5.1, of one network or many: e_i = base_e + incr_e·⌊i / freq⌋.
 
-    i = 0..7; e3x3 = pct_3x3·e_i, e1x1 the rest, s1x1 = SR·e_i but at least 1. Fractions
-    are rounded half up. `floor` and `most` work on numbers or on arrays.
+    i = 0..7; e3x3 = pct_3x3·e_i, s1x1 = SR·e_i but at least 1; halves are rounded up.
     """
     for i in range(FIRES):
         e = m["base_e"] + m["incr_e"] * floor(i / m["freq"])

@@ -52,31 +52,28 @@ def to_4(connection: Connection) -> None:
     granted = _granted(connection)
     for name in OF_3:
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
-    points = connection.exec_driver_sql("SELECT DISTINCT point FROM dse_study_cells")
     kind = family_called(DEFAULT)
-    told = [_told(kind, point) for (point,) in points.all()]
-    connection.exec_driver_sql(
-        "CREATE TEMPORARY TABLE dse_points "
-        "(point VARCHAR PRIMARY KEY, derived VARCHAR, note VARCHAR)"
-    )
-    if told:
-        connection.exec_driver_sql(_filled(connection), told)
-    connection.exec_driver_sql("DROP INDEX ix_dse_study_cells_cell_id")
-    connection.exec_driver_sql("ALTER TABLE dse_study_cells RENAME TO dse_before")
+    points = connection.exec_driver_sql(
+        "SELECT study, point, position, cell_id FROM dse_study_cells"
+    ).all()
+    more = {point: _derived(kind, point) for _, point, *_ in points}
+    connection.exec_driver_sql("DROP TABLE dse_study_cells")
     for statement in TABLES_OF_4:
         connection.exec_driver_sql(statement)
     fields = {name: field.to_json() for name, field in kind.fields.items()}
     put_families(connection, {DEFAULT: (fields, list(kind().derived()))})
-    as_json = "" if connection.dialect.name == "sqlite" else "::json"
-    connection.exec_driver_sql(
-        "INSERT INTO dse_study_cells (study, point, position, cell_id, family, "
-        "metaparameters, derived, note) "
-        f"SELECT b.study, '{DEFAULT} ' || b.point, b.position, b.cell_id, '{DEFAULT}', "
-        f"b.point{as_json}, p.derived{as_json}, p.note "
-        "FROM dse_before b JOIN dse_points p ON p.point = b.point"
-    )
-    connection.exec_driver_sql("DROP TABLE dse_before")
-    connection.exec_driver_sql("DROP TABLE dse_points")
+    rows = [
+        (study, f"{DEFAULT} {point}", position, cell_id, DEFAULT, point, *more[point])
+        for study, point, position, cell_id in points
+    ]
+    if rows:
+        mark = "?" if connection.dialect.name == "sqlite" else "%s"
+        places = ", ".join([mark] * len(rows[0]))
+        connection.exec_driver_sql(
+            "INSERT INTO dse_study_cells (study, point, position, cell_id, family, "
+            f"metaparameters, derived, note) VALUES ({places})",
+            rows,
+        )
     for table, column in (
         ("dse_architectures", "family"),
         ("dse_architectures", "metaparameters"),
@@ -105,15 +102,10 @@ def _granted(connection: Connection) -> list[str]:
     ]
 
 
-def _told(kind: type[Family], point: str) -> tuple[str, str, str]:
-    """Return a point of schema 3, its derived numbers as JSON, and its note."""
+def _derived(kind: type[Family], point: str) -> tuple[str, str]:
+    """Return the derived numbers of a point of schema 3, as JSON, and its note."""
     found = kind.of(json.loads(point))
-    return point, json.dumps(dict(found.derived())), found.note()
-
-
-def _filled(connection: Connection) -> str:
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    return f"INSERT INTO dse_points VALUES ({mark}, {mark}, {mark})"
+    return json.dumps(dict(found.derived())), found.note()
 
 
 MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {3: to_3, 4: to_4}

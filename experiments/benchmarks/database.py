@@ -2,15 +2,18 @@
 
     python experiments/benchmarks/database.py   # a minute, with 210 MB of disk
 
-Timed for a study of 1,000 and one of 10,000 runs: the runs as a frame (goal: half a
-second), the status and a reading of the live view (goal: a second each). Then the
-states of the runs of some cells, which a sweep asks for. All are timed within this
+First its migration from schema 3 (goal: two seconds). Then, for a study of 1,000 and
+one of 10,000 runs: the runs as a frame (goal: half a second), the status and a reading
+of the live view (goal: a second each); all runs with a value of a metaparameter; and
+the states of the runs of some cells, which a sweep asks for. All are timed within this
 process, without imports. The result is results/benchmarks/database.json.
 """
 
 import json
 import os
+import shutil
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -32,7 +35,7 @@ from dse.console.look import look, reading_store
 from dse.console.status import print_status
 from dse.files import write_whole
 from dse.store.database import Store, open_store
-from dse.store.query import view
+from dse.store.query import sql, view
 from dse.store.run_states import run_states
 
 
@@ -60,6 +63,8 @@ def questions(store: Store, sizes: Sizes) -> dict[str, Callable[[], object]]:
         asked[f"the view runs {of}"] = partial(view, store, "runs", study)
         asked[f"dse status {of}"] = partial(print_status, store, study, _nowhere())
         asked[f"a reading of --live {of}"] = partial(look, reader, study)
+    filtered = "SELECT * FROM runs WHERE sr = 0.5"
+    asked["a filter on a metaparameter"] = partial(sql, store, filtered)
     for count in (1, 500, 5000):
         ids = [f"{number:016x}" for number in range(count)]
         asked[f"run_states of {count:,} cells"] = partial(run_states, store, ids)
@@ -111,6 +116,32 @@ def _forget(file: Path) -> None:
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+def migration(store: Store, rounds: int) -> Answer:
+    """Migrate copies of the database as schema 3 had it, each copy once."""
+    # The tests hold the tables of older schemas.
+    sys.path.append(str(Path(__file__).parents[2] / "tests" / "store"))
+    from older import make_older
+
+    source = store.place.database
+    assert source is not None
+    file = Path(shutil.copy(source, source.with_name("older.db")))
+    make_older(f"sqlite:///{file}", 3)
+
+    def migrate(copy: Path) -> None:
+        open_store(f"sqlite:///{copy}", keep=False)
+
+    seconds, began = [], time.process_time()
+    for number in range(1 + rounds):
+        copy = file.with_name(f"copy{number}.db")
+        shutil.copy(file, copy)
+        seconds.append(_seconds(partial(migrate, copy)))
+        copy.unlink()
+    file.unlink()
+    processor = (time.process_time() - began) / (1 + rounds)
+    first, *later = seconds
+    return Answer(first, median(later), max(later), processor)
+
+
 def measure(sizes: Sizes, rounds: int, folder: Path) -> dict[str, Any]:
     """Fill a database in `folder` and time all questions."""
     file = folder / "full.db"
@@ -118,10 +149,15 @@ def measure(sizes: Sizes, rounds: int, folder: Path) -> dict[str, Any]:
     seconds = _seconds(partial(fill, store, sizes))
     runs = sizes.studies * sizes.cells * sizes.replicates
     print(f"{runs:,} runs, {file.stat().st_size / 1e6:.0f} MB, in {seconds:.0f} s")
-    answers = {}
-    for name, question in questions(store, sizes).items():
-        answers[name] = asdict(ask(question, file, rounds))
+    answers: dict[str, dict[str, float]] = {}
+
+    def note(name: str, answer: Answer) -> None:
+        answers[name] = asdict(answer)
         print(f"{name:<36}" + "".join(f"{x:>11.3f}" for x in answers[name].values()))
+
+    note("migration from schema 3", migration(store, rounds=3))
+    for name, question in questions(store, sizes).items():
+        note(name, ask(question, file, rounds))
     return {
         "libraries": {name: version(name) for name in ("sqlalchemy", "pandas")},
         "sqlite": sqlite3.sqlite_version,
