@@ -109,7 +109,7 @@ class Sweep:
         for name, experiment in self.experiments.items():
             arms = experiment.recipes_changed
             for plan, arm in zip(self.plans[name], arms, strict=True):
-                for point, label in _labelled(plan.points):
+                for point, label in _labelled(experiment, plan):
                     called[point.cell.id] = " ".join(filter(None, [arm, label]))
                     work[point.cell.id] = float(cost(point.cell.architecture).macs)
         runs = {cell_id: len(replicates) for cell_id, replicates in missing.items()}
@@ -139,8 +139,14 @@ class Sweep:
         )
 
 
-def _labelled(points: Sequence[Point]) -> list[tuple[Point, str]]:
-    """Points with labels, in reverse: in a dict the first of aliases then wins."""
+def _labelled(experiment: Experiment, plan: Plan) -> list[tuple[Point, str]]:
+    """Points with labels, in reverse: in a dict the first of aliases then wins.
+
+    A label is the name that the experiment gives the point, or what tells it apart.
+    """
+    points = plan.points
+    if isinstance(experiment.points, Mapping):
+        return list(zip(points, map(str, plan.keyed), strict=True))[::-1]
     families = [point.metaparameters for point in points]
     fields = fields_of_points(families)
     named = labels([Shown.of(point) for point in families], fields, named=True)

@@ -176,6 +176,27 @@ def test_replicates_and_cells_extend_a_plan(dse, workplace):
     assert len(results()) == 9
 
 
+NAMED = """
+from dse import Experiment, Preset, Recipe, SqueezeNet
+
+EXPERIMENT = Experiment(
+    title="Named",
+    points={"the lean one": SqueezeNet(8, 8, sr=0.25), "the rich": SqueezeNet(8, 8)},
+    presets={"quick": Preset(width=1, replicates=1, recipe=Recipe(4, 0.05))},
+)
+"""
+
+
+def test_progress_calls_points_by_the_names_that_they_were_given(dse, workplace):
+    (workplace / "named.py").write_text(NAMED)
+    told = (workplace / "small.py").read_text()
+    [folder] = re.findall(r'dataset="([^"]+)"', told)
+    status, printed = dse("sweep", "named.py", "--dataset", folder)
+    assert status == 0, printed.err
+    assert "the lean one, replicate 0" in printed.out
+    assert "the rich, replicate 0" in printed.out
+
+
 def test_a_hole_beyond_the_plan_is_none_of_it(dse, workplace):
     stop = [Mischief("nan", replicate=2)]
     assert dse("sweep", "small.py", "--seeds", 3, mischief=stop)[0] == 0

@@ -5,7 +5,7 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 
-from dse.analysis.figures import OURS, Scale, tick_percents
+from dse.analysis.figures import MARKERS, OURS, Scale, tick_percents
 from dse.analysis.plotting import (
     Axes,
     Normalize,
@@ -57,7 +57,7 @@ def draw_all_cells(ax: Axes, summary: pd.DataFrame, scale: Scale, front: str) ->
     """
     scored = summary[summary["replicates"] > 0]
     groups = scored.groupby("experiment")
-    for marker, (name, rows) in zip(cycle("os^DvP*X"), groups, strict=False):
+    for marker, (name, rows) in zip(cycle(MARKERS), groups, strict=False):
         chances = rows[front].to_numpy()
         shades = SHADES.to_rgba(np.nan_to_num(chances))
         shades[np.isnan(chances)] = to_rgba("#999999")

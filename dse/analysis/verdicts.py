@@ -11,7 +11,7 @@ from dse.analysis.comparison import Comparison, compare, error_of_each_end
 from dse.arch.cost import MEBIBYTE, cost
 from dse.arch.family import Published
 from dse.errors import DseError
-from dse.runs.events import OUTCOMES
+from dse.runs.events import FINAL
 from dse.study.claim import Beats, Claim, GainsLittle, SizesAsPrinted, values_of
 from dse.study.experiment import Experiment
 
@@ -180,7 +180,7 @@ def _refuse_missing(
     named = [experiment.key_of(value) for claim in claims for value in values_of(claim)]
     done = set(runs.loc[runs["status"] == "complete", "cell_id"])
     missing = [key for key in dict.fromkeys(named) if cell_of[key] not in done]
-    final = runs[runs["reason"].isin(OUTCOMES)]
+    final = runs[runs["reason"].isin(FINAL)]
     failed = [key for key in missing if cell_of[key] in set(final["cell_id"])]
     if failed:
         raise DseError(

@@ -28,7 +28,7 @@ FAILURES: Mapping[str, str] = {
 }
 """Reasons why a run has no valid result, with their meanings."""
 
-OUTCOMES = ("diverged", "untrained")
+FINAL = ("diverged", "untrained")
 """Reasons that lie in the training itself: another try would repeat the same bits."""
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from dse.bounds import check_number, check_whole
 from dse.data.dataset import Dataset, Images
 from dse.errors import DseError, first_line
 from dse.execute.execution import MOST_WORKERS, Execution
-from dse.execute.executors import Executor, make_executor
+from dse.execute.executors import make_executor
 from dse.execute.jobs import Job, JobQueue
 from dse.families import DEFAULT, family_called
 from dse.machine import has_accelerator
@@ -157,25 +157,16 @@ def _timing(
 ) -> _Timing:
     """Time one network on all workers at once, a replicate each, without a cache."""
     dataset, short = _random_images(architecture, recipe, images)
-    began = time.monotonic()
-    with _nothing_compiled_before():
-        executor = make_executor(execution, dataset, keeps_weights=False)
-        return _timed(executor, architecture, short, dataset, began)
-
-
-def _timed(
-    executor: Executor,
-    architecture: Architecture,
-    short: Recipe,
-    dataset: Dataset,
-    began: float,
-) -> _Timing:
     names = dataset.class_names
     cell = Cell(architecture, short, dataset.name, dataset.fingerprint, names)
     started: dict[int, float] = {}
     compiled: dict[int, float] = {}
     speeds: dict[int, float] = {}
-    try:
+    began = time.monotonic()
+    with (
+        _nothing_compiled_before(),
+        closing(make_executor(execution, dataset, keeps_weights=False)) as executor,
+    ):
         executor.start(executor.workers)
         jobs = [Job(cell, (number,)) for number in range(executor.workers)]
         for event in executor.run(JobQueue(jobs)):
@@ -188,14 +179,12 @@ def _timed(
                     speeds[event.replicate] = event.images_per_second
                 case Failed(reason=reason, detail=detail) if reason != "untrained":
                     raise DseError(f"the calibration failed, {reason}: {detail}")
-    finally:
-        executor.close()
-    return _Timing(
-        sum(speeds.values()),
-        max(started.values()) - began,
-        max(compiled.values()),
-        executor.workers,
-    )
+        return _Timing(
+            sum(speeds.values()),
+            max(started.values()) - began,
+            max(compiled.values()),
+            executor.workers,
+        )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from statistics import fmean
 from dse.arch.cost import cost
 from dse.execute.executors import Executor
 from dse.execute.jobs import Job, JobQueue
-from dse.runs.events import OUTCOMES, Done, EpochEnded, Event, Failed, Started
+from dse.runs.events import FINAL, Done, EpochEnded, Event, Failed, Started
 from dse.runs.run_state import RunState
 from dse.store.append import add_epoch, begin_run, complete_run, fail_run
 from dse.store.database import Store
@@ -60,7 +60,7 @@ def register(
 def project(plans: Sequence[Plan], store: Store, tries: Tries) -> None:
     """Add the cells that have ended to Optuna's studies, without training."""
     for plan in plans:
-        store.patiently(partial(_Trials, store, plan, tries))
+        store.patiently(partial(_Projection, store, plan, tries))
 
 
 def complete(
@@ -77,17 +77,19 @@ def complete(
     """
     cells = {cell_id: cell for plan in plans for cell_id, cell in plan.cells.items()}
     jobs = jobs_for([(cells[c], r) for c, r in missing.items()], executor.workers)
-    trials = [store.patiently(partial(_Trials, store, plan, tries)) for plan in plans]
+    projections = [
+        store.patiently(partial(_Projection, store, plan, tries)) for plan in plans
+    ]
 
     def hear(event: Event) -> None:
-        for of_plan in trials:
+        for of_plan in projections:
             of_plan.hear(event)
         listener(event)
 
     execute(JobQueue(jobs), store, executor, hear, tries)
 
 
-class _Trials:
+class _Projection:
     """The cells of a plan as Optuna trials."""
 
     def __init__(self, store: Store, plan: Plan, tries: Tries) -> None:
@@ -150,7 +152,7 @@ def execute(
                 if tries.are_left(event.reason, tried):
                     queue.put_back(Job(cells[event.cell_id], (event.replicate,)))
                     event = replace(event, again=True)
-                elif event.reason in OUTCOMES:
+                elif event.reason in FINAL:
                     _forget_checkpoints(store, event)
         listener(event)
 

@@ -86,7 +86,10 @@ class SearchProjection:
 
     def tell(self, number: int, val_accuracy: float | None, size: int) -> None:
         """Store a trial's result; an accuracy of None means that its run failed."""
-        _tell(self._study, number, val_accuracy, size)
+        if val_accuracy is None:
+            self._study.tell(number, state=TrialState.FAIL)
+        else:
+            self._study.tell(number, (val_accuracy, size))
 
     def _all(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)
@@ -145,8 +148,7 @@ class Proposals:
 
         Samplers compare such points by their excess alone.
         """
-        trial = self._constrain(excess)
-        _tell(self._study, trial.number, 0.0, size)
+        self._study.tell(self._constrain(excess).number, (0.0, size))
 
     def accept(self, excess: Mapping[str, float], cell_id: str) -> None:
         """Mark the point as within budget, and store the id of its cell."""
@@ -165,15 +167,6 @@ class Proposals:
         for place, trial in enumerate(made, start=1):
             trial.set_user_attr(PLACE, (self.number, len(made) - place))
         return made
-
-
-def _tell(
-    study: optuna.Study, number: int, val_accuracy: float | None, size: int
-) -> None:
-    if val_accuracy is None:
-        study.tell(number, state=TrialState.FAIL)
-    else:
-        study.tell(number, (val_accuracy, size))
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:

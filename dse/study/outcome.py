@@ -30,7 +30,4 @@ class SweepOutcome:
 
 def sum_of_holes(studies: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Sum the holes of several studies, by reason."""
-    counted: Counter[str] = Counter()
-    for holes in studies:
-        counted.update(holes)
-    return dict(counted)
+    return dict(sum(map(Counter, studies), Counter[str]()))

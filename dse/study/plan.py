@@ -213,8 +213,8 @@ def jobs_for(cells: Sequence[tuple[Cell, tuple[int, ...]]], workers: int) -> lis
     jobs = [Job(cell, replicates) for cell, replicates in cells]
     if len(jobs) < workers:
         jobs = [Job(job.cell, (r,)) for job in jobs for r in job.replicates]
-    return sorted(jobs, key=_work, reverse=True)
 
+    def work(job: Job) -> int:
+        return cost(job.cell.architecture).macs * len(job.replicates)
 
-def _work(job: Job) -> int:
-    return cost(job.cell.architecture).macs * len(job.replicates)
+    return sorted(jobs, key=work, reverse=True)

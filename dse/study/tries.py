@@ -8,11 +8,11 @@ from typing import Any
 from dse.declared import Declared
 from dse.errors import DseError
 from dse.fields import text, whole
-from dse.runs.events import FAILURES, OUTCOMES
+from dse.runs.events import FAILURES, FINAL
 from dse.runs.run_state import RunState
 
 MOST_TRIES = 10_000
-AGAIN = tuple(reason for reason in FAILURES if reason not in OUTCOMES)
+AGAIN = tuple(reason for reason in FAILURES if reason not in FINAL)
 """Failures that are tried again by default."""
 
 
@@ -68,4 +68,4 @@ class Tries(Declared, name="tries"):
 def holes(states: Iterable[RunState]) -> dict[str, int]:
     """Number of failed runs that the training itself did not cause, by reason."""
     failed = [s.reason or "" for s in states if s.status == "failed"]
-    return dict(Counter(reason for reason in failed if reason not in OUTCOMES))
+    return dict(Counter(reason for reason in failed if reason not in FINAL))

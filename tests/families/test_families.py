@@ -256,10 +256,10 @@ def test_a_network_that_cannot_be_made_says_where():
 
 def test_no_column_and_no_setting_is_forgotten(workplace):
     """What metaparameters may not be called is what views and recipes have."""
-    assert SETTINGS.split() == [field.name for field in fields(Recipe)]
+    assert [field.name for field in fields(Recipe)] == SETTINGS
     store = open_store("sqlite:///a.db")
     columns = {x for name in ("runs", "cells", "epochs") for x in view(store, name)}
-    assert columns - set(COLUMNS.split()) == set()
+    assert columns - set(COLUMNS) == set()
 
 
 def test_what_is_left_open_is_scaled():
