@@ -1,4 +1,4 @@
-"""What an image is, by its header: size, kind of pixels, orientation, transparency."""
+"""Traits of an image: size, kind of pixels, orientation, transparency."""
 
 import struct
 from dataclasses import dataclass

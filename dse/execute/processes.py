@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Limits:
-    """What a worker may take before its driver ends it.
+    """Limits beyond which the driver ends a worker.
 
     Attributes:
         silent_seconds: Seconds without a message about its run.

@@ -35,7 +35,7 @@ def epoch_order(
     steps: int,
     batch_size: int,
 ) -> Int[Array, "steps batch"]:
-    """Which images each step of an epoch sees, whole batches only."""
+    """Draw the images of each step of an epoch, in whole batches only."""
     order = jax.random.permutation(jax.random.fold_in(key, epoch), train)
     return order[: steps * batch_size].reshape(steps, batch_size)
 
@@ -60,11 +60,11 @@ class Engine:
 
     @property
     def steps(self) -> int:
-        """Training steps in all."""
+        """Number of training steps of a run."""
         return self.recipe.steps or self.steps_per_epoch * self.recipe.epochs
 
     def initialise(self, key: Key[Array, ""]) -> TrainState:
-        """Fresh parameters; momentum and counters at zero."""
+        """Draw parameters; momentum and counters start at zero."""
         weights = initial_weights(self.architecture, key)
         moments = jax.tree.map(
             lambda leaf: np.zeros(leaf.shape, leaf.dtype),
@@ -84,7 +84,7 @@ class Engine:
         order: Int[Array, "steps batch"],
         replicate: Replicate,
     ) -> TrainState:
-        """One step of SGD on the images that `order` names for it."""
+        """Take one step of SGD on the images that `order` lists for it."""
         places = jnp.arange(self.batch_size)
         chosen = order[state.step % self.steps_per_epoch]
         sums = self.sums(
@@ -104,9 +104,9 @@ class Engine:
         *,
         size: int,
     ) -> Sums:
-        """`sums` and those of part number `part` of a step's batch, `size` images.
+        """Add the sums of part number `part` of a step's batch, `size` images.
 
-        Part 0 begins anew, whatever `sums` holds.
+        Part 0 starts from zero, whatever `sums` holds.
         """
         places = part * size + jnp.arange(size)
         chosen = order[step % self.steps_per_epoch, places]
@@ -122,10 +122,10 @@ class Engine:
         places: Int[Array, " n"],
         replicate: Replicate,
     ) -> Sums:
-        """Loss, correct answers and gradients, summed over the images `chosen`.
+        """Sum loss, correct answers and gradients over the images `chosen`.
 
-        An image is augmented, and dropout is drawn, by the step and by its place in
-        the batch, whatever else is in the batch.
+        Augmentation and dropout of an image depend on the step and on its place in the
+        batch, not on the other images.
         """
         labels = images.labels[chosen]
         pixels = augment(
@@ -164,7 +164,7 @@ class Engine:
         chosen: Int[Array, " batch"],
         normaliser: Normaliser,
     ) -> Totals:
-        """`totals` and those of the images `chosen`, where -1 stands for none."""
+        """Add the totals of the images `chosen`; -1 marks a place without an image."""
         counted = chosen >= 0
         labels = images.labels[chosen]
         scores = self.class_scores(parameters, images.pixels[chosen], normaliser)
@@ -177,7 +177,7 @@ class Engine:
     def class_scores(
         self, parameters: Weights, pixels: UInt8[Array, "n h w c"], normal: Normaliser
     ) -> Float[Array, "n classes"]:
-        """Scores of images as evaluation sees them: their centre, nothing dropped."""
+        """Class scores of the centres of images, without dropout."""
         middle = centre(pixels, self.architecture.input_shape[:2])
         return self._scores(parameters, normalise(middle, *normal), None)
 
@@ -192,7 +192,7 @@ class Engine:
 def _image_keys(
     key: Key[Array, ""], step: Int[Array, ""], places: Int[Array, " n"]
 ) -> Key[Array, " n"]:
-    """A key for each image of a step."""
+    """Make a key for each image of a step."""
     return jax.vmap(jax.random.fold_in, (None, 0))(
         jax.random.fold_in(key, step), places
     )
@@ -218,7 +218,7 @@ def _correct(
 def evaluation_batches(
     positions: Int[np.ndarray, " n"], batch_size: int
 ) -> Int[np.ndarray, "batches batch"]:
-    """`positions` in rows of `batch_size`, the last filled up with -1."""
+    """Cut `positions` into rows of `batch_size`; -1 fills up the last one."""
     rows = -(-len(positions) // batch_size)
     filled = np.full(rows * batch_size, -1, np.int32)
     filled[: len(positions)] = positions

@@ -21,8 +21,8 @@ def learning_rate(recipe: Recipe, steps: int) -> optax.Schedule:
 def optimiser(recipe: Recipe, steps: int) -> optax.GradientTransformation:
     """Clip, add the decay, then descend with momentum (as Caffe does the last two).
 
-    It works on all parameters as one vector: an update for each would make a quarter
-    of what there is to compile.
+    All parameters are updated as one vector: separate updates would be a quarter of the
+    compilation.
     """
     return optax.flatten(
         optax.chain(

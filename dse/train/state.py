@@ -13,10 +13,10 @@ from dse.models.network import Weights
 
 
 class Keys(NamedTuple):
-    """A replicate's randomness, one stream a purpose.
+    """A replicate's random streams.
 
-    `order` and `augmentation` are shared between cells; `initialisation` and
-    `dropout` are the architecture's own.
+    Cells share `order` and `augmentation`; each architecture has its own
+    `initialisation` and `dropout`.
     """
 
     order: Key[Array, ""]
@@ -33,11 +33,11 @@ class Normaliser(NamedTuple):
 
 
 class Replicate(NamedTuple):
-    """What one replicate trains with.
+    """Inputs of one replicate's training.
 
     Attributes:
-        keys: its randomness.
-        normaliser: of the pixels, from its train images.
+        keys: its random streams.
+        normaliser: mean and deviation of its train images.
         train: positions of its train images.
     """
 
@@ -47,25 +47,25 @@ class Replicate(NamedTuple):
 
 
 EvaluationRows = Int[np.ndarray, "_ batch"]
-"""Positions of images, in batches, -1 for none."""
+"""Positions of images in batches; -1 fills up a batch."""
 
 
 class Totals(NamedTuple):
-    """Sums over images, on the device until an epoch ends."""
+    """Sums of loss and of correct answers over images."""
 
     loss: Float[Array, ""]
     correct: Float[Array, ""]
 
 
 class Sums(NamedTuple):
-    """Sums over some images of a batch: loss, correct answers, gradients."""
+    """Sums of loss, correct answers and gradients over images of a batch."""
 
     totals: Totals
     gradients: Weights
 
 
 class TrainState(NamedTuple):
-    """What a training step changes."""
+    """Parameters, momentum and sums that a training step changes."""
 
     parameters: Weights
     optimiser: optax.OptState
@@ -74,25 +74,25 @@ class TrainState(NamedTuple):
 
 
 class Batches(NamedTuple):
-    """A part of the dataset on the device, as it is: uint8 pixels and labels."""
+    """A part of the dataset on the device, as uint8 pixels and labels."""
 
     pixels: UInt8[Array, "n h w c"]
     labels: Int[Array, " n"]
 
 
 def replicate_keys(seed: int, replicate: int, architecture_id: str) -> Keys:
-    """The streams of replicate `replicate` under sweep seed `seed`."""
+    """Make the random streams of a replicate under a sweep seed."""
     shared = jax.random.fold_in(jax.random.key(seed), replicate)
     own = jax.random.fold_in(shared, int(architecture_id[:8], 16))
     return Keys(*jax.random.split(shared, 2), *jax.random.split(own, 2))
 
 
 def no_totals() -> Totals:
-    """Totals of nothing."""
+    """Totals over no images."""
     return Totals(jnp.zeros(()), jnp.zeros(()))
 
 
 def add_sums(sums: Sums, more: Sums, part: Int[Array, ""]) -> Sums:
-    """`sums` and those of one more part of a batch; part 0 begins anew."""
+    """Add the sums of one more part of a batch; part 0 starts from zero."""
     added: Sums = jax.tree.map(lambda a, b: jnp.where(part == 0, 0, a) + b, sums, more)
     return added
