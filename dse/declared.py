@@ -43,8 +43,8 @@ class Declared:
         for field, kind in vars(cls).get("__annotations__", {}).items():
             if "ClassVar" in str(kind):
                 continue
-            told = getattr(vars(cls).get(field), "metadata", {}).get("dse")
-            if not isinstance(told, Field):
+            definition = getattr(vars(cls).get(field), "metadata", {}).get("dse")
+            if not isinstance(definition, Field):
                 raise DseError(
                     f"{cls.__name__}.{field} has no range; write it as {field}: int = "
                     'whole(8, "what it is", most=64), or as real, share, choice, text'
@@ -55,7 +55,7 @@ class Declared:
                     f"{cls.__name__}.{field} is what every {cls.__mro__[1].__name__} "
                     "has already; call it otherwise"
                 )
-            own[field] = replace(told, as_given=as_given)
+            own[field] = replace(definition, as_given=as_given)
         fields: dict[str, Field] = {}
         for base in reversed(cls.__mro__[1:]):
             fields |= getattr(base, "fields", {})

@@ -71,5 +71,5 @@ def _hidden(word: str, shown_as: str) -> set[str]:
     """Parts of `word` that are asterisks in its shown form."""
     parts = [re.escape(part) for part in shown_as.split("***")]
     plain = word.replace("+psycopg:", ":", 1)
-    told = re.fullmatch("(.*)".join(parts), plain, re.DOTALL)
-    return set(told.groups()) if told else set()
+    match = re.fullmatch("(.*)".join(parts), plain, re.DOTALL)
+    return set(match.groups()) if match else set()

@@ -150,8 +150,8 @@ def _labelled(experiment: Experiment, plan: Plan) -> list[tuple[Point, str]]:
     families = [point.metaparameters for point in points]
     fields = fields_of_points(families)
     named = labels([Shown.of(point) for point in families], fields, named=True)
-    told = [label.replace("\n", " ") for label in named]
-    return list(zip(points, told, strict=True))[::-1]
+    lines = [label.replace("\n", " ") for label in named]
+    return list(zip(points, lines, strict=True))[::-1]
 
 
 def search(

@@ -292,8 +292,8 @@ def new_figure(
     """Make a figure of panels side by side, with a title and a caption below."""
     width = width or 1 + 4.1 * panels
     figure = Figure(figsize=(width, 4.4), layout="constrained")
-    told = [fill(line, int(CAPTION_LETTERS * width)) for line in caption.splitlines()]
+    lines = [fill(line, int(CAPTION_LETTERS * width)) for line in caption.splitlines()]
     axes = figure.subplots(1, panels, squeeze=False)[0].tolist()
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
-    figure.supxlabel("\n".join(told), x=0.01, ha="left", fontsize=7, color="#444444")
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color="#444444")
     return figure, axes

@@ -109,8 +109,8 @@ def predict(
             shape = *pixels.shape[:2], channels
             [probabilities] = model.probabilities(pixels.reshape(1, *shape))
         except DseError as error:
-            told, called = str(error), as_text(file)
-            refusal = told if called in told else f"image {called}: {told}"
+            message, called = str(error), as_text(file)
+            refusal = message if called in message else f"image {called}: {message}"
             yield Answer(file, refusal=refusal)
             continue
         best = int(probabilities.argmax())

@@ -64,7 +64,7 @@ def plan(
     chosen = options or Options()
     loaded, preset_name, preset = load_together(experiments, chosen.preset)
     check_runs(loaded.values(), preset, chosen.seeds)
-    told = None if device == "here" else speed_from_benchmark(Path(device))
+    benchmark_speed = None if device == "here" else speed_from_benchmark(Path(device))
     if dataset_name(chosen, preset) == IMAGENET.name:
         images, recipe = IMAGENET, preset.recipe
     else:
@@ -79,7 +79,7 @@ def plan(
     ]
     replicates = preset.replicates_for(chosen.seeds)
     networks = [point for _, point in points]
-    speed = told or calibrate(networks, recipe, images, chosen)
+    speed = benchmark_speed or calibrate(networks, recipe, images, chosen)
     estimated = estimate(points, recipe, replicates, images, speed)
     return replace(estimated, widths=widths_lines(loaded, preset_name))
 

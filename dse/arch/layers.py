@@ -77,12 +77,12 @@ class Layer:
 
     def to_json(self) -> dict[str, Any]:
         """Convert the record to plain data, without later fields at their defaults."""
-        told = {
+        values = {
             f.name: getattr(self, f.name)
             for f in dataclasses.fields(self)
             if not f.metadata.get("later") or getattr(self, f.name) != f.default
         }
-        return {"kind": self.kind, **told}
+        return {"kind": self.kind, **values}
 
 
 @dataclass(frozen=True)

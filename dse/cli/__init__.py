@@ -52,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _leave_pipe()  # rich turned it into an exit, or nobody reads tyro's help
         raise
     except KeyboardInterrupt:
-        told = f"interrupted; what is finished is kept, go on with: {again(words)}"
-        end(told, 130, words)
+        line = f"interrupted; what is finished is kept, go on with: {again(words)}"
+        end(line, 130, words)
     except Exception as error:  # noqa: BLE001 - any error becomes a line
         end(line_of(error, words), 1, words)
 

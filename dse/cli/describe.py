@@ -28,8 +28,8 @@ class Describe:
         from dse.arch.describe import as_json
 
         kind: Any = self.family  # type: ignore[attr-defined]
-        told = {name: x for name, x in given(self).items() if name in kind.fields}
-        point = kind.of(told)
+        values = {name: x for name, x in given(self).items() if name in kind.fields}
+        point = kind.of(values)
         shape = (self.input_size, self.input_size, self.channels)
         architecture = point.network(shape, self.classes)
         if self.json:

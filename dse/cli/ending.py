@@ -38,19 +38,19 @@ def line_of(error: Exception, words: Sequence[str]) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return ": ".join(filter(None, [error.strerror, _names(error)]))
-    told = f"internal error, {type(error).__name__}: {first_line(error)}"
+    message = f"internal error, {type(error).__name__}: {first_line(error)}"
     if isinstance(error, MemoryError):
-        told = OUT_OF_MEMORY
-    return told if is_shown else f"{told}; {_kept(error, words)}"
+        message = OUT_OF_MEMORY
+    return message if is_shown else f"{message}; {_kept(error, words)}"
 
 
 def end(line: str, status: int, words: Sequence[str] = ()) -> NoReturn:
     """Print a line on standard error, without passwords in `words`, and exit."""
-    told = printable(_told(" ".join(map(str.strip, line.splitlines())), words))
+    text = printable(_told(" ".join(map(str.strip, line.splitlines())), words))
     if not is_written():
         abandon()
     with contextlib.suppress(OSError, ValueError):  # it may be closed
-        print(f"dse: {told}", file=sys.stderr, flush=True)
+        print(f"dse: {text}", file=sys.stderr, flush=True)
     raise SystemExit(status)
 
 

@@ -27,13 +27,13 @@ def flags_of(declared: type[Declared]) -> Any:
 
 def _flag(field: Field, type_: Any) -> Any:
     """Type of a field for tyro, with its flag and help."""
-    told = arg(help=field.says, name=field.flag or None)
+    argument = arg(help=field.says, name=field.flag or None)
     if field.repeats:
-        return Annotated[type_, told, UseAppendAction]
+        return Annotated[type_, argument, UseAppendAction]
     if field.kind == "choice":
         words: Any = Literal[field.options]
         type_ = words | None if field.optional else words
-    return Annotated[type_, told]
+    return Annotated[type_, argument]
 
 
 def given(flags: Any) -> dict[str, Any]:

@@ -17,11 +17,11 @@ def interruptible() -> Iterator[None]:
     collector or of a weak reference. So it is not printed there, and it is raised again
     every AGAIN_SECONDS until the command has ended.
     """
-    told = sys.unraisablehook
+    previous_hook = sys.unraisablehook
 
     def lost(what: "sys.UnraisableHookArgs") -> None:
         if not issubclass(what.exc_type, KeyboardInterrupt):
-            told(what)
+            previous_hook(what)
 
     def interrupt(*_: object) -> NoReturn:
         signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
@@ -39,7 +39,7 @@ def interruptible() -> Iterator[None]:
     finally:
         while not _ignored(listened):
             pass
-        sys.unraisablehook = told
+        sys.unraisablehook = previous_hook
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -34,10 +34,10 @@ def _spelt_plainly(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lost = error.object[error.start : error.end]
-    told = [
+    forms = [
         PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lost
     ]
-    return "".join(told), error.end
+    return "".join(forms), error.end
 
 
 def prepare_streams() -> None:

@@ -38,13 +38,13 @@ def watching(
         with bar:
             yield lambda done, of: bar.update(task, completed=done, total=of)
         return
-    told = time.monotonic()
+    printed_at = time.monotonic()
 
     def tell(done: int, of: int) -> None:
-        nonlocal told
+        nonlocal printed_at
         now = time.monotonic()
-        if now - told > PATIENCE_SECONDS and done < of:
-            told = now
+        if now - printed_at > PATIENCE_SECONDS and done < of:
+            printed_at = now
             line = f"reading {printable(name)}: {done:,} of {of:,} images"
             print(line, file=sys.stderr)
 

@@ -150,8 +150,8 @@ class SweepProgress:
 
     def say(self, line: str) -> None:
         """Print a line."""
-        told = printable(line)
-        self._console.print(told, highlight=False, soft_wrap=True, markup=False)
+        text = printable(line)
+        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def _add_epoch(self, key: tuple[str, int], event: EpochEnded) -> None:
         work = self._work.get(event.cell_id, 1.0) / self._epochs

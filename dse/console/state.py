@@ -208,8 +208,8 @@ def label_points(cells: pd.DataFrame, fields: Fields) -> pd.DataFrame:
     for _, own in cells.groupby("study"):
         if varied(own, fields):
             named = labels(shown_points(own, fields), fields, named=True)
-            told = [label.partition("\n")[0] for label in named]
-            labelled.loc[own.index, "label"] = told
+            first_lines = [label.partition("\n")[0] for label in named]
+            labelled.loc[own.index, "label"] = first_lines
     network = ["study", "cell_id"]
     first = labelled.groupby(network)["label"].transform("first").astype(object)
     labelled["alias_of"] = first.where(labelled.duplicated(network), None)

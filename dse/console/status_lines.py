@@ -28,17 +28,17 @@ DETAIL_LETTERS = 240
 
 def count_line(counts: Counts, reasons: Mapping[str, int] | None = None) -> str:
     """Describe counts of runs, with the failures by reason where those are known."""
-    told = f"{counts.complete} of {counts.planned} runs complete"
+    line = f"{counts.complete} of {counts.planned} runs complete"
     if counts.failed:
-        told += f", {counts.failed} failed"
+        line += f", {counts.failed} failed"
     if reasons:
         named = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
-        told += f" ({printable(named)})"
+        line += f" ({printable(named)})"
     if counts.missing:
-        told += f", {counts.missing} missing"
+        line += f", {counts.missing} missing"
     if counts.running:
-        told += f" ({counts.running} of them running)"
-    return told
+        line += f" ({counts.running} of them running)"
+    return line
 
 
 def standing_line(state: Outlook) -> str:
@@ -70,17 +70,17 @@ def pace_line(state: Outlook) -> str:
         )
     if not count:
         return "nothing is missing" if state.finished else "nothing is under way"
-    told = []
+    parts = []
     if pace.images_per_second is not None:
-        told.append(f"{pace.images_per_second:,.0f} images/s")
+        parts.append(f"{pace.images_per_second:,.0f} images/s")
     if pace.runs_per_hour is not None:
         whole = pace.runs_per_hour >= 10
-        told.append(f"{pace.runs_per_hour:,.{0 if whole else 1}f} runs/h")
+        parts.append(f"{pace.runs_per_hour:,.{0 if whole else 1}f} runs/h")
     left = pace.seconds_left
-    told.append(
+    parts.append(
         "time left unknown yet" if left is None else f"about {duration(left)} left"
     )
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
 def running_lines(state: Outlook, letters: int | None = None) -> list[str]:
@@ -154,9 +154,9 @@ def cell_lines(points: pd.DataFrame, fields: Fields, width: int | None) -> list[
     columns = ["cell_id", *names, *counted, "alias_of"]
     for point in points[columns].to_dict("records"):
         alias = point["alias_of"]
-        told = [metaparameter_text(point[name]) for name in names]
-        told += ["" if alias else str(point[name]) for name in counted]
-        rows.append([str(point["cell_id"]), *told, alias or ""])
+        cells = [metaparameter_text(point[name]) for name in names]
+        cells += ["" if alias else str(point[name]) for name in counted]
+        rows.append([str(point["cell_id"]), *cells, alias or ""])
     if not points["alias_of"].any():
         rows = [row[:-1] for row in rows]
     headings, lines = rows[0], list[str]()

@@ -56,8 +56,10 @@ def print_description(point: Family, architecture: Architecture) -> None:
         f"{costs.peak_activations:,} alive at most"
     )
     if point.note():
-        told = ", ".join(f"{name} {value:g}" for name, value in point.derived().items())
-        print(f"after rounding to whole widths: {told}")
+        derived = ", ".join(
+            f"{name} {value:g}" for name, value in point.derived().items()
+        )
+        print(f"after rounding to whole widths: {derived}")
 
 
 def print_outcome(name: str, outcome: "SweepOutcome") -> None:
@@ -268,9 +270,9 @@ def _print(
     not cut.
     """
     console = open_console()
-    told = [[printable(str(cell)) for cell in row] for row in [headings, *rows]]
+    texts = [[printable(str(cell)) for cell in row] for row in [headings, *rows]]
     wraps = range(len(headings) - wrapped, len(headings))
-    widths = [max(map(cell_len, column)) for column in zip(*told, strict=True)]
+    widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
     shown = len(widths)
     width = sum(widths) + GAP * len(widths)
     narrow = console.is_terminal and width > console.width
@@ -280,15 +282,15 @@ def _print(
     else:
         console.width = max(width, 1)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for index, heading in enumerate(told[0][:shown]):
+    for index, heading in enumerate(texts[0][:shown]):
         justify: Literal["left", "right"] = "left" if index < left else "right"
         cut = CUT if narrow and index not in wraps else None
         table.add_column(
             Text(heading), justify=justify, no_wrap=index not in wraps, max_width=cut
         )
-    for row in told[1:]:
+    for row in texts[1:]:
         table.add_row(*map(Text, row[:shown]))
     console.print(table, highlight=False)
-    hidden = hidden_columns_line(told[0][shown:], len(widths))
+    hidden = hidden_columns_line(texts[0][shown:], len(widths))
     if hidden:
         console.print(Text(hidden))

@@ -69,7 +69,7 @@ def known(
     if alike and _are_harmless(source):
         sets = [_named_before({**identity.said, **more}, joined) for more in beside]
         return Known(alone, _remembered(identity, sets))
-    every = {place: said for more in beside[:1] for place, said in more.items()}
+    every = {place: value for more in beside[:1] for place, value in more.items()}
     misread = _named_before({**identity.said, **every}, joined)
     fingerprint = alone if alike else identity.key[:DIGITS]
     if misread == fingerprint:
@@ -77,10 +77,10 @@ def known(
     return Known(fingerprint, _remembered(identity, ()) if alike else (), misread)
 
 
-def _named_before(said: Mapping[str, str], joined: bool) -> str:
+def _named_before(by_place: Mapping[str, str], joined: bool) -> str:
     """Compute the fingerprint of a folder of these files in earlier versions."""
-    ordered = sorted(said, key=lambda place: place.split("/"))
-    lines = [os.fsencode(f"{place}:{said[place]}") for place in ordered]
+    ordered = sorted(by_place, key=lambda place: place.split("/"))
+    lines = [os.fsencode(f"{place}:{by_place[place]}") for place in ordered]
     text = b"\n".join(lines) if joined else b"".join(line + b"\n" for line in lines)
     return hashlib.sha256(text).hexdigest()[:DIGITS]
 
@@ -96,7 +96,7 @@ def _remembered(identity: Identity, more: Iterable[str]) -> tuple[str, ...]:
     return tuple(every)
 
 
-def _beside(source: Source, told: Told) -> list[dict[str, str]]:
+def _beside(source: Source, digest_or_size: Told) -> list[dict[str, str]]:
     """List the digests or sizes of unused files: of all, then of smaller subsets."""
     if not source.left_out:
         return []
@@ -110,7 +110,7 @@ def _beside(source: Source, told: Told) -> list[dict[str, str]]:
     try:
         for file in others:
             entry = entries.setdefault(file.steps[0], {})
-            entry[file.place] = told(source.folder, file)
+            entry[file.place] = digest_or_size(source.folder, file)
     except DseError:
         return []
     sizes = (
@@ -204,8 +204,8 @@ def _tables_as_before(source: Source, places: Sequence[str]) -> bool:
     if not (alone or all(SHARD.fullmatch(name) for name in names)):
         return False
     tables = _tables_of(source)
-    told = all(_columns_as_before(table, source.columns) for table in tables)
-    return told and _names_as_before(source, tables)
+    columns_alike = all(_columns_as_before(table, source.columns) for table in tables)
+    return columns_alike and _names_as_before(source, tables)
 
 
 def _tables_of(source: Source) -> list[Table]:

@@ -119,18 +119,18 @@ def refuse_strange_labels(
         DseError: a part is empty or has a class that train lacks, or a label is
             withheld or in no class list.
     """
-    for part, told in labels.items():
-        if not told:
+    for part, own in labels.items():
+        if not own:
             raise DseError(
                 f"dataset {called}: its {part} part has no images; put some in, or "
                 "take the part out"
             )
-        row = next((i for i, label in enumerate(told) if kept_back(label)), None)
+        row = next((i for i, label in enumerate(own) if kept_back(label)), None)
         if row is not None:
             size = len(classes.keys)
             raise DseError(
                 f"dataset {called}: {part} image {row} has label "
-                f"{-1 if told[row] is None else told[row]}, outside its class list of "
+                f"{-1 if own[row] is None else own[row]}, outside its class list of "
                 f"{size} (0 to {size - 1}); correct the label or the list"
             )
     trained = set(labels[whole])
@@ -140,8 +140,8 @@ def refuse_strange_labels(
             f"dataset {called}: some of its train labels are in no class list "
             f"({listed(odd)}); expected one list, or words, or numbers, in all files"
         )
-    for part, told in labels.items():
-        strange = sorted({str(x) for x in told if x not in trained})
+    for part, own in labels.items():
+        strange = sorted({str(x) for x in own if x not in trained})
         if strange:
             raise DseError(
                 f"dataset {called}: its {part} part has "
@@ -155,15 +155,15 @@ def _beside(strange: Sequence[str], known: Iterable[str]) -> str:
     """List the first unknown names, each with the known name that it may stand for."""
     names = sorted(known)
     by_fold = {folded(name): name for name in names}
-    told = []
+    unknown = []
     for name in strange[:NAMED]:
         same = by_fold.get(folded(name))
         like = get_close_matches(name, names[:MOST_LIKENED], 1, 0.8)
         if same is not None:
             what = "in capitals" if name.casefold() == same.casefold() else "in Unicode"
-            told.append(f"{name!r}, which differs from {same!r} {what} alone")
+            unknown.append(f"{name!r}, which differs from {same!r} {what} alone")
         elif like:
-            told.append(f"{name!r}, while train has {like[0]!r}")
+            unknown.append(f"{name!r}, while train has {like[0]!r}")
         else:
-            told.append(repr(name))
-    return listed([*told, *strange[NAMED:]], NAMED)
+            unknown.append(repr(name))
+    return listed([*unknown, *strange[NAMED:]], NAMED)

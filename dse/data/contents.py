@@ -136,7 +136,7 @@ class Contents:
         """List unused files by reason, and for image files how many are used."""
         if not self.left_out:
             return []
-        told = [
+        reasons = [
             f"{count:,} {reason} ({', '.join(names)}{', ...' * (count > len(names))})"
             for reason, count, names in self.left_out
         ]
@@ -146,55 +146,55 @@ class Contents:
             if self.candidates > images
             else "not used: "
         )
-        return [used + "; ".join(told)]
+        return [used + "; ".join(reasons)]
 
     def warnings(self) -> list[str]:
         """List what the user should know before training."""
-        told = list(self.notes)
+        lines = list(self.notes)
         for part, count in self.doubles.items():
             several = part == "test" and "validation" in self.parts
             where = "another part" if several else "train"
-            told.append(
+            lines.append(
                 f"{count:,} of {self.parts[part].images:,} {part} images are in "
                 f"{where}, too, pixel by pixel"
             )
         if self.contrary:
-            told.append(
+            lines.append(
                 f"{self.contrary:,} train images are there again under another label"
             )
         if self.blank:
-            told.append(f"{self.blank:,} images have a single value in all pixels")
+            lines.append(f"{self.blank:,} images have a single value in all pixels")
         count, largest = self.sixteen_bits
         if self.examined and count and largest < DIM:
-            told.append(
+            lines.append(
                 f"the {count:,} images of 16 bits go up to {largest:,} of 65,535 only, "
                 "so they come out nearly black; scale them first"
             )
         images = sum(part.images for part in self.parts.values())
         if self.candidates > images:
-            told += self.left_out_lines()
+            lines += self.left_out_lines()
         for part in ("validation", "test"):
             own = self.parts.get(part, self.parts["train"])
             if lacking := self.parts["train"].classes - own.classes:
-                told.append(f"{lacking:,} classes have no {part} image")
-        return told
+                lines.append(f"{lacking:,} classes have no {part} image")
+        return lines
 
     def _changed(self) -> list[str]:
         count, largest = self.sixteen_bits
         of_largest = f" (largest value {largest:,})" if self.examined else ""
-        told = [
+        counts = [
             (self.turned, "turned as their orientation tag says"),
             (self.translucent, "with transparency, laid on white"),
             (self.several, "of several pictures, of which the first is taken"),
             (count, f"of 16 bits, brought to 8{of_largest}"),
         ]
-        said = [f"{n:,} {what}" for n, what in told if n]
+        phrases = [f"{n:,} {what}" for n, what in counts if n]
         if not self.examined:
-            said.append(
+            phrases.append(
                 "images are decoded as they are trained on; doubles and blank images "
                 "are not looked for"
             )
-        return ["; ".join(said)] if said else []
+        return ["; ".join(phrases)] if phrases else []
 
     def to_json(self) -> dict[str, Any]:
         """Convert to plain data."""
@@ -218,9 +218,9 @@ class Contents:
         )
 
 
-def _part(told: Mapping[str, Any]) -> PartContents:
-    smallest, largest = tuple(told["smallest"]), tuple(told["largest"])
-    return PartContents(told["images"], told["classes"], smallest, largest)
+def _part(fields: Mapping[str, Any]) -> PartContents:
+    smallest, largest = tuple(fields["smallest"]), tuple(fields["largest"])
+    return PartContents(fields["images"], fields["classes"], smallest, largest)
 
 
 def seen_in(traits: Iterable[Traits]) -> dict[str, Any]:

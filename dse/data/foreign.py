@@ -26,5 +26,5 @@ def refused(what: str, then: str) -> Iterator[None]:
         raise
     except Exception as error:  # named in the message, and its cause
         kind, said = type(error).__name__, first_line(error)[:100]
-        told = kind if said == kind else f"{kind}: {said}"
-        raise DseError(f"{what} ({told}); {then}") from error
+        reason = kind if said == kind else f"{kind}: {said}"
+        raise DseError(f"{what} ({reason}); {then}") from error

@@ -129,12 +129,18 @@ def _names(
     opened: Mapping[str, Any], by_part: Mapping[PartName, str], columns: Columns
 ) -> HubNames:
     """Hash the library's own fingerprints; earlier versions had no validation part."""
-    told = {part: opened[split]._fingerprint for part, split in by_part.items()}
+    fingerprints = {part: opened[split]._fingerprint for part, split in by_part.items()}
     deciding = [f"dse {DECODING_VERSION}", *columns]
-    deciding += [x for part in PARTS if part in told for x in (part, told[part])]
+    deciding += [
+        x for part in PARTS if part in fingerprints for x in (part, fingerprints[part])
+    ]
     framed = "".join(f"{len(text)}:{text}" for text in deciding)
     alike = _as_before(opened, by_part, columns)
-    before = "".join(told[part] for part in PARTS if part in told) if alike else framed
+    before = (
+        "".join(fingerprints[part] for part in PARTS if part in fingerprints)
+        if alike
+        else framed
+    )
     now, then = (
         hashlib.sha256(x.encode()).hexdigest()[:DIGITS] for x in (framed, before)
     )

@@ -45,7 +45,7 @@ def identify(source: Source, share: float, told: Told) -> Identity:
     Raises:
         DseError: a file cannot be read.
     """
-    said = {file.place: told(source.folder, file) for file in files_of(source)}
+    by_place = {file.place: told(source.folder, file) for file in files_of(source)}
     digest = hashlib.sha256()
     _frame(digest, [f"dse {DECODING_VERSION}", source.kind, str(share)])
     for texts in (source.columns, source.class_names):
@@ -54,9 +54,10 @@ def identify(source: Source, share: float, told: Told) -> Identity:
         used = source.used[part]
         _frame(digest, [part, str(len(used))])
         _frame(
-            digest, (x for f, label in used for x in (f.place, label, said[f.place]))
+            digest,
+            (x for f, label in used for x in (f.place, label, by_place[f.place])),
         )
-    return Identity(digest.hexdigest(), said)
+    return Identity(digest.hexdigest(), by_place)
 
 
 def files_of(source: Source) -> list[Found]:
@@ -83,8 +84,8 @@ def moment_of(source: Source) -> str:
     """Digest that changes with any used file, also if its size stays the same."""
     digest = hashlib.sha256()
     for file in files_of(source):
-        told = (source.folder / file.place).stat()
-        seen = told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino
+        status = (source.folder / file.place).stat()
+        seen = status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
         _frame(digest, [file.place, *map(str, seen)])
     return digest.hexdigest()
 

@@ -51,12 +51,12 @@ class Named(Declared, name="named"):
         Raises:
             DseError: a folder lies outside the set, or both are the same.
         """
-        told: tuple[tuple[PartName, str, str | None], ...] = (
+        options: tuple[tuple[PartName, str, str | None], ...] = (
             ("train", "--train-folder", self.train_folder),
             ("test", "--test-folder", self.test_folder),
         )
         folders: dict[PartName, str] = {}
-        for part, option, place in told:
+        for part, option, place in options:
             if place is None:
                 continue
             steps = PurePosixPath(place).parts

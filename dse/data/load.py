@@ -130,13 +130,13 @@ def _read(key: str) -> Decoded | None:
     kept = pixelcache.read(key)
     if kept is None:
         return None
-    arrays, told = kept
+    arrays, metadata = kept
     return Decoded(
         Images(arrays["train_pixels"], arrays["train_labels"]),
         Images(arrays["test_pixels"], arrays["test_labels"]),
-        told["validating"],
-        Contents.from_json(told["contents"]),
-        told["as_before"],
+        metadata["validating"],
+        Contents.from_json(metadata["contents"]),
+        metadata["as_before"],
     )
 
 
@@ -147,9 +147,9 @@ def _write(key: str, decoded: Decoded) -> None:
         "test_pixels": decoded.test.pixels,
         "test_labels": decoded.test.labels,
     }
-    told = {
+    metadata = {
         "validating": decoded.validating,
         "contents": decoded.contents.to_json(),
         "as_before": decoded.as_before,
     }
-    pixelcache.write(key, pixelcache.Kept(arrays, told))
+    pixelcache.write(key, pixelcache.Kept(arrays, metadata))

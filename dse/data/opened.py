@@ -63,8 +63,8 @@ def open_at_random(place: str, named: Named) -> Opened:
         return Opened(source, identity, records_at_random(source, ""), names.now, names)
     source = open_source(folder, as_text(place), named)
     identity = identify(source, TEST_SHARE, size)
-    told = f"{socket.gethostname()} {identity.key} {moment_of(source)}"
-    moment = hashlib.sha256(told.encode()).hexdigest()
+    text = f"{socket.gethostname()} {identity.key} {moment_of(source)}"
+    moment = hashlib.sha256(text.encode()).hexdigest()
     return Opened(source, identity, records_at_random(source, moment), moment)
 
 
@@ -114,8 +114,8 @@ def headers(opened: Opened, side: int, watch: Watch) -> tuple[dict[str, Any], bo
     kept = pixelcache.read(key)
     if kept is None:
         traits = _looked_at(records, source.called, side, watch)
-        told = {"seen": seen_in(traits), "as_before": pixels_as_before(traits)}
-        kept = pixelcache.Kept({}, told)
+        summary = {"seen": seen_in(traits), "as_before": pixels_as_before(traits)}
+        kept = pixelcache.Kept({}, summary)
         pixelcache.write(key, kept)
     seen = kept.told["seen"]
     return {**seen, "sixteen_bits": tuple(seen["sixteen_bits"])}, kept.told["as_before"]

@@ -41,8 +41,8 @@ def read(key: str) -> Kept | None:
                 kept = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    told = json.loads(str(kept.pop("told")))
-    return Kept(kept, told)
+    metadata = json.loads(str(kept.pop("told")))
+    return Kept(kept, metadata)
 
 
 def write(key: str, kept: Kept) -> None:
@@ -53,8 +53,8 @@ def write(key: str, kept: Kept) -> None:
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as partial:
             try:
                 partial.write(bytes(DIGEST_BYTES))
-                told = np.array(json.dumps(kept.told))
-                arrays: dict[str, Any] = {**kept.arrays, "told": told}
+                encoded = np.array(json.dumps(kept.told))
+                arrays: dict[str, Any] = {**kept.arrays, "told": encoded}
                 np.savez(partial, **arrays)
                 partial.seek(DIGEST_BYTES)
                 digest = _digest_of_rest(partial, key)

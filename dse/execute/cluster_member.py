@@ -90,13 +90,15 @@ class Member:
         Raises:
             DseError: They differ, or a package here comes from another folder.
         """
-        told, here = ray.get(self.greeting), versions()
-        different = [name for name in here if told[name] != here[name]]
+        there, here = ray.get(self.greeting), versions()
+        different = [name for name in here if there[name] != here[name]]
         if different:
-            said = ", ".join(f"{n} {told[n]} there, {here[n]} here" for n in different)
+            comparison = ", ".join(
+                f"{n} {there[n]} there, {here[n]} here" for n in different
+            )
             raise DseError(
-                f"machine {told['machine']} of the cluster has other versions ({said});"
-                " install the same on all of them"
+                f"machine {there['machine']} of the cluster has other versions "
+                f"({comparison}); install the same on all of them"
             )
         if self.is_here:
             elsewhere = difference(ray.get(self.actor.origins.remote()))
@@ -144,9 +146,9 @@ def refuse_surroundings(error: Exception) -> None:
     if isinstance(cause, DseError):
         raise DseError(str(cause)) from error
     if getattr(error, "actor_init_failed", False) or isinstance(cause, ImportError):
-        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise DseError(
-            f"no worker can train on the cluster: {printable(said[-1])[:300]}; no run "
+            f"no worker can train on the cluster: {printable(lines[-1])[:300]}; no run "
             "has lost a try, so repeat the command when that is mended"
         ) from error
 

@@ -53,10 +53,10 @@ def settle_process(*, on_gpu: bool = False, deterministic: bool = False) -> None
         wanted = _determinism(stated)
     read_once = {"XLA_FLAGS": stated.get("XLA_FLAGS", "")} | wanted
     for name, value in read_once.items():
-        told = os.environ.get(name, "")
-        if told != value and _computes_already():
+        actual = os.environ.get(name, "")
+        if actual != value and _computes_already():
             raise DseError(
-                f"JAX computes in this process already, and took {name}={told} where "
+                f"JAX computes in this process already, and took {name}={actual} where "
                 f"dse trains with {name}={value}: {ELSEWHERE}"
             )
     leave_out_ignored()
@@ -78,11 +78,11 @@ def say_what_is_ignored(around: Mapping[str, str], *, threads: bool) -> None:
         around: the variables that the user set.
         threads: True if the number of threads is ignored too, as on CPUs.
     """
-    told = ignored(around)
+    replacements = ignored(around)
     for name, one in ONE_THREAD.items() if threads else ():
         if around.get(name, one) != one:
-            told[name] = "one thread a worker"
-    for name, instead in told.items():
+            replacements[name] = "one thread a worker"
+    for name, instead in replacements.items():
         _say(f"{name}={around[name]} is set; dse trains with {instead}")
 
 

@@ -35,8 +35,8 @@ def train_guarded(
     assignment = Assignment(job)
     begun: dict[int, datetime.datetime] = {}
     try:
-        for told in trainer.train(job.cell, job.replicates):
-            event = _checked(told)
+        for reported in trainer.train(job.cell, job.replicates):
+            event = _checked(reported)
             if isinstance(event, Started):
                 now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
                 begun[event.replicate] = now
@@ -68,5 +68,5 @@ def _checked(event: Event) -> Event:
 
 
 def _reason(error: Exception) -> Reason:
-    told = any(words in str(error) for words in OUT_OF_MEMORY)
-    return "memory" if told or isinstance(error, MemoryError) else "error"
+    out_of_memory = any(words in str(error) for words in OUT_OF_MEMORY)
+    return "memory" if out_of_memory or isinstance(error, MemoryError) else "error"

@@ -139,8 +139,8 @@ class ProcessExecutor:
             raise worker.cannot_train(message.why)
         if isinstance(message, Ready):
             worker.is_ready = True
-            if (told := difference(message.origins)) is not None:
-                raise DseError(told)
+            if (elsewhere := difference(message.origins)) is not None:
+                raise DseError(elsewhere)
             return
         if isinstance(message, JobEnded):
             queue.put_back_rest(worker.assignment)

@@ -31,8 +31,8 @@ def end_of(log: IO[bytes], begin: int = 0) -> str:
     lines = [line.strip() for line in log.read().decode(errors="replace").splitlines()]
     lines = [printable(line) for line in lines if line][-END_LINES:]
     ours = [place for place, line in enumerate(lines) if _DATED.match(line)]
-    told = without_passwords(" | ".join(lines[max(ours, default=0) :]))
-    return told if len(told) <= END_LETTERS else f"…{told[-END_LETTERS:]}"
+    text = without_passwords(" | ".join(lines[max(ours, default=0) :]))
+    return text if len(text) <= END_LETTERS else f"…{text[-END_LETTERS:]}"
 
 
 def end_of_run(folder: Path, cell_id: str, replicate: int) -> str:

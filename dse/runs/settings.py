@@ -102,7 +102,7 @@ def ignored(environment: Mapping[str, str]) -> dict[str, str]:
 def without_ignored(environment: Mapping[str, str]) -> dict[str, str]:
     """Copy of an environment without the variables and XLA flags that are left out."""
     left_out = _left_out(environment)
-    kept = {name: told for name, told in environment.items() if name not in left_out}
+    kept = {name: value for name, value in environment.items() if name not in left_out}
     if "XLA_FLAGS" in left_out:
         flags = [x for x in environment["XLA_FLAGS"].split() if _is_harmless(x)]
         kept |= {"XLA_FLAGS": " ".join(flags)} if flags else {}
@@ -111,7 +111,7 @@ def without_ignored(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _left_out(environment: Mapping[str, str]) -> dict[str, str]:
     """All variables that are left out, and what holds instead."""
-    words = {name.upper(): told for name, (_, told) in JAX_SETTINGS.items()}
+    words = {name.upper(): instead for name, (_, instead) in JAX_SETTINGS.items()}
     found = {}
     for name, value in environment.items():
         if name.startswith("JAX_") and name not in KEPT_FOR_JAX:

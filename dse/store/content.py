@@ -47,8 +47,8 @@ def _check_architectures(rows: Iterable[Any]) -> None:
     """Check that the ids and costs of networks match their graphs."""
     for row in rows:
         what = f"network {row.id}"
-        told = (row.id, row.params, row.macs, row.activations, row.peak_activations)
-        _same(what, told, _of(what, _identity_and_costs, row.graph))
+        stored = (row.id, row.params, row.macs, row.activations, row.peak_activations)
+        _same(what, stored, _of(what, _identity_and_costs, row.graph))
 
 
 def _identity_and_costs(graph: Mapping[str, Any]) -> tuple[str, int, int, int, int]:
@@ -78,14 +78,14 @@ def _check_families(rows: Iterable[Any]) -> dict[str, dict[str, Field]]:
         for name in (*fields, *derived):
             if why := refusal_of_field(name):
                 raise _refusal(what, f"of {str(name)[:80]!r}: {why}")
-        found[row.name] = {x: _of(what, _field, told) for x, told in fields.items()}
+        found[row.name] = {x: _of(what, _field, field) for x, field in fields.items()}
     return found
 
 
-def _field(told: Mapping[str, Any]) -> Field:
-    if not isinstance(told["kind"], str) or told["kind"] not in SQL_TYPES:
-        raise ValueError(f"a field is of kind {told['kind']!r}")
-    return Field.from_json(told)
+def _field(data: Mapping[str, Any]) -> Field:
+    if not isinstance(data["kind"], str) or data["kind"] not in SQL_TYPES:
+        raise ValueError(f"a field is of kind {data['kind']!r}")
+    return Field.from_json(data)
 
 
 def _check_points(
@@ -105,8 +105,8 @@ def _check_points(
         _check_values(what, derived, dict.fromkeys(derived, Field("real", "")))
 
 
-def _mapping(told: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(told.items())
+def _mapping(data: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(data.items())
 
 
 def _check_values(
@@ -136,9 +136,9 @@ def _of(what: str, made: Callable[..., Any], *content: Any) -> Any:
         raise _refusal(what, f"{kind}{first_line(error)}") from error
 
 
-def _same(what: str, told: object, found: object) -> None:
-    if told != found:
-        why = f"it is {told}, and its content makes it {found}: changed, or damaged"
+def _same(what: str, stored: object, found: object) -> None:
+    if stored != found:
+        why = f"it is {stored}, and its content makes it {found}: changed, or damaged"
         raise _refusal(what, why)
 
 

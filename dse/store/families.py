@@ -19,7 +19,7 @@ def enter_families(store: Store, points: Iterable[Family]) -> None:
         DseError: a field has another kind in the database, in any family.
     """
     kinds = {point.name: point for point in points}
-    told: dict[str, Row] = {
+    rows: dict[str, Row] = {
         name: (
             {x: field.to_json() for x, field in point.fields.items()},
             list(point.derived()),
@@ -27,10 +27,10 @@ def enter_families(store: Store, points: Iterable[Family]) -> None:
         for name, point in kinds.items()
     }
     with store.reading() as connection:
-        new = _new_rows(connection, told)
+        new = _new_rows(connection, rows)
     if new:
         with store.changing_schema() as connection:
-            enter_rows(connection, told)
+            enter_rows(connection, rows)
 
 
 def enter_rows(connection: Connection, told: Mapping[str, Row]) -> None:
@@ -43,11 +43,11 @@ def enter_rows(connection: Connection, told: Mapping[str, Row]) -> None:
         make_views(connection)
 
 
-def _new_rows(connection: Connection, told: Mapping[str, Row]) -> dict[str, Row]:
+def _new_rows(connection: Connection, wanted: Mapping[str, Row]) -> dict[str, Row]:
     """Select the families that must be entered or changed."""
     rows = connection.execute(select(families))
     known: dict[str, Row] = {row.name: (row.fields, row.derived) for row in rows}
-    merged = {name: _merged(name, row, known.get(name)) for name, row in told.items()}
+    merged = {name: _merged(name, row, known.get(name)) for name, row in wanted.items()}
     return {name: row for name, row in merged.items() if row != known.get(name)}
 
 

@@ -46,7 +46,7 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
             study_cells: _rows(reading, study_cells, study_cells.c.study.in_(wanted)),
         }
         named = {row.family for row in tables[study_cells]}
-        told = {
+        family_rows = {
             row.name: (row.fields, row.derived)
             for row in _rows(reading, families, families.c.name.in_(named))
         }
@@ -78,7 +78,7 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
     copied: list[str] = []
     try:
         with target.changing_schema() as writing:
-            enter_rows(writing, told)
+            enter_rows(writing, family_rows)
             _refuse_other_studies(writing, tables[studies])
             _refuse_other_points(writing, tables[studies], tables[study_cells])
             for table in (architectures, cells, studies, study_cells):

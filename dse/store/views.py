@@ -77,7 +77,7 @@ def stored_fields(connection: Connection) -> dict[str, dict[str, Field]]:
     named = select(families.c.name, families.c.fields).order_by(families.c.name)
     rows = connection.execute(named)
     return {
-        row.name: {name: Field.from_json(told) for name, told in row.fields.items()}
+        row.name: {name: Field.from_json(field) for name, field in row.fields.items()}
         for row in rows
     }
 
@@ -131,10 +131,14 @@ def make_views(connection: Connection) -> None:
     for name, query in VIEWS.items():
         there = [] if is_sqlite else _columns_there(connection, name)
         ordered = [*(x for x in there if x in columns), *columns]
-        told = [_extracted(x, *columns[x], is_sqlite) for x in dict.fromkeys(ordered)]
+        expressions = [
+            _extracted(x, *columns[x], is_sqlite) for x in dict.fromkeys(ordered)
+        ]
         if is_sqlite:
             connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
-        made = query.replace("{columns}", "".join(f", {column}" for column in told))
+        made = query.replace(
+            "{columns}", "".join(f", {column}" for column in expressions)
+        )
         begin = "CREATE VIEW" if is_sqlite else "CREATE OR REPLACE VIEW"
         connection.exec_driver_sql(f"{begin} {name} AS {made}")
 

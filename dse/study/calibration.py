@@ -55,8 +55,8 @@ def speed_from_benchmark(file: Path) -> Speed:
     """
     expected = "expected 'here' or a file that experiments/benchmarks/speed.py wrote"
     try:
-        told = json.loads(_text_of(file))
-        cells = told["cells"]
+        benchmark = json.loads(_text_of(file))
+        cells = benchmark["cells"]
         if not cells:
             raise DseError("it measured nothing")
         points = [
@@ -67,18 +67,18 @@ def speed_from_benchmark(file: Path) -> Speed:
         for ours in measured:
             speed = ours["images_per_second"]
             check_number("images_per_second", speed, 1 / MOST_SECONDS, MOST_SECONDS)
-        shape = tuple(told["input_shape"])
+        shape = tuple(benchmark["input_shape"])
         networks = [point.network(shape, 10) for point in points]
         a, b = fit(networks, [1 / ours["images_per_second"] for ours in measured])
         for ours in measured:
             check_number("ready_seconds", ours["ready_seconds"], 0, MOST_SECONDS)
-        check_whole("processes", told["processes"], 1, MOST_WORKERS)
-        machine = told["machine"]
+        check_whole("processes", benchmark["processes"], 1, MOST_WORKERS)
+        machine = benchmark["machine"]
         return Speed(
             a,
             b,
             float(np.median([ours["ready_seconds"] for ours in measured])),
-            told["processes"],
+            benchmark["processes"],
             f"the benchmark {file} on {machine['device']}, {machine['cores']} cores",
         )
     except OSError as error:

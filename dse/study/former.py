@@ -26,24 +26,24 @@ FORMER_SETTING = "a preset's base_e"
 class _Former(ModuleType):
     """Stand-in for a module that no longer exists."""
 
-    def __init__(self, name: str, told: set[str]) -> None:
+    def __init__(self, name: str, imported: set[str]) -> None:
         super().__init__(name)
-        self._told = told
+        self._imported = imported
 
     def __getattr__(self, name: str) -> Any:
         names = FORMER[self.__name__]
         if name not in names:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        self._told.add(names[name])
+        self._imported.add(names[name])
         return getattr(importlib.import_module("dse"), names[name])
 
 
 @contextmanager
 def former_names(file: Path) -> Iterator[None]:
     """Let a file import old names, and print once what to write instead."""
-    told: set[str] = set()
+    imported: set[str] = set()
     outer = {name: sys.modules[name] for name in FORMER if name in sys.modules}
-    sys.modules.update({name: _Former(name, told) for name in FORMER})
+    sys.modules.update({name: _Former(name, imported) for name in FORMER})
     with warnings.catch_warnings(record=True) as warned:
         warnings.filterwarnings("always", FORMER_SETTING, DeprecationWarning)
         try:
@@ -61,13 +61,13 @@ def former_names(file: Path) -> Iterator[None]:
         warnings.warn_explicit(
             other.message, other.category, other.filename, other.lineno
         )
-    said = [str(warning.message) for warning in former]
-    if told:
+    messages = [str(warning.message) for warning in former]
+    if imported:
         advice = (
             f"experiment {file} imports what has moved; write from dse import "
             "Experiment, Preset, Recipe, SqueezeNet, ... instead (SqueezeNet for "
             "Metaparameters)"
         )
-        said = ["; ".join([advice, *dict.fromkeys(said)])]
-    for line in dict.fromkeys(said):
+        messages = ["; ".join([advice, *dict.fromkeys(messages)])]
+    for line in dict.fromkeys(messages):
         print(f"dse: {line}", file=sys.stderr)

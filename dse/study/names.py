@@ -108,9 +108,9 @@ def arm_names(combinations: Sequence[Mapping[str, Any]]) -> list[str]:
         [fields[name].named(name, value) for name, value in changes.items()]
         for changes in combinations
     ]
-    if len({" ".join(told) for told in words}) < len(words):
+    if len({" ".join(parts) for parts in words}) < len(words):
         words = [[f"{x} {y!r}" for x, y in changes.items()] for changes in combinations]
-    return [_cut(" ".join(told).replace("'", "")) for told in words]
+    return [_cut(" ".join(parts).replace("'", "")) for parts in words]
 
 
 def _cut(name: str) -> str:

@@ -104,7 +104,7 @@ class PlanProjection:
         self._several = several
         self._had: dict[str, BaseDistribution] = {}
         with storage_faults(store):
-            self._told = self._cells_told()
+            self._trial_cells = self._cells_told()
         self._in_doubt = False
 
     def _may_have(self, name: str, distribution: BaseDistribution) -> bool:
@@ -120,7 +120,7 @@ class PlanProjection:
 
     def is_told(self, cell_id: str) -> bool:
         """True if the cell is a finished trial."""
-        return cell_id in self._told
+        return cell_id in self._trial_cells
 
     def tell(
         self, cell_id: str, point: Point, val_accuracy: float | None, size: int
@@ -149,18 +149,18 @@ class PlanProjection:
         )
         with storage_faults(self._store):
             if self._in_doubt:  # the connection was lost before the answer
-                self._told = self._cells_told()
-            if cell_id not in self._told:
+                self._trial_cells = self._cells_told()
+            if cell_id not in self._trial_cells:
                 self._in_doubt = True
                 self._study.add_trial(trial)
         self._in_doubt = False
-        self._told.add(cell_id)
+        self._trial_cells.add(cell_id)
 
 
 def cells_of(trials: Iterable[FrozenTrial]) -> set[str]:
     """Ids of the cells that trials stand for."""
     attributes = [trial.user_attrs for trial in trials]
-    return {told[CELL_ID] for told in attributes if CELL_ID in told}
+    return {user_attrs[CELL_ID] for user_attrs in attributes if CELL_ID in user_attrs}
 
 
 def anything(field: Field) -> BaseDistribution | None:

@@ -47,7 +47,7 @@ def widths_lines(experiments: Mapping[str, Experiment], preset: str) -> tuple[st
 
 def equations(widths: Mapping[str, Any]) -> str:
     """Format widths: `base_e = incr_e = 16`, or `base_e = 64, incr_e = 8`."""
-    told = {name: f"{value:g}" for name, value in widths.items()}
-    if len(told) > 1 and len(set(told.values())) == 1:
-        return f"{' = '.join(told)} = {next(iter(told.values()))}"
-    return ", ".join(f"{name} = {value}" for name, value in told.items())
+    formatted = {name: f"{value:g}" for name, value in widths.items()}
+    if len(formatted) > 1 and len(set(formatted.values())) == 1:
+        return f"{' = '.join(formatted)} = {next(iter(formatted.values()))}"
+    return ", ".join(f"{name} = {value}" for name, value in formatted.items())

@@ -221,9 +221,9 @@ def _digest(leaves: Sequence[np.ndarray]) -> bytes:
 
 
 def _progress(text: bytes) -> Progress:
-    told = json.loads(text)
+    fields = json.loads(text)
     return Progress(
-        tuple(EpochEnded(**ended) for ended in told["ended"]),
-        told["train_seconds"],
-        told["epoch_seconds"],
+        tuple(EpochEnded(**ended) for ended in fields["ended"]),
+        fields["train_seconds"],
+        fields["epoch_seconds"],
     )

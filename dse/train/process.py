@@ -63,9 +63,11 @@ def keep_compiled_programs() -> None:
 def _processor() -> str:
     """Eight hexadecimal digits of a hash of the processor's features."""
     try:
-        told = Path("/proc/cpuinfo").read_text()
+        description = Path("/proc/cpuinfo").read_text()
     except OSError:
-        told = platform.processor()
-    lines = {line for line in told.splitlines() if line.startswith(("flags", "Feat"))}
+        description = platform.processor()
+    lines = {
+        line for line in description.splitlines() if line.startswith(("flags", "Feat"))
+    }
     text = "\n".join([platform.machine(), *sorted(lines)])
     return short_digest(text)

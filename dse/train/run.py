@@ -225,10 +225,10 @@ class _Stack:
         for index in self._alive:
             metrics = {"train": trained[index], "validation": validated[index]}
             number = self._members[index].number
-            told = EpochEnded(self._cell.id, number, epoch, metrics, seen, seconds)
+            event = EpochEnded(self._cell.id, number, epoch, metrics, seen, seconds)
             before = self._progress[index]
-            self._progress[index] = replace(before, ended=(*before.ended, told))
-            yield told
+            self._progress[index] = replace(before, ended=(*before.ended, event))
+            yield event
 
     def _score(self, rows: Sequence[EvaluationRows]) -> list[dict[str, float]]:
         """Loss and accuracy of each member on its own images."""
