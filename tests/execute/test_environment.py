@@ -21,10 +21,11 @@ from dse.study.plan import make_point
 
 def test_a_deterministic_process_may_be_settled_twice(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=x")
+    bridge = SimpleNamespace(backends_are_initialized=lambda: False)
+    monkeypatch.setitem(sys.modules, "jax._src.xla_bridge", bridge)
     settle_process(on_gpu=True, deterministic=True)
     assert os.environ["XLA_FLAGS"] == f"--xla_dump_to=x {DETERMINISTIC}"
-    bridge = SimpleNamespace(backends_are_initialized=lambda: True)
-    monkeypatch.setitem(sys.modules, "jax._src.xla_bridge", bridge)
+    bridge.backends_are_initialized = lambda: True
     settle_process(on_gpu=True, deterministic=True)
     assert os.environ["XLA_FLAGS"].count(DETERMINISTIC) == 1
 
