@@ -6,7 +6,7 @@
     dse.load_runs().groupby("pct_3x3")["test_accuracy"].mean()
 
 Names are loaded on first use, so that the import itself is quick. Families that come
-with the package are names too: `dse.SqueezeNet`, `dse.Nin`.
+with the package are names too, as `dse.SqueezeNet` and `dse.AlexNet`.
 """
 
 import dse.nearby  # noqa: F401 - must come first
@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from dse.arch.build import Build
     from dse.arch.family import Family, Published, Source
     from dse.errors import DseError
+    from dse.families.alexnet import AlexNet
     from dse.families.nin import Nin
     from dse.families.squeezenet import SqueezeNet
+    from dse.families.vgg import Vgg
     from dse.fields import Grid, choice, flag, real, share, text, whole
     from dse.options import Options
     from dse.runs.recipe import Recipe
@@ -73,6 +75,7 @@ _ELSEWHERE = {name: place for place, names in _WHERE.items() for name in names.s
 
 __all__ = [
     "PRESETS",
+    "AlexNet",
     "Beats",
     "Budget",
     "Build",
@@ -90,6 +93,7 @@ __all__ = [
     "Source",
     "Space",
     "SqueezeNet",
+    "Vgg",
     "check",
     "choice",
     "describe",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dse.arch.cost import cost
 from dse.arch.describe import as_json
-from dse.arch.layers import Shape
+from dse.arch.layer import Shape
 from dse.errors import DseError
 from dse.families import DEFAULT, family_called
 from dse.store import DEFAULT_STORAGE

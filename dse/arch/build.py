@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from dse.arch.graph import INPUT, Architecture
+from dse.arch.layer import Initializer, Layer, Shape
 from dse.arch.layers import (
     Add,
     AveragePool,
@@ -11,11 +12,9 @@ from dse.arch.layers import (
     Dense,
     Dropout,
     GlobalAverage,
-    Initializer,
-    Layer,
+    LocalResponseNorm,
     MaxPool,
     Relu,
-    Shape,
 )
 from dse.bounds import brief, check_whole, is_whole
 from dse.errors import DseError
@@ -120,6 +119,13 @@ class Build:
     ) -> str:
         """Add average pooling."""
         return self.add(AveragePool(name, (self.last,), window, stride, rounding))
+
+    def local_response_norm(
+        self, name: str, size: int, alpha: float, beta: float, k: float
+    ) -> str:
+        """Add a local response norm, with the alpha of the equation."""
+        norm = LocalResponseNorm(name, (self.last,), size, alpha, beta, k)
+        return self.add(norm)
 
     def dropout(self, name: str, rate: float = 0.5) -> str:
         """Add dropout in training."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from dse.arch.graph import INPUT, Architecture
-from dse.arch.layers import Layer, Shape
+from dse.arch.layer import Layer, Shape
 from dse.bounds import MOST, brief
 from dse.errors import DseError
 

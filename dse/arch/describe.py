@@ -7,7 +7,8 @@ from typing import Any
 from dse.arch.cost import Cost, LayerCost, cost
 from dse.arch.family import Family
 from dse.arch.graph import INPUT, Architecture
-from dse.arch.layers import Dropout, Shape
+from dse.arch.layer import Shape
+from dse.arch.layers import Dropout
 
 
 @dataclass(frozen=True)

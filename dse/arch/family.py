@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from dse.arch.closed_form import CostArrays
 from dse.arch.cost import cost
 from dse.arch.graph import Architecture
-from dse.arch.layers import Shape
+from dse.arch.layer import Shape
 from dse.declared import Declared
 from dse.errors import DseError
 from dse.fields import Grid, Unstated

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dse.arch.layers import LAYERS, Layer, Parameter, Shape
+from dse.arch.layer import Layer, Parameter, Shape
+from dse.arch.layers import LAYERS
 from dse.errors import DseError
 from dse.files import short_digest
 

@@ -7,90 +7,21 @@ identity are computed from the records.
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Literal, Self
 
-Shape = tuple[int, int, int]
-"""Height, width and channels of one image's feature map."""
-
-Initializer = Literal["he", "xavier", "gaussian"]
-"""He: N(0, 2 / fan_in). Xavier (Caffe): U(±sqrt(3 / fan_in)). Gaussian: N(0, s²)."""
-
-
-def later(default: Any) -> Any:
-    """Make a field that was added later, left out of identities at its default."""
-    return field(default=default, metadata={"later": True})
-
-
-class Parameter(NamedTuple):
-    """A learnt array.
-
-    Attributes:
-        shape: its axes; the last axis of a kernel is the outputs.
-        initializer: distribution of its initial values; None for zeros.
-        deviation: s of a Gaussian.
-    """
-
-    shape: tuple[int, ...]
-    initializer: Initializer | None = None
-    deviation: float = 0.0
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A named node that reads the outputs of the layers named in `inputs`.
-
-    Attributes:
-        kind: name of the kind in JSON.
-        in_place: True if it may overwrite its input.
-    """
-
-    kind: ClassVar[str]
-    in_place: ClassVar[bool] = False
-    name: str
-    inputs: tuple[str, ...]
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        """Shape of the output for these input shapes; by default the first of them."""
-        return inputs[0]
-
-    def parameters(self, *inputs: Shape) -> Mapping[str, Parameter]:
-        """Learnt parameters by name."""
-        return {}
-
-    def macs(self, *inputs: Shape) -> int:
-        """Multiply-accumulates at batch 1: padded taps are counted, biases are not."""
-        return 0
-
-    def joins(self, *inputs: Shape) -> bool:
-        """Check whether the layer accepts inputs of these shapes."""
-        return len(inputs) == 1
-
-    def drawn_by(self, initializer: Initializer) -> Self:
-        """This layer with another initialiser for its kernel, if it has a kernel."""
-        return self
-
-    @property
-    def filter_text(self) -> str:
-        """Size and stride as in the paper's Table 1; empty for most layers."""
-        return ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Convert the record to plain data, without later fields at their defaults."""
-        values = {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(self)
-            if not f.metadata.get("later") or getattr(self, f.name) != f.default
-        }
-        return {"kind": self.kind, **values}
+from dse.arch.layer import Initializer, Layer, Parameter, Shape, later
+from dse.errors import DseError
 
 
 @dataclass(frozen=True)
 class Convolution(Layer):
-    """A square convolution with bias.
+    """A square convolution.
 
     `padding` counts zero pixels on each side; output sizes round down. `deviation` is
-    that of a Gaussian initialiser.
+    that of a Gaussian initialiser. Each of `groups` equal parts of the filters reads
+    its own part of the input channels. `bias` is the initial value of the biases; None
+    for a convolution without them.
     """
 
     kind = "convolution"
@@ -100,23 +31,34 @@ class Convolution(Layer):
     padding: int = 0
     initializer: Initializer = "he"
     deviation: float = later(0.01)
+    groups: int = later(1)
+    bias: float | None = later(0.0)
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        height, width, _ = inputs[0]
+        height, width, channels = inputs[0]
+        if self.groups < 1 or channels % self.groups or self.filters % self.groups:
+            raise DseError(
+                f"layer {self.name!r} has {self.groups} groups; expected a divisor of "
+                f"its {channels} input channels and of its {self.filters} filters"
+            )
         overhang = 2 * self.padding - self.kernel
         rows = (height + overhang) // self.stride + 1
         return rows, (width + overhang) // self.stride + 1, self.filters
 
     def parameters(self, *inputs: Shape) -> Mapping[str, Parameter]:
-        shape = (self.kernel, self.kernel, inputs[0][2], self.filters)
+        shape = (self.kernel, self.kernel, inputs[0][2] // self.groups, self.filters)
+        kernel = Parameter(shape, self.initializer, self.deviation)
+        if self.bias is None:
+            return {"kernel": kernel}
         return {
-            "kernel": Parameter(shape, self.initializer, self.deviation),
-            "bias": Parameter((self.filters,)),
+            "kernel": kernel,
+            "bias": Parameter((self.filters,), constant=self.bias),
         }
 
     def macs(self, *inputs: Shape) -> int:
         rows, columns, filters = self.output_shape(*inputs)
-        return rows * columns * self.kernel**2 * inputs[0][2] * filters
+        taps = self.kernel**2 * (inputs[0][2] // self.groups)
+        return rows * columns * taps * filters
 
     def drawn_by(self, initializer: Initializer) -> Self:
         return dataclasses.replace(self, initializer=initializer, deviation=0.01)
@@ -128,12 +70,16 @@ class Convolution(Layer):
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """All inputs times a matrix, plus a bias; the order is rows, columns, channels."""
+    """All inputs times a matrix, plus biases; the order is rows, columns, channels.
+
+    `bias` is the initial value of the biases.
+    """
 
     kind = "dense"
     units: int
     initializer: Initializer = "he"
     deviation: float = 0.01
+    bias: float = later(0.0)
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return 1, 1, self.units
@@ -142,7 +88,7 @@ class Dense(Layer):
         shape = (math.prod(inputs[0]), self.units)
         return {
             "kernel": Parameter(shape, self.initializer, self.deviation),
-            "bias": Parameter((self.units,)),
+            "bias": Parameter((self.units,), constant=self.bias),
         }
 
     def macs(self, *inputs: Shape) -> int:
@@ -213,6 +159,21 @@ class Relu(Layer):
 
 
 @dataclass(frozen=True)
+class LocalResponseNorm(Layer):
+    """Every element over (k + α·Σx²)^β, summed over `size` channels around its own.
+
+    Krizhevsky et al. 2012 write it so; the alpha of Caffe and PyTorch is `size` times
+    this one, and their k is 1. Channels beyond the first and the last count as zero.
+    """
+
+    kind = "local_response_norm"
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 2.0
+
+
+@dataclass(frozen=True)
 class Concat(Layer):
     """The inputs concatenated along the channels."""
 
@@ -263,6 +224,7 @@ LAYERS: Mapping[str, type[Layer]] = {
         MaxPool,
         AveragePool,
         Relu,
+        LocalResponseNorm,
         Concat,
         Add,
         Dropout,

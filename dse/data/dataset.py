@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from dse.arch.layers import Shape
+from dse.arch.layer import Shape
 from dse.data.contents import Contents, PartContents
 from dse.errors import DseError
 

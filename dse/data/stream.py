@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from dse.arch.layers import Shape
+from dse.arch.layer import Shape
 from dse.data.before import known
 from dse.data.contents import (
     Contents,

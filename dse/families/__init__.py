@@ -27,75 +27,20 @@ DEFAULT = "squeezenet"
 GROUP = "dse.families"
 """Group of the entry points."""
 
-COLUMNS = [
-    "activations",
-    "alias_of",
-    "arch_id",
-    "bytes",
-    "bytes_fp32",
-    "cell_id",
-    "code_version",
-    "compile_seconds",
-    "complete",
-    "created_at",
-    "dataset",
-    "detail",
-    "device",
-    "epoch",
-    "epochs",
-    "failed",
-    "family",
-    "images_per_second",
-    "label",
-    "macs",
-    "metaparameters",
-    "missing",
-    "note",
-    "numerics_version",
-    "params",
-    "peak_activations",
-    "planned",
-    "point",
-    "position",
-    "preset",
-    "reason",
-    "replicate",
-    "run_id",
-    "running",
-    "seed",
-    "status",
-    "step_seconds",
-    "study",
-    "test_accuracy",
-    "test_top5",
-    "train_accuracy",
-    "train_loss",
-    "train_seconds",
-    "tries",
-    "val_accuracy",
-    "val_loss",
-]
+COLUMNS = """
+activations alias_of arch_id bytes bytes_fp32 cell_id code_version compile_seconds
+complete created_at dataset detail device epoch epochs failed family images_per_second
+label macs metaparameters missing note numerics_version params peak_activations planned
+point position preset reason replicate run_id running seed status step_seconds study
+test_accuracy test_top5 train_accuracy train_loss train_seconds tries val_accuracy
+val_loss
+"""
 """Columns of the views; no metaparameter may have these names."""
-SETTINGS = [
-    "epochs",
-    "peak_learning_rate",
-    "batch_size",
-    "warmup_share",
-    "schedule",
-    "momentum",
-    "weight_decay",
-    "clip_norm",
-    "crop_padding",
-    "mirror",
-    "label_smoothing",
-    "dropout",
-    "initializer",
-    "steps",
-    "resize",
-    "crop",
-    "pixel_mean",
-    "seed",
-]
+SETTINGS = """
+epochs peak_learning_rate batch_size warmup_share schedule momentum weight_decay
+clip_norm crop_padding mirror label_smoothing dropout initializer steps resize crop
+pixel_mean seed
+"""
 """Settings of a recipe, forbidden as names too, since experiments vary both."""
 
 
@@ -196,9 +141,9 @@ def refusal_of_field(name: object) -> str:
     """Reason why a field or derived number may not have this name; empty if it may."""
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", name):
         return "expected small letters, digits and _"
-    if name in COLUMNS:
+    if name in COLUMNS.split():
         return "a column of the tables is called so"
-    if name in SETTINGS:
+    if name in SETTINGS.split():
         return "a setting of the recipe is called so"
     return ""
 

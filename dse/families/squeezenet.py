@@ -13,7 +13,7 @@ from dse.arch.build import Build
 from dse.arch.closed_form import CostArrays, CostSum, Reals, in_blocks
 from dse.arch.family import Family, Published, Source, Values
 from dse.arch.graph import Architecture
-from dse.arch.layers import Shape
+from dse.arch.layer import Shape
 from dse.bounds import brief
 from dse.errors import DseError
 from dse.fields import Grid, choice, share, text, whole

@@ -10,6 +10,7 @@ from jaxtyping import Float, Key
 
 from dse.arch.layers import AveragePool, Convolution, Dense, MaxPool
 from dse.ops.interface import Operations
+from dse.ops.norm import local_response_norm
 
 Arrays = Mapping[str, Array]
 """A layer's parameters by name, in the type of the computation."""
@@ -21,9 +22,10 @@ def _convolution(
     return operations.convolution(
         inputs[0],
         held["kernel"],
-        held["bias"],
+        held.get("bias"),
         stride=layer.stride,
         padding=layer.padding,
+        groups=layer.groups,
     )
 
 
@@ -52,6 +54,9 @@ FORWARD: Mapping[str, Callable[[Any, Sequence[Array], Arrays, Operations], Array
     "dense": _dense,
     "max_pool": _pool,
     "average_pool": _pool,
+    "local_response_norm": lambda layer, inputs, held, operations: local_response_norm(
+        inputs[0], layer.size, layer.alpha, layer.beta, layer.k
+    ),
     "relu": lambda layer, inputs, held, operations: jax.nn.relu(inputs[0]),
     "concat": lambda layer, inputs, held, operations: jnp.concatenate(inputs, axis=-1),
     "add": lambda layer, inputs, held, operations: sum(inputs[1:], start=inputs[0]),

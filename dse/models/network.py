@@ -13,7 +13,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, Key
 
 from dse.arch.graph import INPUT, Architecture
-from dse.arch.layers import Dropout, Parameter
+from dse.arch.layer import Parameter
+from dse.arch.layers import Dropout
 from dse.models.forward import FORWARD, dropped
 from dse.ops import operations_for
 from dse.ops.interface import Operations
@@ -100,11 +101,11 @@ def weight_shapes(architecture: Architecture) -> dict[str, dict[str, tuple[int, 
 def _drawn(
     generator: np.random.Generator, parameter: Parameter
 ) -> Float[np.ndarray, "..."]:
-    """Draw values from the distribution that `dse.arch.layers.Initializer` defines."""
+    """Draw values from the distribution that `dse.arch.layer.Initializer` defines."""
     shape, fan_in = parameter.shape, math.prod(parameter.shape[:-1])
     match parameter.initializer:
         case None:
-            return np.zeros(shape, np.float32)
+            return np.full(shape, parameter.constant, np.float32)
         case "he":
             deviation = math.sqrt(2 / fan_in)
         case "gaussian":

@@ -22,11 +22,12 @@ PATCHED_CHANNELS = 4
 
 def convolution(
     x: Float[Array, "n h w c"],
-    kernel: Float[Array, "k k c f"],
-    bias: Float[Array, " f"],
+    kernel: Float[Array, "k k g f"],
+    bias: Float[Array, " f"] | None,
     *,
     stride: int,
     padding: int,
+    groups: int = 1,
 ) -> Float[Array, "n oh ow f"]:
     """Compute `reference.convolution`, by matrix products where they are faster."""
     size, channels = kernel.shape[0], kernel.shape[2]
@@ -36,23 +37,32 @@ def convolution(
         if pointwise or channels <= PATCHED_CHANNELS
         else reference.convolution
     )
-    return form(x, kernel, bias, stride=stride, padding=padding)
+    return form(x, kernel, bias, stride=stride, padding=padding, groups=groups)
 
 
 def product_convolution(
     x: Float[Array, "n h w c"],
-    kernel: Float[Array, "k k c f"],
-    bias: Float[Array, " f"],
+    kernel: Float[Array, "k k g f"],
+    bias: Float[Array, " f"] | None,
     *,
     stride: int,
     padding: int,
+    groups: int = 1,
 ) -> Float[Array, "n oh ow f"]:
-    """Compute `reference.convolution` as patches times a matrix."""
-    padded = _padded(x, padding)
+    """Compute `reference.convolution` as patches times a matrix, group by group."""
     size = kernel.shape[0]
-    if size == 1 and stride == 1:
-        return _product(padded, kernel) + bias
-    return _product(_patches(padded, size, stride), kernel) + bias
+    if groups > 1:
+        parts = zip(jnp.split(x, groups, 3), jnp.split(kernel, groups, 3), strict=True)
+        products = [
+            product_convolution(part, own, None, stride=stride, padding=padding)
+            for part, own in parts
+        ]
+        product = jnp.concatenate(products, axis=3)
+    elif size == 1 and stride == 1:
+        product = _product(_padded(x, padding), kernel)
+    else:
+        product = _product(_patches(_padded(x, padding), size, stride), kernel)
+    return product if bias is None else product + bias
 
 
 def _padded(x: Float[Array, "n h w c"], padding: int) -> Float[Array, "n ph pw c"]:

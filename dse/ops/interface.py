@@ -14,16 +14,20 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 
 @runtime_checkable
 class ConvolutionForm(Protocol):
-    """Cross-correlation of NHWC images with an HWIO kernel, plus a bias."""
+    """Cross-correlation of NHWC images with an HWIO kernel, plus biases if any.
+
+    The inputs of the kernel are those of one of `groups` groups.
+    """
 
     def __call__(
         self,
         x: Float[Array, "n h w c"],
-        kernel: Float[Array, "k k c f"],
-        bias: Float[Array, " f"],
+        kernel: Float[Array, "k k g f"],
+        bias: Float[Array, " f"] | None,
         *,
         stride: int,
         padding: int,
+        groups: int = 1,
     ) -> Float[Array, "n oh ow f"]: ...
 
 

@@ -10,21 +10,23 @@ from dse.ops.interface import Padding
 
 def convolution(
     x: Float[Array, "n h w c"],
-    kernel: Float[Array, "k k c f"],
-    bias: Float[Array, " f"],
+    kernel: Float[Array, "k k g f"],
+    bias: Float[Array, " f"] | None,
     *,
     stride: int,
     padding: int,
+    groups: int = 1,
 ) -> Float[Array, "n oh ow f"]:
-    """Cross-correlation with `padding` zero pixels on every side, plus `bias`."""
+    """Cross-correlation with `padding` zero pixels on every side, plus biases."""
     product = lax.conv_general_dilated(
         x,
         kernel,
         window_strides=(stride, stride),
         padding=((padding, padding), (padding, padding)),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=groups,
     )
-    return product + bias
+    return product if bias is None else product + bias
 
 
 def max_pool(

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from dse.arch.graph import Architecture
-from dse.arch.layers import Dropout, Initializer, Layer, Shape
+from dse.arch.layer import Initializer, Layer, Shape
+from dse.arch.layers import Dropout
 from dse.bounds import check_number
 from dse.data.augmentation import crop_padding, mirror_suits
 from dse.declared import Declared

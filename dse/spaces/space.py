@@ -10,7 +10,7 @@ import numpy as np
 
 from dse.arch.closed_form import CostArrays
 from dse.arch.family import Family, Values
-from dse.arch.layers import Shape
+from dse.arch.layer import Shape
 from dse.errors import DseError
 from dse.families import DEFAULT, family_called
 from dse.fields import GRID_DIGITS, Grid, unknown_name

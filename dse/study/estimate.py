@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from dse.arch.cost import cost
 from dse.arch.family import Family
 from dse.arch.graph import Architecture
-from dse.arch.layers import Shape
+from dse.arch.layer import Shape
 from dse.data.dataset import ImageData
 from dse.runs.recipe import Recipe
 

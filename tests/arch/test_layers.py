@@ -2,9 +2,12 @@
 
 import json
 
+import jax
+import numpy as np
 import pytest
 
 from dse.arch.graph import Architecture
+from dse.arch.layer import Parameter
 from dse.arch.layers import (
     LAYERS,
     Add,
@@ -14,11 +17,13 @@ from dse.arch.layers import (
     Dense,
     Dropout,
     GlobalAverage,
+    LocalResponseNorm,
     MaxPool,
-    Parameter,
     Relu,
 )
+from dse.errors import DseError
 from dse.models.forward import FORWARD
+from dse.models.network import initial_weights
 
 ONE_OF_EACH = (
     Convolution("a", ("input",), 4, 3, 2, 1, "gaussian", 0.05),
@@ -30,6 +35,7 @@ ONE_OF_EACH = (
     Dropout("g", ("e",), 0.5),
     GlobalAverage("h", ("g",)),
     Dense("i", ("h",), 7, "xavier"),
+    LocalResponseNorm("j", ("i",), 3, 2e-5, 0.75, 1.0),
 )
 
 
@@ -100,6 +106,44 @@ def test_kernels_are_drawn_as_asked(layer):
         assert drawn.initializer == "he"
         assert drawn.parameters((4, 4, 2))["kernel"].initializer == "he"
     assert (drawn.name, drawn.inputs) == (layer.name, layer.inputs)
+
+
+def test_a_grouped_convolution_and_one_without_biases():
+    grouped = Convolution("a", ("input",), 6, 3, padding=1, groups=2, bias=0.1)
+    learnt = grouped.parameters((5, 4, 8))
+    assert learnt["kernel"].shape == (3, 3, 4, 6)
+    assert learnt["bias"] == Parameter((6,), constant=0.1)
+    assert grouped.macs((5, 4, 8)) == 5 * 4 * 9 * 4 * 6
+    plain = Convolution("a", ("input",), 6, 3, bias=None)
+    assert list(plain.parameters((5, 4, 8))) == ["kernel"]
+    assert plain.to_json()["bias"] is None
+    assert "groups" not in plain.to_json()
+    # Fields that were added later leave identities as they were.
+    assert Convolution("a", ("input",), 6, 3, groups=1, bias=0.0).to_json() == (
+        Convolution("a", ("input",), 6, 3).to_json()
+    )
+
+
+@pytest.mark.parametrize(("channels", "filters"), [(8, 7), (7, 8), (1, 2)])
+def test_groups_that_do_not_divide(channels, filters):
+    layer = Convolution("a", ("input",), filters, 3, padding=1, groups=2)
+    with pytest.raises(
+        DseError,
+        match=f"layer 'a' has 2 groups; expected a divisor of its {channels} input",
+    ):
+        Architecture((8, 8, channels), (layer,))
+
+
+def test_biases_start_where_they_are_asked_to():
+    layers = (
+        Convolution("a", ("input",), 4, 3, bias=0.1),
+        Convolution("b", ("a",), 4, 1, bias=None),
+        Dense("c", ("b",), 3, bias=0.2),
+    )
+    weights = initial_weights(Architecture((5, 5, 2), layers), jax.random.key(0))
+    np.testing.assert_array_equal(weights["a"]["bias"], np.full(4, np.float32(0.1)))
+    np.testing.assert_array_equal(weights["c"]["bias"], np.full(3, np.float32(0.2)))
+    assert list(weights["b"]) == ["kernel"]
 
 
 def test_what_layers_join():

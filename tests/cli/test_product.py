@@ -43,7 +43,10 @@ def product(*settings, **more):
         (["fig3b", "--family", "nin"], "an experiment (fig3b) and --family, --set, --"),
         (["fig3b", "--set", "sr=0.5"], "an experiment (fig3b) and --family, --set, --"),
         (["--set", "sr=0.5", "0.25"], "an experiment (0.25) and --family, --set, --ep"),
-        (["--family", "nim"], "no family is called 'nim'; expected some of nin, squ"),
+        (
+            ["--family", "nim"],
+            "no family is called 'nim'; expected some of alexnet, nin",
+        ),
         (["--family", "gone.py:Mine"], "there is no file gone.py; expected path/mine."),
         (["--name", "fig3b"], "fig3b comes with the package, and its studies are call"),
         (["--name", "a.b"], "'a.b'; a dot parts an experiment's name from an arm's"),

@@ -8,7 +8,9 @@ import pytest
 from dse.arch.build import Build
 from dse.arch.graph import Architecture
 from dse.arch.layers import AveragePool, Dense, GlobalAverage
+from dse.families.alexnet import AlexNet
 from dse.families.nin import Nin
+from dse.families.vgg import Vgg
 from dse.models.network import Network, initial_weights, weight_shapes
 from dse.ops import FAST_ON_CPU, FAST_ON_GPU, REFERENCE, STACKED
 
@@ -79,13 +81,22 @@ def test_an_average_pool_by_hand():
     np.testing.assert_allclose(network(images), [[9.0]])
 
 
-def test_both_forms_make_one_nin():
-    point = Nin(width=1 / 16, head="dense", pool2="average")
-    architecture = point.architecture((28, 30, 3), 5)
+@pytest.mark.parametrize(
+    ("point", "shape"),
+    [
+        (Nin(width=1 / 16, head="dense", pool2="average"), (28, 30, 3)),
+        (AlexNet(width=1 / 16), (28, 30, 3)),
+        (AlexNet(width=1 / 48), (131, 128, 3)),
+        (Vgg(depth="11", width=1 / 16), (28, 30, 3)),
+    ],
+    ids=["nin", "alexnet", "alexnet in two groups", "vgg"],
+)
+def test_both_forms_make_one_network(point, shape):
+    architecture = point.architecture(shape, 5)
     weights = initial_weights(architecture, jax.random.key(0))
-    images = jax.random.normal(jax.random.key(1), (2, 28, 30, 3))
+    images = jax.random.normal(jax.random.key(1), (2, *shape))
     scores = [
-        Network(architecture, weights, operations)(images)
+        jax.jit(Network(architecture, weights, operations).__call__)(images)
         for operations in (REFERENCE, FAST_ON_CPU)
     ]
     assert scores[0].shape == (2, 5)

@@ -164,5 +164,5 @@ def test_unknown_space():
         named_space("wide", 1.0)
     with pytest.raises(DseError, match="nin has no named spaces; say what varies"):
         named_space("nin.narrow", 1.0)
-    with pytest.raises(DseError, match="no family is called 'vgg'"):
-        named_space("vgg.narrow", 1.0)
+    with pytest.raises(DseError, match="no family is called 'vggg'"):
+        named_space("vggg.narrow", 1.0)

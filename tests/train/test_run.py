@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from dse.errors import DseError
+from dse.families.alexnet import AlexNet
 from dse.families.nin import Nin
 from dse.families.squeezenet import SqueezeNet
+from dse.families.vgg import Vgg
 from dse.runs.cell import Cell
 from dse.runs.events import Done, EpochEnded, Failed, Started
 from dse.runs.recipe import Recipe
@@ -92,16 +94,23 @@ def test_training_at_chance_is_untrained(tiny):
     assert "no better than chance, 0.2500" in failed.detail
 
 
-@pytest.mark.parametrize("head", ["average", "dense"])
-def test_a_network_of_another_family_learns(tiny, head):
+@pytest.mark.parametrize(
+    ("point", "last"),
+    [
+        (Nin(width=1 / 12, head="average", pool2="average"), "cccp6"),
+        (Nin(width=1 / 12, head="dense", pool2="average"), "scores"),
+        (AlexNet(width=1 / 8), "fc5"),
+        (Vgg(depth="11", width=1 / 8), "scores"),
+    ],
+    ids=lambda point: getattr(point, "name", ""),
+)
+def test_a_network_of_another_family_learns(tiny, point, last):
     """With all kinds of layers that SqueezeNet has none of."""
-    point = Nin(width=1 / 12, head=head, pool2="average")
     recipe = replace(LEARNING, peak_learning_rate=0.02, dropout=0.0, initializer="he")
     *_, done = Trainer(tiny).train(cell_of(tiny, recipe, point), (0,))
     assert isinstance(done, Done)
     assert done.metrics["test"]["accuracy"] > 0.6
-    learnt = {name: set(arrays) for name, arrays in done.weights.items()}
-    assert ("scores" in learnt) == (head == "dense")
+    assert {last, "input"} <= set(done.weights)
 
 
 @pytest.mark.parametrize(

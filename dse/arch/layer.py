@@ -1,0 +1,82 @@
+"""The base class of layers: name, inputs, output shape, parameters and work."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+Shape = tuple[int, int, int]
+"""Height, width and channels of one image's feature map."""
+
+Initializer = Literal["he", "xavier", "gaussian"]
+"""He: N(0, 2 / fan_in). Xavier (Caffe): U(±sqrt(3 / fan_in)). Gaussian: N(0, s²)."""
+
+
+def later(default: Any) -> Any:
+    """Make a field that was added later, left out of identities at its default."""
+    return field(default=default, metadata={"later": True})
+
+
+class Parameter(NamedTuple):
+    """A learnt array.
+
+    Attributes:
+        shape: its axes; the last axis of a kernel is the outputs.
+        initializer: distribution of its initial values; None for a constant.
+        deviation: s of a Gaussian.
+        constant: initial value without a distribution.
+    """
+
+    shape: tuple[int, ...]
+    initializer: Initializer | None = None
+    deviation: float = 0.0
+    constant: float = 0.0
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A named node that reads the outputs of the layers named in `inputs`.
+
+    Attributes:
+        kind: name of the kind in JSON.
+        in_place: True if it may overwrite its input.
+    """
+
+    kind: ClassVar[str]
+    in_place: ClassVar[bool] = False
+    name: str
+    inputs: tuple[str, ...]
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Shape of the output for these input shapes; by default the first of them."""
+        return inputs[0]
+
+    def parameters(self, *inputs: Shape) -> Mapping[str, Parameter]:
+        """Learnt parameters by name."""
+        return {}
+
+    def macs(self, *inputs: Shape) -> int:
+        """Multiply-accumulates at batch 1: padded taps are counted, biases are not."""
+        return 0
+
+    def joins(self, *inputs: Shape) -> bool:
+        """Check whether the layer accepts inputs of these shapes."""
+        return len(inputs) == 1
+
+    def drawn_by(self, initializer: Initializer) -> Self:
+        """This layer with another initialiser for its kernel, if it has a kernel."""
+        return self
+
+    @property
+    def filter_text(self) -> str:
+        """Size and stride as in the paper's Table 1; empty for most layers."""
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert the record to plain data, without later fields at their defaults."""
+        values = {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if not f.metadata.get("later") or getattr(self, f.name) != f.default
+        }
+        return {"kind": self.kind, **values}

@@ -1,0 +1,59 @@
+"""VGG (Simonyan and Zisserman 2014, arXiv 1409.1556)."""
+
+from dataclasses import dataclass
+
+from dse.arch.build import Architecture, Build, Shape
+from dse.arch.family import Family
+from dse.fields import choice, share
+
+FILTERS = (64, 128, 256, 512, 512)
+"""Filters of the convolutions of each stage."""
+CONVOLUTIONS = {
+    "11": (1, 1, 2, 2, 2),
+    "13": (2, 2, 2, 2, 2),
+    "16": (2, 2, 3, 3, 3),
+    "19": (2, 2, 4, 4, 4),
+}
+"""Number of convolutions in each stage, by depth: networks A, B, D and E."""
+
+
+@dataclass(frozen=True)
+class Vgg(Family, name="vgg"):
+    """VGG: five stages of 3x3 convolutions and a max pool, then dense layers."""
+
+    depth: str = choice(
+        "16", tuple(CONVOLUTIONS), "layers with weights", ordered=True, cost="rises"
+    )
+    width: float = share(1, "share of published", most=4, cost="rises", scales=True)
+    head: str = choice(
+        "dense", ("dense", "average"), "hidden dense layers, or a mean of the maps"
+    )
+
+    def architecture(self, input_shape: Shape, classes: int) -> Architecture:
+        """Build the published network.
+
+        Below 128 pixels there is one hidden dense layer, of 512 units between dropout,
+        as in Zagoruyko's network for CIFAR, here without its batch norm.
+        """
+
+        def wide(filters: int) -> int:
+            return max(1, int(filters * self.width + 0.5))
+
+        net, small = Build(input_shape, classes, "he"), min(input_shape[:2]) < 128
+        stages = zip(CONVOLUTIONS[self.depth], FILTERS, strict=True)
+        for stage, (convolutions, filters) in enumerate(stages, start=1):
+            for place in range(1, convolutions + 1):
+                net.conv(f"conv{stage}_{place}", wide(filters), padding=1)
+            net.max_pool(f"pool{stage}", 2, 2)
+        if self.head == "average":
+            net.average("average")
+        elif small:
+            net.dropout("drop5")
+            net.dense("fc6", wide(512), relu=True)
+            net.dropout("drop6")
+        else:
+            for number in (6, 7):
+                net.dense(f"fc{number}", wide(4096), relu=True, initializer="gaussian")
+                net.dropout(f"drop{number}")
+        net.dense("scores", classes, initializer="gaussian")
+        return net.done()
