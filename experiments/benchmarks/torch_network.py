@@ -1,5 +1,7 @@
 """The same networks in PyTorch, in the form that its users write and train."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -9,8 +11,10 @@ from dse.arch.layers import (
     Add,
     Concat,
     Convolution,
+    Dense,
     Dropout,
     GlobalAverage,
+    LocalResponseNorm,
     MaxPool,
     Relu,
 )
@@ -23,16 +27,27 @@ class TorchNetwork(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.convolutions = nn.ModuleDict()
+        self.learnt = nn.ModuleDict()
         for layer in architecture.layers:
+            shape = architecture.shapes[layer.inputs[0]]
             if isinstance(layer, Convolution):
-                channels = architecture.shapes[layer.inputs[0]][2]
-                convolution = nn.Conv2d(
-                    channels, layer.filters, layer.kernel, layer.stride, layer.padding
+                made: nn.Conv2d | nn.Linear = nn.Conv2d(
+                    shape[2],
+                    layer.filters,
+                    layer.kernel,
+                    layer.stride,
+                    layer.padding,
+                    groups=layer.groups,
+                    bias=layer.bias is not None,
                 )
-                nn.init.kaiming_normal_(convolution.weight)
-                nn.init.zeros_(convolution.bias)
-                self.convolutions[_key(layer.name)] = convolution
+            elif isinstance(layer, Dense):
+                made = nn.Linear(math.prod(shape), layer.units)
+            else:
+                continue
+            nn.init.kaiming_normal_(made.weight)
+            if layer.bias is not None:
+                nn.init.constant_(made.bias, layer.bias)
+            self.learnt[_key(layer.name)] = made
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Compute class scores of NCHW images."""
@@ -46,7 +61,11 @@ class TorchNetwork(nn.Module):
         x = inputs[0]
         match layer:
             case Convolution(name=name):
-                return self.convolutions[_key(name)](x)
+                return self.learnt[_key(name)](x)
+            case Dense(name=name):
+                return self.learnt[_key(name)](x.flatten(1))[:, :, None, None]
+            case LocalResponseNorm(size=size, alpha=alpha, beta=beta, k=k):
+                return F.local_response_norm(x, size, alpha * size, beta, k)
             case MaxPool(window=window, stride=stride):
                 (top, bottom), (left, right) = (
                     layer.padding(extent) for extent in x.shape[2:]
