@@ -105,3 +105,12 @@ def test_a_balanced_part_is_another_set():
     again = balanced_part(whole, 20)
     np.testing.assert_array_equal(part.train.pixels, again.train.pixels)
     assert balanced_part(whole, 80) is whole
+
+
+def test_a_class_of_one_image_stays_in_a_part():
+    labels = np.repeat(np.arange(3, dtype=np.int32), [20, 20, 1])
+    train = Images(np.zeros((41, 4, 4, 1), np.uint8), labels)
+    test = Images(np.zeros((3, 4, 4, 1), np.uint8), np.arange(3, dtype=np.int32))
+    part = balanced_part(Dataset("x", "x", ("a", "b", "c"), train, test), 20)
+    assert np.bincount(part.train.labels).tolist() == [10, 10, 1]
+    assert part.fingerprint == "x-21"

@@ -119,6 +119,8 @@ def test_what_was_to_follow_an_error_is_done_all_the_same(tiny, jobs, tmp_path):
         ({"gpus": -1}, "gpus is -1"),
         ({"time_limit": 0}, "time_limit is 0; expected a number from 0.01 to"),
         ({"memory_limit": -1}, "memory_limit is -1"),
+        ({"executor": "serial", "memory_limit": 2}, "only --executor process has"),
+        ({"executor": "ray", "memory_limit": 2}, "only --executor process has"),
         ({"memory_limit": 0.01}, "memory_limit is 0.01; expected a number from 0.25"),
         ({"address": "here:1"}, "goes with --executor ray"),
     ],

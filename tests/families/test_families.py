@@ -139,8 +139,9 @@ def installed(workplace, monkeypatch):
     (told / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1\n")
     (told / "entry_points.txt").write_text(
         "[dse.families]\ntheirs = theirs:Tiny\nother = theirs:Build\n"
-        "lost = theirs:Lost\ngone = nowhere:Tiny\n"
+        "lost = theirs:Lost\ngone = nowhere:Tiny\ntorn = torn:Tiny\n"
     )
+    (workplace / "torn.py").write_text("class Tiny(")
     (workplace / "theirs.py").write_text(TINY)
     monkeypatch.syspath_prepend(workplace)
     yield
@@ -152,6 +153,7 @@ def test_a_family_of_an_installed_package(installed):
     for name, said in (
         ("lost", "family lost of theirs:Lost cannot be loaded: .*'Lost'"),
         ("gone", "family gone of nowhere:Tiny cannot be loaded: No module named"),
+        ("torn", "family torn of torn:Tiny cannot be loaded: .*never closed"),
         ("other", "entry point other is no family"),
         ("thiers", r"expected some of .*did you mean theirs"),
     ):

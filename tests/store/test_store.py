@@ -8,7 +8,7 @@ from contextlib import closing
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from dse.errors import DseError
 from dse.families.squeezenet import SqueezeNet
@@ -19,6 +19,8 @@ from dse.runs.recipe import Recipe
 from dse.store.append import add_epoch, begin_run, complete_run, fail_run
 from dse.store.database import open_store
 from dse.store.enter import register_points, register_study
+from dse.store.forget import forget
+from dse.store.merge import merge
 from dse.store.query import load_network, sql, status, view
 from dse.store.run_states import run_states
 from dse.store.schema import SCHEMA_VERSION
@@ -177,6 +179,22 @@ def test_weights_come_back(store, tiny):
     for odd in ("2", None, True, 1.0, [1], 10**40):
         with pytest.raises(DseError, match="there is no run"):
             load_network(store, odd)
+
+
+def test_more_rows_than_a_statement_takes_values(store, tiny, tmp_path):
+    """SQLite takes some 30,000 values in a statement, PostgreSQL 65,535."""
+
+    def few(connection, _):
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 30)
+
+    record, _ = fill(store, tiny, replicates=40)
+    elsewhere = open_store(f"sqlite:///{tmp_path}/elsewhere/dse.db")
+    for each in (store, elsewhere):
+        event.listen(each.engine, "connect", few)
+    merge(store, elsewhere, [record.name])
+    assert len(view(elsewhere, "runs")) == 40
+    assert forget(elsewhere, record.name).runs == 40
+    assert view(elsewhere, "runs").empty
 
 
 def test_export_and_import_make_no_doubles(store, tiny, tmp_path):
