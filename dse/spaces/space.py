@@ -104,7 +104,9 @@ class Space:
     def point(self, values: Mapping[str, Any]) -> Family:
         """The anchor with other values."""
         found = {
-            name: round(value, GRID_DIGITS) if isinstance(value, float) else value
+            name: round(value, GRID_DIGITS)
+            if isinstance(self.values.get(name), Grid)
+            else value
             for name, value in values.items()
         }
         return replace(self.anchor, **found)  # type: ignore[type-var]

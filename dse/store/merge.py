@@ -67,7 +67,8 @@ def merge(source: Store, target: Store, names: Iterable[str]) -> int:
         in_studies = runs.c.cell_id.in_(select(study_cells.c.cell_id).where(of))
         run_ids = select(runs.c.id).where(in_studies, runs.c.status.in_(FINISHED))
         for row in _rows(reading, metrics, metrics.c.run_id.in_(run_ids)):
-            run_metrics[row.run_id].append(row)
+            if row.run_id in run_metrics:  # not of a run that has ended meanwhile
+                run_metrics[row.run_id].append(row)
         kept = {
             row.run_id: row
             for row in _rows(reading, artifacts, artifacts.c.run_id.in_(run_ids))

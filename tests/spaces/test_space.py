@@ -35,6 +35,9 @@ def test_a_space_and_a_sweep_name_the_same_point():
     space = Space(SqueezeNet(), {"sr": Grid(0.1, 0.9, 0.1)})
     assert space.listed("sr") == tuple(round(i / 10, 1) for i in range(1, 10))
     assert space.point({"sr": 0.1 + 0.1 + 0.1}) == SqueezeNet(sr=0.3)
+    # A value that was written is meant to the last digit.
+    written = Space(SqueezeNet(), {"sr": (1 / 3, 0.5)})
+    assert written.point({"sr": 1 / 3}) == SqueezeNet(sr=1 / 3)
 
 
 def test_what_a_space_lists():
