@@ -19,7 +19,7 @@ from dse.arch.layers import (
 from dse.bounds import brief, check_whole, is_whole
 from dse.errors import DseError
 
-__all__ = ["Architecture", "Build", "Shape"]
+__all__ = ["Architecture", "Build", "Shape", "scaled"]
 
 LARGEST = 2**16
 """Most pixels of a side, most channels and most classes."""
@@ -157,6 +157,17 @@ class Build:
                 f"{self.last!r}; expected 1x1x{self.classes}, a score a class"
             )
         return network
+
+
+def scaled(filters: int, width: float, multiple: int = 1) -> int:
+    """Filters at a share of the published width: halves rounded up, at least one.
+
+    Args:
+        filters: the published number.
+        width: the share.
+        multiple: the result is a multiple of it, as of the number of groups.
+    """
+    return multiple * max(1, int(filters * width / multiple + 0.5))
 
 
 def _check(input_shape: Shape, classes: int) -> None:

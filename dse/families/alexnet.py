@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dse.arch.build import Architecture, Build, Shape
+from dse.arch.build import Architecture, Build, Shape, scaled
 from dse.arch.family import Family
 from dse.fields import choice, share
 
@@ -42,7 +42,7 @@ class AlexNet(Family, name="alexnet"):
         for place, (two, one, kernel, stride, groups) in enumerate(CONVOLUTIONS, 1):
             net.conv(
                 f"conv{place}",
-                self._wide(two if caffe else one, multiple=2),
+                scaled(two if caffe else one, self.width, multiple=2),
                 kernel,
                 stride,
                 kernel // 2 if place > 1 else 0 if caffe else 2,
@@ -58,7 +58,7 @@ class AlexNet(Family, name="alexnet"):
             if not caffe:
                 net.dropout(f"drop{number}")
             started = {"bias": 0.1, "deviation": 0.005} if caffe else {}
-            net.dense(f"fc{number}", self._wide(4096), relu=True, **started)
+            net.dense(f"fc{number}", scaled(4096, self.width), relu=True, **started)
             if caffe:
                 net.dropout(f"drop{number}")
         net.dense("fc8", classes)
@@ -72,14 +72,10 @@ class AlexNet(Family, name="alexnet"):
         """
         net.initializer = "he"
         for place in (1, 2):
-            net.conv(f"conv{place}", self._wide(64), 5, padding=2)
+            net.conv(f"conv{place}", scaled(64, self.width), 5, padding=2)
             net.max_pool(f"pool{place}", 3, 2, "same")
             net.local_response_norm(f"norm{place}", 9, 0.001 / 9, 0.75, 1.0)
         for number, units in ((3, 384), (4, 192)):
-            net.dense(f"fc{number}", self._wide(units), relu=True)
+            net.dense(f"fc{number}", scaled(units, self.width), relu=True)
         net.dense("fc5", net.classes, initializer="gaussian")
         return net.done()
-
-    def _wide(self, filters: int, multiple: int = 1) -> int:
-        """Filters at this width, a multiple of the number of groups."""
-        return multiple * max(1, int(filters * self.width / multiple + 0.5))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dse.arch.build import Architecture, Build, Shape
+from dse.arch.build import Architecture, Build, Shape, scaled
 from dse.arch.family import Family
 from dse.fields import choice, share
 
@@ -25,7 +25,7 @@ class Nin(Family, name="nin"):
         for i, (kernel, stride, padding, *filters) in enumerate(blocks, start=1):
             names = (f"conv{i}", f"cccp{2 * i - 1}", f"cccp{2 * i}")
             for name, n in zip(names, filters, strict=True):
-                wide = max(1, int(n * self.width + 0.5)) if n else classes
+                wide = scaled(n, self.width) if n else classes
                 at = (kernel, stride, padding) if name == names[0] else (1,)
                 fine = not small and (name in ("conv1", "conv2", "conv3") or not n)
                 net.conv(name, wide, *at, deviation=0.01 if fine else 0.05)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dse.arch.build import Architecture, Build, Shape
+from dse.arch.build import Architecture, Build, Shape, scaled
 from dse.arch.family import Family
 from dse.fields import choice, share
 
@@ -35,25 +35,26 @@ class Vgg(Family, name="vgg"):
         Below 128 pixels there is one hidden dense layer, of 512 units between dropout,
         as in Zagoruyko's network for CIFAR, here without its batch norm.
         """
-
-        def wide(filters: int) -> int:
-            return max(1, int(filters * self.width + 0.5))
-
         net, small = Build(input_shape, classes, "he"), min(input_shape[:2]) < 128
         stages = zip(CONVOLUTIONS[self.depth], FILTERS, strict=True)
         for stage, (convolutions, filters) in enumerate(stages, start=1):
             for place in range(1, convolutions + 1):
-                net.conv(f"conv{stage}_{place}", wide(filters), padding=1)
+                net.conv(f"conv{stage}_{place}", scaled(filters, self.width), padding=1)
             net.max_pool(f"pool{stage}", 2, 2)
         if self.head == "average":
             net.average("average")
         elif small:
             net.dropout("drop5")
-            net.dense("fc6", wide(512), relu=True)
+            net.dense("fc6", scaled(512, self.width), relu=True)
             net.dropout("drop6")
         else:
             for number in (6, 7):
-                net.dense(f"fc{number}", wide(4096), relu=True, initializer="gaussian")
+                net.dense(
+                    f"fc{number}",
+                    scaled(4096, self.width),
+                    relu=True,
+                    initializer="gaussian",
+                )
                 net.dropout(f"drop{number}")
         net.dense("scores", classes, initializer="gaussian")
         return net.done()

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, Key, UInt8
 from dse.arch.graph import Architecture
 from dse.models.network import Network, Weights, initial_weights
 from dse.ops.interface import Operations
+from dse.runs.cell import Cell
 from dse.runs.recipe import Recipe
 from dse.train.augment import augment, centre, normalise
 from dse.train.optimiser import optimiser
@@ -57,6 +58,18 @@ class Engine:
     steps_per_epoch: int
     batch_size: int
     operations: Operations
+
+    @classmethod
+    def of(cls, cell: Cell, train_size: int, operations: Operations) -> "Engine":
+        """The engine of a cell whose replicates train on `train_size` images."""
+        batch_size = min(cell.recipe.batch_size, train_size)
+        return cls(
+            cell.recipe.applied_to(cell.architecture),
+            cell.recipe,
+            train_size // batch_size,
+            batch_size,
+            operations,
+        )
 
     @property
     def steps(self) -> int:

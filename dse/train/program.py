@@ -94,14 +94,8 @@ def compile_program(
     started = time.perf_counter()
     platform = jax.default_backend()
     form, together = form_for(platform), stack_size(replicates)
-    batch_size = min(cell.recipe.batch_size, train_size)
-    engine = Engine(
-        cell.recipe.applied_to(cell.architecture),
-        cell.recipe,
-        train_size // batch_size,
-        batch_size,
-        operations or operations_for(platform, stacked=together > 1),
-    )
+    chosen = operations or operations_for(platform, stacked=together > 1)
+    engine = Engine.of(cell, train_size, chosen)
     compiling = compile_stacked if form == "stacked" else compile_stepped
     example = [_example(images, train_size)] * together
     begin = compiling(engine, images, example, evaluation_batch)

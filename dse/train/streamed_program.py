@@ -78,15 +78,8 @@ def compile_streamed(
 ) -> StreamedProgram:
     """Compile the training and the scoring of a cell, for `train_size` images."""
     began = time.perf_counter()
-    batch_size = min(cell.recipe.batch_size, train_size)
-    engine = Engine(
-        cell.recipe.applied_to(cell.architecture),
-        cell.recipe,
-        train_size // batch_size,
-        batch_size,
-        operations_for(jax.default_backend()),
-    )
-    size = memory_part(engine.architecture, batch_size)
+    engine = Engine.of(cell, train_size, operations_for(jax.default_backend()))
+    size = memory_part(engine.architecture, engine.batch_size)
     options = compiler_options(engine) if jax.default_backend() == "cpu" else {}
     key = jax.random.key(0)
     state = engine.initialise(key)
@@ -109,7 +102,7 @@ def compile_streamed(
     )
     seconds = time.perf_counter() - began
     return StreamedProgram(
-        engine, batch_size // size, add_part, descend, score, seconds
+        engine, engine.batch_size // size, add_part, descend, score, seconds
     )
 
 
