@@ -1,21 +1,24 @@
 """A builder that makes an architecture layer by layer."""
 
-from typing import Any, Literal
+from typing import Any
 
 from dse.arch.graph import INPUT, Architecture
 from dse.arch.layer import Initializer, Layer, Shape
 from dse.arch.layers import (
     Add,
+    AuxiliaryLoss,
     AveragePool,
     Concat,
     Convolution,
     Dense,
     Dropout,
     GlobalAverage,
-    LocalResponseNorm,
     MaxPool,
     Relu,
+    Rounding,
+    Subsample,
 )
+from dse.arch.norms import BatchNorm, LocalResponseNorm
 from dse.bounds import brief, check_whole, is_whole
 from dse.errors import DseError
 
@@ -80,14 +83,30 @@ class Build:
         padding: int = 0,
         *,
         source: str = "",
+        norm: bool = False,
         relu: bool = True,
         **more: Any,
     ) -> str:
-        """Add a convolution, with a ReLU by default."""
-        more = {"initializer": self.initializer, **more}
+        """Add a convolution, with a ReLU by default.
+
+        Args:
+            name: name of the convolution.
+            filters: number of filters.
+            kernel: height and width of a filter.
+            stride: step from one output pixel to the next.
+            padding: zero pixels on each side.
+            source: the layer that is read; by default the last one.
+            norm: True for a batch norm in place of biases.
+            relu: True for a ReLU after it.
+            more: other fields of `dse.arch.layers.Convolution`.
+        """
+        biases: dict[str, Any] = {"bias": None} if norm else {}
+        more = {"initializer": self.initializer, **biases, **more}
         reads = (source or self.last,)
         self.add(Convolution(name, reads, filters, kernel, stride, padding, **more))
-        return self.relu() if relu else self.last
+        if norm:
+            self.batch_norm(_after("norm", name))
+        return self.relu(name) if relu else self.last
 
     def dense(self, name: str, units: int, *, relu: bool = False, **more: Any) -> str:
         """Add a dense layer, without a ReLU by default."""
@@ -95,30 +114,37 @@ class Build:
         self.add(Dense(name, (self.last,), units, **more))
         return self.relu() if relu else self.last
 
-    def relu(self) -> str:
-        """Add a ReLU, named after its input."""
-        module, slash, part = self.last.rpartition("/")
-        return self.add(Relu(f"{module}{slash}relu_{part}", (self.last,)))
+    def relu(self, of: str = "") -> str:
+        """Add a ReLU, named after `of`, by default its input."""
+        return self.add(Relu(_after("relu", of or self.last), (self.last,)))
 
     def max_pool(
         self,
         name: str,
         window: int,
         stride: int,
-        rounding: Literal["ceil", "same"] = "ceil",
+        rounding: Rounding = "ceil",
+        margin: int = 0,
+        *,
+        source: str = "",
     ) -> str:
-        """Add max pooling."""
-        return self.add(MaxPool(name, (self.last,), window, stride, rounding))
+        """Add max pooling; see `dse.arch.layers.Pool`."""
+        reads = (source or self.last,)
+        return self.add(MaxPool(name, reads, window, stride, rounding, margin))
 
     def average_pool(
         self,
         name: str,
         window: int,
         stride: int,
-        rounding: Literal["ceil", "same"] = "ceil",
+        rounding: Rounding = "ceil",
+        margin: int = 0,
+        *,
+        source: str = "",
     ) -> str:
-        """Add average pooling."""
-        return self.add(AveragePool(name, (self.last,), window, stride, rounding))
+        """Add average pooling; see `dse.arch.layers.Pool`."""
+        reads = (source or self.last,)
+        return self.add(AveragePool(name, reads, window, stride, rounding, margin))
 
     def local_response_norm(
         self, name: str, size: int, alpha: float, beta: float, k: float
@@ -126,6 +152,18 @@ class Build:
         """Add a local response norm, with the alpha of the equation."""
         norm = LocalResponseNorm(name, (self.last,), size, alpha, beta, k)
         return self.add(norm)
+
+    def batch_norm(self, name: str, **more: Any) -> str:
+        """Add a batch norm, with other fields of `dse.arch.norms.BatchNorm`."""
+        return self.add(BatchNorm(name, (self.last,), **more))
+
+    def subsample(self, name: str, source: str, channels: int, stride: int) -> str:
+        """Add a shortcut without parameters; see `dse.arch.layers.Subsample`."""
+        return self.add(Subsample(name, (source,), channels, stride))
+
+    def auxiliary_loss(self, name: str, weight: float) -> str:
+        """Add the loss of a head that only trains."""
+        return self.add(AuxiliaryLoss(name, (self.last,), weight))
 
     def dropout(self, name: str, rate: float = 0.5) -> str:
         """Add dropout in training."""
@@ -147,9 +185,11 @@ class Build:
         """Finish and return the network.
 
         Raises:
-            DseError: see `Architecture`; or the output is not one score per class.
+            DseError: see `Architecture`; or the output is not one score per class, or
+                a layer leads nowhere.
         """
         network = Architecture(self.input_shape, tuple(self._layers))
+        self._check_all_are_read(network)
         shape = network.shapes[self.last]
         if shape != (1, 1, self.classes):
             raise DseError(
@@ -157,6 +197,22 @@ class Build:
                 f"{self.last!r}; expected 1x1x{self.classes}, a score a class"
             )
         return network
+
+    def _check_all_are_read(self, network: Architecture) -> None:
+        """Check that every layer leads to the last one or to an auxiliary loss."""
+        read = {self.last, *(loss.name for loss in network.auxiliary)}
+        for layer in reversed(network.layers):
+            if layer.name not in read:
+                raise DseError(
+                    f"no layer reads {layer.name!r}; leave it out, or have one read it"
+                )
+            read |= set(layer.inputs)
+
+
+def _after(kind: str, name: str) -> str:
+    """Name of a layer that belongs to the layer `name`, in the same module."""
+    module, slash, part = name.rpartition("/")
+    return f"{module}{slash}{kind}_{part}"
 
 
 def scaled(filters: int, width: float, multiple: int = 1) -> int:

@@ -45,24 +45,33 @@ class CostSum:
 
     def __init__(self, size: int) -> None:
         self.params, self.macs, self.activations = (np.zeros(size) for _ in range(3))
-        self._weights, self._biases = np.zeros(size), np.zeros(size)
+        self._weights, self._outputs = np.zeros(size), np.zeros(size)
         self._positions = 0
 
-    def add(self, weights: Reals, biases: Reals, positions: int) -> None:
-        """Add a layer, with its numbers of weights and biases at each point."""
+    def add(
+        self, weights: Reals, outputs: Reals, positions: int, learnt: int = 1
+    ) -> None:
+        """Add a layer, with its numbers of weights and output channels at each point.
+
+        Args:
+            weights: weights of its kernel.
+            outputs: output channels.
+            positions: output positions.
+            learnt: other parameters of a channel: 1 for a bias, 2 for a batch norm.
+        """
         if positions != self._positions:
             self.close()
             self._positions = positions
         self._weights += weights
-        self._biases += biases
+        self._outputs += outputs
+        self.params += learnt * outputs
 
     def close(self) -> None:
         """Add the layers since the last change of positions to the totals."""
         self.params += self._weights
-        self.params += self._biases
         self.macs += self._weights * self._positions
-        self.activations += self._biases * self._positions
-        self._weights[:] = self._biases[:] = 0
+        self.activations += self._outputs * self._positions
+        self._weights[:] = self._outputs[:] = 0
 
 
 def in_blocks(

@@ -20,7 +20,7 @@ class LayerCost(NamedTuple):
 
     Attributes:
         output: height, width, channels.
-        params: weights and biases.
+        params: weights, biases, and scales and shifts of batch norms.
         macs: multiply-accumulates, padded taps included, biases not.
         activations: output elements, counted for convolution and dense layers.
     """
@@ -46,7 +46,7 @@ class Cost:
 
     @cached_property
     def params(self) -> int:
-        """Weights and biases."""
+        """Weights, biases, and scales and shifts of batch norms."""
         return sum(layer.params for layer in self.layers)
 
     @cached_property
@@ -65,12 +65,18 @@ class Cost:
         return BYTES_FP32 * self.params
 
 
-def cost(architecture: Architecture) -> Cost:
+def cost(architecture: Architecture, *, training: bool = False) -> Cost:
     """Compute the exact cost of `architecture`, per layer and in total.
+
+    Args:
+        architecture: the network.
+        training: True to count also what is trained and does not predict, as auxiliary
+            heads.
 
     Raises:
         DseError: a total is beyond what a database holds.
     """
+    architecture = architecture if training else architecture.predictor
     layers = tuple(_layer_cost(layer, architecture) for layer in architecture.layers)
     whole = Cost(layers, max(_alive(architecture)))
     for name in ("bytes_fp32", "macs", "activations", "peak_activations"):

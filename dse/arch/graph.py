@@ -5,13 +5,15 @@ The cost is computed from it (`dse.arch.cost`), the `nnx` module executes it
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from dse.arch.layer import Layer, Parameter, Shape
-from dse.arch.layers import LAYERS
+from dse.arch.layers import LAYERS, AuxiliaryLoss
+from dse.arch.norms import BatchNorm
 from dse.errors import DseError
 from dse.files import short_digest
 
@@ -57,6 +59,9 @@ class Architecture:
                     f"layer {layer.name!r} reads {error}, not yet defined"
                 ) from error
             shapes[layer.name] = self._shape(layer, inputs)
+        for layer in self.layers:
+            if isinstance(layer, AuxiliaryLoss):
+                self._check_auxiliary(layer, shapes)
         return shapes
 
     def _shape(self, layer: Layer, inputs: Sequence[Shape]) -> Shape:
@@ -72,6 +77,18 @@ class Architecture:
             )
         return shape
 
+    def _check_auxiliary(
+        self, layer: AuxiliaryLoss, shapes: Mapping[str, Shape]
+    ) -> None:
+        """Check that the loss reads scores of the same classes and predicts nothing."""
+        found, wanted = shapes[layer.name], shapes[self.layers[-1].name]
+        read = [x.name for x in self.layers if layer.name in x.inputs]
+        if found != wanted or read or layer is self.layers[-1]:
+            raise DseError(
+                f"layer {layer.name!r} is an auxiliary loss of {found}; expected "
+                f"scores as the last layer's, {wanted}, which no layer reads"
+            )
+
     def read_by(self, layer: Layer) -> list[Shape]:
         """Shapes of a layer's inputs."""
         return [self.shapes[name] for name in layer.inputs]
@@ -81,6 +98,35 @@ class Architecture:
         """Learnt parameters by layer, then by name; layers without any are left out."""
         learnt = {x.name: x.parameters(*self.read_by(x)) for x in self.layers}
         return {name: of_layer for name, of_layer in learnt.items() if of_layer}
+
+    @cached_property
+    def statistics(self) -> Mapping[str, Mapping[str, Parameter]]:
+        """Running averages by layer, then by name; layers without any are left out."""
+        kept = {x.name: x.statistics(*self.read_by(x)) for x in self.layers}
+        return {name: of_layer for name, of_layer in kept.items() if of_layer}
+
+    @cached_property
+    def auxiliary(self) -> tuple[AuxiliaryLoss, ...]:
+        """The losses that training adds to that of the last layer's scores."""
+        return tuple(x for x in self.layers if isinstance(x, AuxiliaryLoss))
+
+    @cached_property
+    def predictor(self) -> "Architecture":
+        """The part that predicts: the last layer and what it depends on."""
+        needed = {self.layers[-1].name}
+        for layer in reversed(self.layers):
+            if layer.name in needed:
+                needed |= set(layer.inputs)
+        layers = tuple(layer for layer in self.layers if layer.name in needed)
+        return self if layers == self.layers else Architecture(self.input_shape, layers)
+
+    @cached_property
+    def group(self) -> int:
+        """Number of images that batch norms take together; 1 without batch norm.
+
+        A batch, and every part of it, has a whole number of such groups.
+        """
+        return math.lcm(*(x.group for x in self.layers if isinstance(x, BatchNorm)))
 
     @cached_property
     def id(self) -> str:

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 Shape = tuple[int, int, int]
 """Height, width and channels of one image's feature map."""
 
-Initializer = Literal["he", "xavier", "gaussian"]
-"""He: N(0, 2 / fan_in). Xavier (Caffe): U(±sqrt(3 / fan_in)). Gaussian: N(0, s²)."""
+Initializer = Literal["he", "xavier", "gaussian", "he_fan_out"]
+"""He: N(0, 2 / fan_in), or N(0, 2 / fan_out), where fan_out is a kernel's area times
+its filters. Xavier (Caffe): U(±sqrt(3 / fan_in)). Gaussian: N(0, s²)."""
 
 
 def later(default: Any) -> Any:
@@ -53,6 +54,10 @@ class Layer:
 
     def parameters(self, *inputs: Shape) -> Mapping[str, Parameter]:
         """Learnt parameters by name."""
+        return {}
+
+    def statistics(self, *inputs: Shape) -> Mapping[str, Parameter]:
+        """Running averages by name, which training keeps and evaluation uses."""
         return {}
 
     def macs(self, *inputs: Shape) -> int:

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from dse.arch.layer import Initializer, Layer, Parameter, Shape, later
+from dse.arch.norms import BatchNorm, LocalResponseNorm
 from dse.errors import DseError
+
+Rounding = Literal["ceil", "same", "floor"]
+"""How the size of a pool's output is rounded; see `Pool`."""
 
 
 @dataclass(frozen=True)
@@ -107,25 +111,36 @@ class Pool(Layer):
     """Pooling over square windows.
 
     `ceil` is Caffe's rule: no padding, and the last window may extend beyond the input.
-    `same` pads so that the output has ceil(size / stride) rows.
+    `same` pads so that the output has ceil(size / stride) rows. `floor` is PyTorch's:
+    `margin` pixels of padding on each side; pixels that fill no window are left out.
     """
 
     window: int
     stride: int
-    rounding: Literal["ceil", "same"]
+    rounding: Rounding
+    margin: int = later(0)
 
     def padding(self, size: int) -> tuple[int, int]:
         """Pixels of padding before and after an axis of `size` pixels."""
         total = (self._windows(size) - 1) * self.stride + self.window - size
+        if self.rounding == "floor":
+            return self.margin, max(total - self.margin, 0)
         if self.rounding == "ceil":
             return 0, max(total, 0)
         return max(total, 0) // 2, max(total, 0) - max(total, 0) // 2
 
     def output_shape(self, *inputs: Shape) -> Shape:
         height, width, channels = inputs[0]
+        if self.margin and (self.rounding != "floor" or 2 * self.margin > self.window):
+            raise DseError(
+                f"layer {self.name!r} pools with a margin of {self.margin} pixels; "
+                f"expected rounding 'floor' and at most half the window, {self.window}"
+            )
         return self._windows(height), self._windows(width), channels
 
     def _windows(self, size: int) -> int:
+        if self.rounding == "floor":
+            return (size + 2 * self.margin - self.window) // self.stride + 1
         if self.rounding == "same":
             return math.ceil(size / self.stride)
         windows = math.ceil((size - self.window) / self.stride) + 1
@@ -156,21 +171,6 @@ class Relu(Layer):
 
     kind = "relu"
     in_place = True
-
-
-@dataclass(frozen=True)
-class LocalResponseNorm(Layer):
-    """Every element over (k + α·Σx²)^β, summed over `size` channels around its own.
-
-    Krizhevsky et al. 2012 write it so; the alpha of Caffe and PyTorch is `size` times
-    this one, and their k is 1. Channels beyond the first and the last count as zero.
-    """
-
-    kind = "local_response_norm"
-    size: int = 5
-    alpha: float = 1e-4
-    beta: float = 0.75
-    k: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -216,6 +216,39 @@ class GlobalAverage(Layer):
         return 1, 1, inputs[0][2]
 
 
+@dataclass(frozen=True)
+class Subsample(Layer):
+    """Every `stride`-th row and column, then zero channels up to `channels`.
+
+    It is the shortcut without parameters of He et al. 2015 (option A).
+    """
+
+    kind = "subsample"
+    channels: int
+    stride: int = 1
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        height, width, channels = inputs[0]
+        if self.channels < channels:
+            raise DseError(
+                f"layer {self.name!r} pads {channels} channels up to {self.channels}; "
+                "expected at least as many"
+            )
+        return -(-height // self.stride), -(-width // self.stride), self.channels
+
+
+@dataclass(frozen=True)
+class AuxiliaryLoss(Layer):
+    """Class scores whose loss, times `weight`, is added in training.
+
+    What only leads here is trained and takes no part in predictions.
+    """
+
+    kind = "auxiliary_loss"
+    in_place = True
+    weight: float
+
+
 LAYERS: Mapping[str, type[Layer]] = {
     layer.kind: layer
     for layer in (
@@ -225,10 +258,13 @@ LAYERS: Mapping[str, type[Layer]] = {
         AveragePool,
         Relu,
         LocalResponseNorm,
+        BatchNorm,
         Concat,
         Add,
+        Subsample,
         Dropout,
         GlobalAverage,
+        AuxiliaryLoss,
     )
 }
 """Layer classes by kind."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -73,7 +73,7 @@ class Outer(NamedTuple):
     stride: int
     padding: int
     rounding: Literal["ceil", "same"]
-    conv10_padding: int
+    conv10: Mapping[str, Any]
 
 
 def places(value: object) -> str:
@@ -113,6 +113,9 @@ class SqueezeNet(Family, name="squeezenet"):
         "modules that a max pool follows (1 is conv1), as 1,4,8; version for its own",
         places, label="pools {}", ordered=True,
     )  # fmt: skip
+    norm: str = choice(
+        "none", ("none", "batch"), "batch norm for biases, but in conv10", later=True
+    )
 
     side: ClassVar[int] = 227
     spaces: ClassVar[Mapping[str, Mapping[str, Values]]] = {
@@ -157,7 +160,9 @@ class SqueezeNet(Family, name="squeezenet"):
         channels = CONV1[self.version][0]
         if outer.is_small:
             channels = max(1, math.floor(channels * self.base_e / 128 + 0.5))
-        net.conv("conv1", channels, outer.kernel, outer.stride, outer.padding)
+        norm = self.norm == "batch"
+        at = outer.kernel, outer.stride, outer.padding
+        net.conv("conv1", channels, *at, norm=norm)
         for place, fire in enumerate(self.widths(), start=2):
             if place - 1 in self.pool_places:
                 net.max_pool(f"pool{place - 1}", 3, 2, outer.rounding)
@@ -166,14 +171,7 @@ class SqueezeNet(Family, name="squeezenet"):
         if FIRES + 1 in self.pool_places:
             net.max_pool(f"pool{FIRES + 1}", 3, 2, outer.rounding)
         net.dropout("drop9")
-        net.conv(
-            "conv10",
-            classes,
-            1,
-            padding=outer.conv10_padding,
-            relu=not outer.is_small,
-            initializer="he" if outer.is_small else "gaussian",
-        )
+        net.conv("conv10", classes, 1, **outer.conv10)
         net.average("pool10")
         return net.done()
 
@@ -184,16 +182,18 @@ class SqueezeNet(Family, name="squeezenet"):
                 "(pad or enlarge the images)"
             )
         if side < IMAGENET:
-            return Outer(True, 3, 1, 1, "same", 0)
+            last = {"relu": False, "initializer": "he"}
+            return Outer(True, 3, 1, 1, "same", last)
         around = 1 if self.version == "1.0" else 0
-        return Outer(False, CONV1[self.version][1], 2, 0, "ceil", around)
+        last = {"padding": around, "initializer": "gaussian"}
+        return Outer(False, CONV1[self.version][1], 2, 0, "ceil", last)
 
     def _fire(self, net: Build, module: str, fire: Fire, channels: int) -> None:
         """Add a Fire module: squeeze, expand halves that have filters, bypass."""
-        source = net.last
-        squeezed = net.conv(f"{module}/squeeze1x1", fire.s1x1, 1)
+        source, conv = net.last, partial(net.conv, norm=self.norm == "batch")
+        squeezed = conv(f"{module}/squeeze1x1", fire.s1x1, 1)
         halves = [
-            net.conv(f"{module}/expand{k}x{k}", filters, k, 1, k // 2, source=squeezed)
+            conv(f"{module}/expand{k}x{k}", filters, k, 1, k // 2, source=squeezed)
             for filters, k in ((fire.e1x1, 1), (fire.e3x3, 3))
             if filters
         ]
@@ -203,15 +203,15 @@ class SqueezeNet(Family, name="squeezenet"):
         if self.bypass == "none" or (channels != fire.e and self.bypass == "simple"):
             return
         if channels != fire.e:
-            source = net.conv(f"{module}/bypass1x1", fire.e, 1, source=source)
+            source = conv(f"{module}/bypass1x1", fire.e, 1, source=source)
         net.sum(f"{module}/add", source, output)
 
     @classmethod
     def costs(
         cls, points: Mapping[str, ArrayLike], input_shape: Shape, classes: int
     ) -> CostArrays:
-        """See `Family`; closed form if bypass, version and pools have one value."""
-        if any(np.ndim(points.get(x, "")) for x in ("bypass", "version", "pools")):
+        """See `Family`; closed form if all but numbers have one value."""
+        if any(np.ndim(points[name]) for name in points if name not in NUMBERS):
             return super().costs(points, input_shape, classes)
         given = {name: value for name, value in points.items() if name not in NUMBERS}
         plain = cls.of({name: str(value) for name, value in given.items()})
@@ -220,7 +220,7 @@ class SqueezeNet(Family, name="squeezenet"):
         shapes = plain.architecture(input_shape, classes).shapes
         layers = ("conv1", *(f"fire{i}/squeeze1x1" for i in range(2, 10)), "conv10")
         positions = [math.prod(shapes[layer][:2]) for layer in layers]
-        conv1 = outer.kernel**2 * input_shape[2]
+        conv1, learnt = outer.kernel**2 * input_shape[2], 1 + (plain.norm == "batch")
 
         def add_up(block: Mapping[str, Reals]) -> CostSum:
             base_e = block["base_e"]
@@ -228,16 +228,16 @@ class SqueezeNet(Family, name="squeezenet"):
             channels = np.full(base_e.shape, float(CONV1[plain.version][0]))
             if outer.is_small:
                 channels = np.maximum(1, np.floor(channels * base_e / 128 + 0.5))
-            total.add(conv1 * channels, channels, positions[0])
+            total.add(conv1 * channels, channels, positions[0], learnt)
             modules = fires(block, np.floor, np.maximum)
             for place, (s1x1, e, e3x3) in enumerate(modules, start=1):
                 weights = s1x1 * (channels + e + 8 * e3x3)
-                biases = s1x1 + e
+                outputs = s1x1 + e
                 if plain.bypass == "complex":
                     widened = channels != e
                     weights += widened * (channels * e)
-                    biases += widened * e
-                total.add(weights, biases, positions[place])
+                    outputs += widened * e
+                total.add(weights, outputs, positions[place], learnt)
                 channels = e
             scores = np.full(base_e.shape, float(classes))
             total.add(channels * classes, scores, positions[-1])

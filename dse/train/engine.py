@@ -7,19 +7,29 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
-from jaxtyping import Float, Int, Key, UInt8
+from jaxtyping import Int, Key
 
 from dse.arch.graph import Architecture
-from dse.models.network import Network, Weights, initial_weights
+from dse.arch.norms import BatchNorm
+from dse.errors import DseError
+from dse.models.network import (
+    Network,
+    Weights,
+    initial_statistics,
+    initial_weights,
+)
 from dse.ops.interface import Operations
 from dse.runs.cell import Cell
 from dse.runs.recipe import Recipe
 from dse.train.augment import augment, centre, normalise
+from dse.train.losses import among_five, correct, cross_entropy
 from dse.train.optimiser import optimiser
+from dse.train.scores import reports_top5
 from dse.train.state import (
     Batches,
     Normaliser,
     Replicate,
+    Scores,
     Sums,
     Totals,
     TrainState,
@@ -61,8 +71,19 @@ class Engine:
 
     @classmethod
     def of(cls, cell: Cell, train_size: int, operations: Operations) -> "Engine":
-        """The engine of a cell whose replicates train on `train_size` images."""
+        """The engine of a cell whose replicates train on `train_size` images.
+
+        Raises:
+            DseError: the batch is not made of whole groups of the batch norms.
+        """
         batch_size = min(cell.recipe.batch_size, train_size)
+        group = cell.architecture.group
+        if batch_size % group:
+            raise DseError(
+                f"a batch has {batch_size} images, and the network's batch norms take "
+                f"{group} together; expected a multiple of that: set batch_size to "
+                f"{max(1, round(batch_size / group)) * group}, and have as many images"
+            )
         return cls(
             cell.recipe.applied_to(cell.architecture),
             cell.recipe,
@@ -76,6 +97,21 @@ class Engine:
         """Number of training steps of a run."""
         return self.recipe.steps or self.steps_per_epoch * self.recipe.epochs
 
+    @property
+    def predicting_layers(self) -> tuple[str, ...]:
+        """Layers with weights, without those of auxiliary heads."""
+        return tuple(self.architecture.predictor.parameters)
+
+    def epoch_of(self, step: int) -> tuple[int, int]:
+        """The epoch of the step after `step`, and the step at which it ends."""
+        epoch = step // self.steps_per_epoch + 1
+        return epoch, min(epoch * self.steps_per_epoch, self.steps)
+
+    def images_in(self, epoch: int) -> int:
+        """Images that an epoch trains on."""
+        _, end = self.epoch_of((epoch - 1) * self.steps_per_epoch)
+        return (end - (epoch - 1) * self.steps_per_epoch) * self.batch_size
+
     def initialise(self, key: Key[Array, ""]) -> TrainState:
         """Draw parameters; momentum and counters start at zero."""
         weights = initial_weights(self.architecture, key)
@@ -88,6 +124,7 @@ class Engine:
             jax.tree.map(jnp.asarray, moments),
             no_totals(),
             jnp.zeros((), jnp.int32),
+            jax.tree.map(jnp.asarray, initial_statistics(self.architecture)),
         )
 
     def train_step(
@@ -99,13 +136,11 @@ class Engine:
     ) -> TrainState:
         """Take one step of SGD on the images that `order` lists for it."""
         places = jnp.arange(self.batch_size)
-        chosen = order[state.step % self.steps_per_epoch]
-        sums = self.sums(
-            state.parameters, state.step, images, chosen, places, replicate
-        )
+        batch = images.chosen(order[state.step % self.steps_per_epoch])
+        sums = self.sums(state.parameters, state.step, batch, places, replicate)
         return self.descend(state, sums)
 
-    def add_part(
+    def add_chosen(
         self,
         sums: Sums,
         parameters: Weights,
@@ -117,32 +152,53 @@ class Engine:
         *,
         size: int,
     ) -> Sums:
-        """Add the sums of part number `part` of a step's batch, `size` images.
+        """Call `add_part` with the `size` images that `order` lists for a part."""
+        places = part * size + jnp.arange(size)
+        batch = images.chosen(order[step % self.steps_per_epoch, places])
+        return self.add_part(sums, parameters, step, batch, part, replicate)
+
+    def add_part(
+        self,
+        sums: Sums,
+        parameters: Weights,
+        step: Int[Array, ""],
+        batch: Batches,
+        part: Int[Array, ""],
+        replicate: Replicate,
+    ) -> Sums:
+        """Add the sums of part number `part` of a step's batch.
 
         Part 0 starts from zero, whatever `sums` holds.
         """
+        size = len(batch.labels)
         places = part * size + jnp.arange(size)
-        chosen = order[step % self.steps_per_epoch, places]
-        more = self.sums(parameters, step, images, chosen, places, replicate)
+        more = self.sums(parameters, step, batch, places, replicate)
         return add_sums(sums, more, part)
 
     def sums(
         self,
         parameters: Weights,
         step: Int[Array, ""],
-        images: Batches,
-        chosen: Int[Array, " n"],
+        batch: Batches,
         places: Int[Array, " n"],
         replicate: Replicate,
     ) -> Sums:
-        """Sum loss, correct answers and gradients over the images `chosen`.
+        """Sum loss, correct answers, gradients and statistics over images of a batch.
 
         Augmentation and dropout of an image depend on the step and on its place in the
-        batch, not on the other images.
+        batch, not on the other images. The gradients are those of the loss with the
+        auxiliary ones; the sum of losses is without them.
+
+        Args:
+            parameters: those of the network.
+            step: steps taken before.
+            batch: the images, whole groups of the batch norms.
+            places: their places in the whole batch.
+            replicate: the replicate.
         """
-        labels = images.labels[chosen]
+        labels = batch.labels
         pixels = augment(
-            images.pixels[chosen],
+            batch.pixels,
             _image_keys(replicate.keys.augmentation, step, places),
             self.recipe.crop_padding or 0,
             bool(self.recipe.mirror),
@@ -151,55 +207,76 @@ class Engine:
         normal = normalise(pixels, *replicate.normaliser)
         dropout_keys = _image_keys(replicate.keys.dropout, step, places)
 
-        def loss(parameters: Weights) -> tuple[Array, Array]:
-            scores = self._scores(parameters, normal, dropout_keys)
-            losses = cross_entropy(scores, labels, self.recipe.label_smoothing)
-            return losses.sum(), _correct(scores, labels).sum()
+        def loss(parameters: Weights) -> tuple[Array, tuple[Array, Weights]]:
+            network = Network(self.architecture, parameters, self.operations)
+            trained = network.in_training(normal, dropout_keys)
+            losses = cross_entropy(trained.scores, labels, smoothing).sum()
+            right = correct(trained.scores, labels).sum()
+            others = [
+                head.weight * cross_entropy(scores, labels, smoothing).sum()
+                for head, scores in zip(heads, trained.auxiliary, strict=True)
+            ]
+            total = sum(others, start=losses)
+            return total, (right, trained.statistics)
 
-        values, gradients = jax.value_and_grad(loss, has_aux=True)(parameters)
-        return Sums(Totals(*values), gradients)
+        smoothing, heads = self.recipe.label_smoothing, self.architecture.auxiliary
+        (losses, (right, statistics)), gradients = jax.value_and_grad(
+            loss, has_aux=True
+        )(parameters)
+        return Sums(Totals(losses, right), gradients, statistics)
 
     def descend(self, state: TrainState, sums: Sums) -> TrainState:
-        """Move the parameters by the mean gradient of a batch."""
+        """Move the parameters by the mean gradient of a batch, and the statistics."""
         mean = jax.tree.map(lambda total: total / self.batch_size, sums.gradients)
         updates, moments = optimiser(self.recipe, self.steps).update(
             mean, state.optimiser, state.parameters
         )
         parameters = optax.apply_updates(state.parameters, updates)
         totals = jax.tree.map(jnp.add, state.totals, sums.totals)
-        return TrainState(parameters, moments, totals, state.step + 1)
+        statistics = self._averaged(state.statistics, sums.statistics)
+        return TrainState(parameters, moments, totals, state.step + 1, statistics)
 
-    def evaluate(
+    def _averaged(self, running: Weights, sums: Weights) -> Weights:
+        """Running averages after a step: a share of them, and the rest of the batch."""
+        return {
+            layer.name: {
+                name: layer.momentum * average
+                + (1 - layer.momentum)
+                * (sums[layer.name][name] / (self.batch_size // layer.group))
+                for name, average in running[layer.name].items()
+            }
+            for layer in self.architecture.layers
+            if isinstance(layer, BatchNorm)
+        }
+
+    def evaluate_chosen(
         self,
-        parameters: Weights,
-        totals: Totals,
+        weights: Weights,
+        scores: Scores,
         images: Batches,
         chosen: Int[Array, " batch"],
         normaliser: Normaliser,
-    ) -> Totals:
-        """Add the totals of the images `chosen`; -1 marks a place without an image."""
-        counted = chosen >= 0
-        labels = images.labels[chosen]
-        scores = self.class_scores(parameters, images.pixels[chosen], normaliser)
-        losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
-        return Totals(
-            totals.loss + jnp.sum(losses, where=counted),
-            totals.correct + jnp.sum(_correct(scores, labels), where=counted),
+    ) -> Scores:
+        """Call `evaluate` with the images `chosen`; -1 marks a place without one."""
+        batch = images.chosen_or_none(chosen)
+        return self.evaluate(weights, scores, batch, normaliser)
+
+    def evaluate(
+        self, weights: Weights, scores: Scores, images: Batches, normaliser: Normaliser
+    ) -> Scores:
+        """Add the scores of the centres of images, without dropout."""
+        labels, counted = images.labels, images.labels >= 0
+        middle = centre(images.pixels, self.architecture.input_shape[:2])
+        network = Network(self.architecture.predictor, weights, self.operations)
+        found = network(normalise(middle, *normaliser))
+        added = [cross_entropy(found, labels, 0.0), correct(found, labels)]
+        if reports_top5(self.architecture.classes):
+            added.append(among_five(found, labels))
+        sums = [jnp.sum(values, where=counted) for values in added]
+        return Scores(
+            *(total + own for total, own in zip(scores, sums, strict=False)),
+            *scores[len(sums) :],
         )
-
-    def class_scores(
-        self, parameters: Weights, pixels: UInt8[Array, "n h w c"], normal: Normaliser
-    ) -> Float[Array, "n classes"]:
-        """Class scores of the centres of images, without dropout."""
-        middle = centre(pixels, self.architecture.input_shape[:2])
-        return self._scores(parameters, normalise(middle, *normal), None)
-
-    def _scores(
-        self, parameters: Weights, images: Array, dropout_keys: Array | None
-    ) -> Float[Array, "n classes"]:
-        network = Network(self.architecture, parameters, self.operations)
-        scores: Array = network(images, dropout_keys)
-        return scores
 
 
 def _image_keys(
@@ -209,30 +286,3 @@ def _image_keys(
     return jax.vmap(jax.random.fold_in, (None, 0))(
         jax.random.fold_in(key, step), places
     )
-
-
-def cross_entropy(
-    scores: Float[Array, "n classes"], labels: Int[Array, " n"], smoothing: float
-) -> Float[Array, " n"]:
-    """Cross-entropy; `smoothing` of each label's weight is spread over all classes."""
-    losses: Array = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
-    if smoothing:
-        evenly = -jax.nn.log_softmax(scores).mean(axis=-1)
-        losses = (1 - smoothing) * losses + smoothing * evenly
-    return losses
-
-
-def _correct(
-    scores: Float[Array, "n classes"], labels: Int[Array, " n"]
-) -> Float[Array, " n"]:
-    return (jnp.argmax(scores, axis=-1) == labels).astype(jnp.float32)
-
-
-def evaluation_batches(
-    positions: Int[np.ndarray, " n"], batch_size: int
-) -> Int[np.ndarray, "batches batch"]:
-    """Cut `positions` into rows of `batch_size`; -1 fills up the last one."""
-    rows = -(-len(positions) // batch_size)
-    filled = np.full(rows * batch_size, -1, np.int32)
-    filled[: len(positions)] = positions
-    return filled.reshape(rows, batch_size)

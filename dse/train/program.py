@@ -1,66 +1,22 @@
 """Compile an engine for a dataset's shapes, in the form that suits the device."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
-from dse.models.network import Weights
 from dse.ops import operations_for
 from dse.ops.interface import Operations
 from dse.runs.cell import Cell
 from dse.train.engine import Engine
+from dse.train.loop import Program
 from dse.train.stacked import compile_stacked
-from dse.train.state import (
-    Batches,
-    EvaluationRows,
-    Keys,
-    Normaliser,
-    Replicate,
-    Totals,
-    TrainState,
-)
+from dse.train.state import Batches, Keys, Normaliser, Replicate
 from dse.train.stepped import compile_stepped
 
 Form = Literal["stepped", "stacked"]
 """`stepped`: one replicate, a dispatch per step; `stacked`: several, one per epoch."""
-
-
-class Training(Protocol):
-    """Replicates of a cell that train together."""
-
-    def train_epoch(self, epoch: int) -> list[Totals]:
-        """Train an epoch and return each replicate's totals, in host memory."""
-
-    def score(self, rows: Sequence[EvaluationRows]) -> list[Totals]:
-        """Evaluate each replicate on its own images; all have equally many rows."""
-
-    def weights(self) -> list[Weights]:
-        """Each replicate's parameters, in host memory."""
-
-    def states(self) -> list[TrainState]:
-        """Each replicate's training state, in host memory."""
-
-    def resume(self, states: Sequence[TrainState]) -> None:
-        """Continue from the states of another training, one per replicate."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """A compiled cell.
-
-    Attributes:
-        engine: the compiled functions.
-        begin: starts the training of a stack.
-        compile_seconds: time to compile.
-    """
-
-    engine: Engine
-    begin: Callable[[Sequence[Replicate]], Training]
-    compile_seconds: float
 
 
 def form_for(platform: str) -> Form:

@@ -2,14 +2,53 @@
 
 import math
 
-from dse.train.state import Totals
+import numpy as np
+from jaxtyping import Int
+
+from dse.train.state import Scores, Totals
+
+MOST_WITHOUT_TOP5 = 10
+"""Most classes without a top-5 accuracy: of so few, five are hardly ever wrong."""
+
+
+EvaluationRows = Int[np.ndarray, "_ batch"]
+"""Positions of images in batches; -1 fills up a batch."""
+
+
+def evaluation_batches(
+    positions: Int[np.ndarray, " n"], batch_size: int
+) -> EvaluationRows:
+    """Cut `positions` into rows of `batch_size`; -1 fills up the last one."""
+    rows = -(-len(positions) // batch_size)
+    filled = np.full(rows * batch_size, -1, np.int32)
+    filled[: len(positions)] = positions
+    return filled.reshape(rows, batch_size)
 
 
 def means(totals: Totals, count: int) -> dict[str, float]:
-    """Loss and accuracy over `count` images."""
+    """Loss and accuracy over `count` images that were trained on."""
     return {
         "loss": float(totals.loss) / count,
         "accuracy": float(totals.correct) / count,
+    }
+
+
+def reports_top5(classes: int) -> bool:
+    """Check whether evaluations of so many classes have a top-5 accuracy."""
+    return classes > MOST_WITHOUT_TOP5
+
+
+def evaluated(scores: Scores, count: int, classes: int) -> dict[str, float]:
+    """Loss, top-1 and, of many classes, top-5 accuracy over `count` images.
+
+    Without images they are NaN.
+    """
+    named = {"loss": scores.loss, "accuracy": scores.correct}
+    if reports_top5(classes):
+        named["top5_accuracy"] = scores.correct5
+    return {
+        name: float(total) / count if count else math.nan
+        for name, total in named.items()
     }
 
 

@@ -15,14 +15,15 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int
 
-from dse.models.network import Weights
 from dse.train.engine import Engine, epoch_order
+from dse.train.scores import EvaluationRows, evaluated
 from dse.train.state import (
     Batches,
-    EvaluationRows,
     Replicate,
+    Scores,
     Totals,
     TrainState,
+    no_scores,
     no_totals,
 )
 
@@ -32,7 +33,7 @@ class _Functions:
     """Compiled functions; inputs except images and epoch have replicates as axis 0."""
 
     train_epoch: Callable[..., TrainState]
-    evaluate: Callable[..., Totals]
+    evaluate: Callable[..., Scores]
 
 
 def compile_stacked(
@@ -66,15 +67,16 @@ def compile_stacked(
     training = jax.jit(jax.vmap(train_epoch, (0, None, 0, None)), donate_argnums=0)
     compiled = training.lower(state, images, stack, jnp.int32(1)).compile()
     chosen = jnp.zeros((len(example), evaluation_batch), jnp.int32)
-    evaluating = jax.jit(jax.vmap(engine.evaluate, (0, 0, None, 0, 0)))
+    evaluating = jax.jit(jax.vmap(engine.evaluate_chosen, (0, 0, None, 0, 0)))
+    scores = _no_scores(len(example))
     evaluate = evaluating.lower(
-        state.parameters, state.totals, images, chosen, stack.normaliser
+        state.weights, scores, images, chosen, stack.normaliser
     ).compile()
     return partial(StackedTraining, engine, images, _Functions(compiled, evaluate))
 
 
 class StackedTraining:
-    """Replicates that train together; see `dse.train.program.Training`."""
+    """Replicates that train together; see `dse.train.loop.Training`."""
 
     def __init__(
         self,
@@ -83,34 +85,33 @@ class StackedTraining:
         functions: _Functions,
         replicates: Sequence[Replicate],
     ) -> None:
-        self._images, self._functions = images, functions
+        self._engine, self._images, self._functions = engine, images, functions
         self._stack: Replicate = _stack(replicates)
         self._count = len(replicates)
         self._state = _initial(engine, replicates)
 
-    def train_epoch(self, epoch: int) -> list[Totals]:
-        """See `Training`."""
+    def advance(self, epoch: int, stop: int) -> list[Totals]:
+        """See `Training`; `stop` is the end of the epoch."""
         self._state = self._functions.train_epoch(
             self._state, self._images, self._stack, jnp.int32(epoch)
         )
         return self._apart(self._state.totals)
 
-    def score(self, rows: Sequence[EvaluationRows]) -> list[Totals]:
+    def score(self, images: Sequence[EvaluationRows]) -> list[dict[str, float]]:
         """See `Training`."""
-        totals = jax.tree.map(jnp.zeros_like, self._state.totals)
-        for chosen in np.stack(rows, axis=1):
-            totals = self._functions.evaluate(
-                self._state.parameters,
-                totals,
+        scores, weights = _no_scores(self._count), self._state.weights
+        for chosen in np.stack(images, axis=1):
+            scores = self._functions.evaluate(
+                weights,
+                scores,
                 self._images,
                 jnp.asarray(chosen),
                 self._stack.normaliser,
             )
-        return self._apart(totals)
-
-    def weights(self) -> list[Weights]:
-        """See `Training`."""
-        return self._apart(self._state.parameters)
+        return [
+            evaluated(own, int((rows >= 0).sum()), self._engine.architecture.classes)
+            for own, rows in zip(self._apart(scores), images, strict=True)
+        ]
 
     def states(self) -> list[TrainState]:
         """See `Training`."""
@@ -132,6 +133,11 @@ class StackedTraining:
 def _stack(trees: Sequence[Any]) -> Any:
     """Stack the replicates' trees into one, along a new first axis."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def _no_scores(count: int) -> Scores:
+    stacked: Scores = _stack([no_scores()] * count)
+    return stacked
 
 
 def _initial(engine: Engine, replicates: Sequence[Replicate]) -> TrainState:

@@ -46,10 +46,6 @@ class Replicate(NamedTuple):
     train: Int[Array, " t"]
 
 
-EvaluationRows = Int[np.ndarray, "_ batch"]
-"""Positions of images in batches; -1 fills up a batch."""
-
-
 class Totals(NamedTuple):
     """Sums of loss and of correct answers over images."""
 
@@ -57,27 +53,73 @@ class Totals(NamedTuple):
     correct: Float[Array, ""]
 
 
+class Scores(NamedTuple):
+    """Sums over images that are evaluated.
+
+    `correct5` counts answers among the five likeliest; it stays 0 where these are not
+    reported (`dse.train.scores`).
+    """
+
+    loss: Float[Array, ""]
+    correct: Float[Array, ""]
+    correct5: Float[Array, ""]
+
+
 class Sums(NamedTuple):
-    """Sums of loss, correct answers and gradients over images of a batch."""
+    """Sums over images of a batch.
+
+    Attributes:
+        totals: loss and correct answers.
+        gradients: those of the parameters.
+        statistics: means and variances of batch norms, over the groups of images.
+    """
 
     totals: Totals
     gradients: Weights
+    statistics: Weights
 
 
 class TrainState(NamedTuple):
-    """Parameters, momentum and sums that a training step changes."""
+    """The values that a training step changes.
+
+    Attributes:
+        parameters: what the gradients move.
+        optimiser: the momentum, and the count of steps.
+        totals: sums over the current epoch.
+        step: steps taken.
+        statistics: running means and variances of batch norms, by layer.
+    """
 
     parameters: Weights
     optimiser: optax.OptState
     totals: Totals
     step: Int[Array, ""]
+    statistics: Weights
+
+    @property
+    def weights(self) -> Weights:
+        """Parameters and statistics by layer, as a network takes them."""
+        parameters, statistics = self.parameters, self.statistics
+        return {
+            layer: {**parameters.get(layer, {}), **statistics.get(layer, {})}
+            for layer in sorted({*parameters, *statistics})
+        }
 
 
 class Batches(NamedTuple):
-    """A part of the dataset on the device, as uint8 pixels and labels."""
+    """Images on the device, as uint8 pixels and labels; a label of -1 marks none."""
 
     pixels: UInt8[Array, "n h w c"]
     labels: Int[Array, " n"]
+
+    def chosen(self, positions: Int[Array, " b"]) -> "Batches":
+        """Select images by position."""
+        return Batches(self.pixels[positions], self.labels[positions])
+
+    def chosen_or_none(self, positions: Int[Array, " b"]) -> "Batches":
+        """Select images by position, where -1 gives a place without an image."""
+        pixels, labels = self.chosen(positions)
+        return Batches(pixels, jnp.where(positions < 0, -1, labels))
 
 
 def replicate_keys(seed: int, replicate: int, architecture_id: str) -> Keys:
@@ -90,6 +132,20 @@ def replicate_keys(seed: int, replicate: int, architecture_id: str) -> Keys:
 def no_totals() -> Totals:
     """Totals over no images."""
     return Totals(jnp.zeros(()), jnp.zeros(()))
+
+
+def no_scores() -> Scores:
+    """Scores of no images."""
+    return Scores(jnp.zeros(()), jnp.zeros(()), jnp.zeros(()))
+
+
+def sums_to_overwrite(state: TrainState) -> Sums:
+    """Memory for the sums of a step's parts; the first part overwrites it."""
+    sums: Sums = jax.tree.map(
+        lambda leaf: jnp.asarray(np.zeros(leaf.shape, leaf.dtype)),
+        Sums(no_totals(), state.parameters, state.statistics),
+    )
+    return sums
 
 
 def add_sums(sums: Sums, more: Sums, part: Int[Array, ""]) -> Sums:

@@ -13,21 +13,22 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from dse.arch.cost import BYTES_FP32, cost
 from dse.arch.graph import Architecture
-from dse.models.network import Weights
 from dse.train.engine import Engine, epoch_order
+from dse.train.scores import EvaluationRows, evaluated
 from dse.train.state import (
     Batches,
-    EvaluationRows,
     Replicate,
+    Scores,
     Sums,
     Totals,
     TrainState,
+    no_scores,
     no_totals,
+    sums_to_overwrite,
 )
 
 PART_BYTES = 16 * 2**20
@@ -53,17 +54,19 @@ class _Functions:
     train_step: Callable[..., TrainState] | None
     add_part: Callable[..., Sums] | None
     descend: Callable[..., TrainState] | None
-    evaluate: Callable[..., Totals]
+    evaluate: Callable[..., Scores]
 
 
 def part_size(architecture: Architecture, batch_size: int) -> int:
     """Number of images in a part of a batch: a divisor of `batch_size`.
 
     The largest one that fits; if it is under a quarter of what fits, the whole batch.
+    Of a network with batch norms at least a group, even if that does not fit.
     """
     fits = max(1, PART_BYTES // (BYTES_FP32 * cost(architecture).activations))
-    for size in range(min(fits, batch_size), 0, -1):
-        if batch_size % size == 0 and 4 * size >= fits:
+    group = architecture.group
+    for size in range(min(max(fits, group), batch_size), 0, -1):
+        if batch_size % size == 0 and size % group == 0 and 4 * size >= fits:
             return size
     return batch_size
 
@@ -106,7 +109,7 @@ def compile_stepped(
         train_step = step.lower(state, images, order, replicate).compile(options)
     else:
         sums, part = sums_to_overwrite(state), jnp.int32(0)
-        adding = jax.jit(partial(engine.add_part, size=size), donate_argnums=0)
+        adding = jax.jit(partial(engine.add_chosen, size=size), donate_argnums=0)
         add_part = adding.lower(
             sums, state.parameters, state.step, images, order, part, replicate
         ).compile(options)
@@ -114,8 +117,8 @@ def compile_stepped(
         descend = descending.lower(state, sums).compile(options)
     chosen = jnp.zeros(evaluation_batch, jnp.int32)
     evaluate = (
-        jax.jit(engine.evaluate)
-        .lower(state.parameters, no_totals(), images, chosen, replicate.normaliser)
+        jax.jit(engine.evaluate_chosen)
+        .lower(state.weights, no_scores(), images, chosen, replicate.normaliser)
         .compile(options)
     )
     functions = _Functions(parts, train_step, add_part, descend, evaluate)
@@ -123,7 +126,7 @@ def compile_stepped(
 
 
 class SteppedTraining:
-    """One replicate that trains; see `dse.train.program.Training`."""
+    """One replicate that trains; see `dse.train.loop.Training`."""
 
     def __init__(
         self,
@@ -139,8 +142,8 @@ class SteppedTraining:
         if functions.parts > 1:
             self._sums = sums_to_overwrite(self._state)
 
-    def train_epoch(self, epoch: int) -> list[Totals]:
-        """See `Training`."""
+    def advance(self, epoch: int, stop: int) -> list[Totals]:
+        """See `Training`; `stop` is the end of the epoch."""
         order = _epoch(self._engine, self._replicate, epoch)
         self._state = self._state._replace(totals=no_totals())
         for _ in range(self._engine.steps_per_epoch):
@@ -166,23 +169,20 @@ class SteppedTraining:
             )
         self._state = do.descend(state, self._sums)
 
-    def score(self, rows: Sequence[EvaluationRows]) -> list[Totals]:
+    def score(self, images: Sequence[EvaluationRows]) -> list[dict[str, float]]:
         """See `Training`."""
-        [batches] = rows
-        totals = no_totals()
-        for chosen in batches:
-            totals = self._functions.evaluate(
-                self._state.parameters,
-                totals,
+        [rows] = images
+        scores, weights = no_scores(), self._state.weights
+        for chosen in rows:
+            scores = self._functions.evaluate(
+                weights,
+                scores,
                 self._images,
                 jnp.asarray(chosen),
                 self._replicate.normaliser,
             )
-        return [jax.device_get(totals)]
-
-    def weights(self) -> list[Weights]:
-        """See `Training`."""
-        return [jax.device_get(self._state.parameters)]
+        classes = self._engine.architecture.classes
+        return [evaluated(jax.device_get(scores), int((rows >= 0).sum()), classes)]
 
     def states(self) -> list[TrainState]:
         """See `Training`."""
@@ -203,12 +203,3 @@ def _epoch(engine: Engine, replicate: Replicate, epoch: int) -> Array:
         batch_size=engine.batch_size,
     )
     return order
-
-
-def sums_to_overwrite(state: TrainState) -> Sums:
-    """Memory for the sums of a step's parts; the first part overwrites it."""
-    sums: Sums = jax.tree.map(
-        lambda leaf: jnp.asarray(np.zeros(leaf.shape, leaf.dtype)),
-        Sums(no_totals(), state.parameters),
-    )
-    return sums

@@ -33,11 +33,11 @@ def trainer_for(dataset: ImageData, folder: Path | None) -> CellTrainer:
         RuntimeError: JAX finds no device.
     """
     # These import JAX, which a driver does not need.
-    from dse.train import process, run, streamed
+    from dse.train import memory, process, run, streamed
 
     process.check_jax()
     process.check_device()
     if isinstance(dataset, Dataset):
-        return run.Trainer(dataset, folder)
+        return run.Trainer(memory.MemoryFeed(dataset), folder)
     assert isinstance(dataset, StreamedDataset)
-    return streamed.StreamedTrainer(dataset, folder)
+    return run.Trainer(streamed.StreamedFeed(dataset), folder)

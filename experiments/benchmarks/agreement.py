@@ -29,6 +29,7 @@ from dse.runs.cell import Cell
 from dse.runs.events import Done, Failed
 from dse.study.loading import load_experiment
 from dse.study.plan import make_point
+from dse.train.memory import MemoryFeed
 from dse.train.process import check_jax
 from dse.train.run import Trainer
 
@@ -90,7 +91,9 @@ def train(
 ) -> dict[int, float]:
     """Train replicates, and return the test accuracies of those that are complete."""
     accuracy = {}
-    for event in Trainer(dataset, operations=operations).train(cell, range(replicates)):
+    for event in Trainer(MemoryFeed(dataset, operations)).train(
+        cell, range(replicates)
+    ):
         if isinstance(event, Done):
             accuracy[event.replicate] = event.metrics["test"]["accuracy"]
             print(

@@ -100,7 +100,7 @@ def dse_epochs(wanted: dict[str, Any]) -> Callable[[], int]:
     def epoch() -> int:
         nonlocal number
         number += 1
-        training.train_epoch(number)
+        training.advance(number, number * program.engine.steps_per_epoch)
         return seen * together
 
     return epoch

@@ -30,9 +30,9 @@ def test_each_call_adds_a_layer_to_the_last():
     left = net.conv("block/left", 8, 1, deviation=0.05)
     right = net.conv("block/right", 8, 1, source=first, relu=False)
     assert (left, right) == ("block/relu_left", "block/right")
-    assert net.concat("block/concat", left, right) == "block/concat"
+    both = net.sum("block/add", left, right)
+    assert net.concat("block/concat", both, left) == "block/concat"
     assert net.shape() == (8, 8, 16)
-    net.sum("block/add", left, right)
     net.average_pool("pool2", 2, 2, "same")
     net.dropout("drop", 0.25)
     net.dense("hidden", 20, relu=True)
@@ -46,9 +46,9 @@ def test_each_call_adds_a_layer_to_the_last():
             Convolution("block/left", ("pool1",), 8, 1, 1, 0, "xavier", 0.05),
             Relu("block/relu_left", ("block/left",)),
             Convolution("block/right", ("pool1",), 8, 1, 1, 0, "xavier"),
-            Concat("block/concat", ("block/relu_left", "block/right")),
             Add("block/add", ("block/relu_left", "block/right")),
-            AveragePool("pool2", ("block/add",), 2, 2, "same"),
+            Concat("block/concat", ("block/add", "block/relu_left")),
+            AveragePool("pool2", ("block/concat",), 2, 2, "same"),
             Dropout("drop", ("pool2",), 0.25),
             Dense("hidden", ("drop",), 20, "xavier"),
             Relu("relu_hidden", ("hidden",)),

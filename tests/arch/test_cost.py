@@ -15,7 +15,7 @@ from dse.arch.layers import AveragePool, Concat, Convolution, Dense, MaxPool, Re
 from dse.errors import DseError
 from dse.families.nin import Nin
 from dse.families.squeezenet import SqueezeNet
-from dse.models.network import Network, weight_shapes
+from dse.models.network import Network
 from dse.ops import REFERENCE
 
 IMAGENET = (227, 227, 3), 1000
@@ -122,8 +122,14 @@ def random_points(count):
 def abstract_weights(architecture):
     """Shapes in place of arrays, so that nothing is allocated."""
     return {
-        name: {part: jax.ShapeDtypeStruct(s, "float32") for part, s in shapes.items()}
-        for name, shapes in weight_shapes(architecture).items()
+        name: {
+            part: jax.ShapeDtypeStruct(parameter.shape, "float32")
+            for part, parameter in {
+                **learnt,
+                **architecture.statistics.get(name, {}),
+            }.items()
+        }
+        for name, learnt in architecture.parameters.items()
     }
 
 

@@ -6,21 +6,24 @@ import jax
 import numpy as np
 import pytest
 
+from dse.arch.cost import cost
 from dse.arch.graph import Architecture
 from dse.arch.layer import Parameter
 from dse.arch.layers import (
     LAYERS,
     Add,
+    AuxiliaryLoss,
     AveragePool,
     Concat,
     Convolution,
     Dense,
     Dropout,
     GlobalAverage,
-    LocalResponseNorm,
     MaxPool,
     Relu,
+    Subsample,
 )
+from dse.arch.norms import BatchNorm, LocalResponseNorm
 from dse.errors import DseError
 from dse.models.forward import FORWARD
 from dse.models.network import initial_weights
@@ -36,6 +39,10 @@ ONE_OF_EACH = (
     GlobalAverage("h", ("g",)),
     Dense("i", ("h",), 7, "xavier"),
     LocalResponseNorm("j", ("i",), 3, 2e-5, 0.75, 1.0),
+    BatchNorm("k", ("i",), 4, scale=0.0),
+    Subsample("l", ("a",), 9, 2),
+    AuxiliaryLoss("m", ("k",), 0.3),
+    Dense("n", ("l",), 7),
 )
 
 
@@ -93,7 +100,7 @@ def test_a_convolution_by_hand():
 
 def test_layers_that_learn_nothing():
     for layer in ONE_OF_EACH:
-        if not isinstance(layer, Convolution | Dense):
+        if not isinstance(layer, Convolution | Dense | BatchNorm):
             assert layer.parameters((4, 4, 2)) == {}
             assert layer.macs((4, 4, 2)) == 0
             assert layer.drawn_by("xavier") is layer
@@ -144,6 +151,100 @@ def test_biases_start_where_they_are_asked_to():
     np.testing.assert_array_equal(weights["a"]["bias"], np.full(4, np.float32(0.1)))
     np.testing.assert_array_equal(weights["c"]["bias"], np.full(3, np.float32(0.2)))
     assert list(weights["b"]) == ["kernel"]
+
+
+def test_a_batch_norm_learns_two_numbers_a_channel_and_keeps_two():
+    layer = BatchNorm("n", ("input",), 16, scale=0.0)
+    assert layer.parameters((5, 4, 3)) == {
+        "scale": Parameter((3,)),
+        "shift": Parameter((3,)),
+    }
+    assert layer.statistics((5, 4, 3)) == {
+        "mean": Parameter((3,)),
+        "variance": Parameter((3,), constant=1.0),
+    }
+    assert (layer.output_shape((5, 4, 3)), layer.macs((5, 4, 3))) == ((5, 4, 3), 0)
+    layers = (layer, BatchNorm("m", ("n",), 24), GlobalAverage("g", ("m",)))
+    network = Architecture((5, 4, 3), layers)
+    assert network.group == 48
+    assert list(network.statistics) == ["n", "m"]
+    assert cost(network).params == 12
+    assert Architecture((5, 4, 3), (GlobalAverage("g", ("input",)),)).group == 1
+
+
+@pytest.mark.parametrize("group", [1, 0, -4, 2.5, True])
+def test_a_group_of_one_image_is_refused(group):
+    with pytest.raises(DseError, match="expected 2 or more: of one image"):
+        Architecture((4, 4, 3), (BatchNorm("n", ("input",), group),))
+
+
+def test_a_subsampling_shortcut():
+    layer = Subsample("s", ("input",), 8, 2)
+    assert layer.output_shape((7, 4, 3)) == (4, 2, 8)
+    with pytest.raises(DseError, match="pads 3 channels up to 2; expected at least"):
+        Architecture((4, 4, 3), (Subsample("s", ("input",), 2),))
+
+
+@pytest.mark.parametrize(
+    ("size", "window", "stride", "margin", "rows", "padding"),
+    [
+        # torch.nn.MaxPool2d(3, 2, padding=1) of 112 rows, and of 7: 56, and 4.
+        (112, 3, 2, 1, 56, (1, 0)),
+        (7, 3, 2, 1, 4, (1, 1)),
+        # He and Sun's 109 -> 36: the last row is left out.
+        (109, 3, 3, 0, 36, (0, 0)),
+        (5, 2, 2, 0, 2, (0, 0)),
+    ],
+)
+def test_a_pool_that_rounds_down(size, window, stride, margin, rows, padding):
+    pool = MaxPool("p", ("input",), window, stride, "floor", margin)
+    assert pool.output_shape((size, size, 1)) == (rows, rows, 1)
+    assert pool.padding(size) == padding
+    assert pool.to_json().get("margin", 0) == margin
+
+
+@pytest.mark.parametrize(("rounding", "margin"), [("ceil", 1), ("floor", 2)])
+def test_a_margin_that_pools_do_not_take(rounding, margin):
+    pool = MaxPool("p", ("input",), 3, 2, rounding, margin)
+    with pytest.raises(DseError, match=f"margin of {margin} pixels; expected rounding"):
+        Architecture((8, 8, 1), (pool,))
+
+
+def _with_head(*more):
+    return Architecture(
+        (4, 4, 3),
+        (
+            Dense("a", ("input",), 6),
+            Dense("head", ("a",), 5),
+            AuxiliaryLoss("loss", ("head",), 0.3),
+            Dense("b", ("a",), 5),
+            *more,
+        ),
+    )
+
+
+def test_a_head_trains_and_is_not_counted_in_what_predicts():
+    network = _with_head()
+    assert [layer.name for layer in network.predictor.layers] == ["a", "b"]
+    assert network.predictor.predictor is network.predictor
+    assert network.auxiliary == (AuxiliaryLoss("loss", ("head",), 0.3),)
+    hidden, scores = 48 * 6 + 6, 6 * 5 + 5
+    assert cost(network).params == hidden + scores
+    assert cost(network, training=True).params == hidden + 2 * scores
+    assert cost(network, training=True).macs - cost(network).macs == 30
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        (Dense("c", ("b",), 7),),  # other classes
+        (Dense("c", ("loss",), 5),),  # it is read
+        (AuxiliaryLoss("last", ("b",), 0.3),),  # nothing is left that predicts
+    ],
+)
+def test_an_auxiliary_loss_that_cannot_be_one(more):
+    with pytest.raises(DseError, match="is an auxiliary loss of"):
+        _with_head(*more)
 
 
 def test_what_layers_join():

@@ -27,6 +27,8 @@ from dse.store.query import load_network, view
 from dse.study.loading import load_experiment
 from dse.study.names import shipped_experiments
 from dse.study.plan import make_plans
+from dse.train.loop import Saving
+from dse.train.memory import MemoryFeed
 from dse.train.run import Trainer
 
 HERE = Path(__file__).parent
@@ -141,7 +143,7 @@ def database(folder: Path) -> None:
         _, experiment = load_experiment("small.py")
         [plan] = make_plans("small", experiment, "quick", dataset)
         cell = plan.points[0].cell
-        trainer = Trainer(dataset, Path("results"), checkpoint_seconds=0.0)
+        trainer = Trainer(MemoryFeed(dataset), Path("results"), Saving(0.0))
         for event in trainer.train(cell, (2,)):
             if isinstance(event, Checkpointed):
                 break

@@ -74,12 +74,13 @@ def test_dropout_zeroes_half_and_keeps_the_mean():
     images = jnp.ones((3, 64, 64, 4))
     np.testing.assert_array_equal(network(images), np.ones((3, 4)))
     keys = jax.random.split(jax.random.key(3), 3)
-    dropped = network(images, keys)
+    dropped = network.in_training(images, keys).scores
     # 4096 draws of 0 or 2 a channel: the mean is 1 within 5 deviations of 1/64.
     np.testing.assert_allclose(dropped, 1, atol=5 / 64)
     assert not np.allclose(dropped[0], dropped[1])
     # An image's mask is its key's, whatever else is in the batch.
-    np.testing.assert_array_equal(network(images[:1], keys[1:2])[0], dropped[1])
+    alone = network.in_training(images[:1], keys[1:2]).scores
+    np.testing.assert_array_equal(alone[0], dropped[1])
 
 
 def test_initialisers_have_their_spread():

@@ -22,7 +22,7 @@ def state_at(step, size=3):
     """Numbers without a pattern: nothing of them is compressed."""
     values = np.random.default_rng(step).integers(2**32, size=(size, size), dtype="u4")
     weights = {"conv1": {"kernel": jnp.asarray(values)}}
-    return TrainState(weights, (), no_totals(), jnp.int32(step))
+    return TrainState(weights, (), no_totals(), jnp.int32(step), {})
 
 
 def progress_at(step):

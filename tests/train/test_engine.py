@@ -11,9 +11,11 @@ from dse.families.squeezenet import SqueezeNet
 from dse.models.network import initial_weights
 from dse.ops import FAST_ON_CPU, REFERENCE
 from dse.runs.recipe import Recipe
-from dse.train.engine import Engine, cross_entropy, epoch_order, evaluation_batches
+from dse.train.engine import Engine, epoch_order
+from dse.train.losses import cross_entropy
 from dse.train.optimiser import learning_rate, optimiser
-from dse.train.state import Batches, Normaliser, Replicate, no_totals, replicate_keys
+from dse.train.scores import evaluation_batches
+from dse.train.state import Batches, Normaliser, Replicate, no_scores, replicate_keys
 
 
 def test_the_rate_rises_then_falls_to_zero():
@@ -141,9 +143,9 @@ def test_a_batch_in_parts_has_the_sums_of_the_whole(engine, images):
     state = engine.initialise(jax.random.key(1))._replace(step=jnp.int32(2))
     order, one = order_of(1), replicate()
     whole = jax.jit(engine.sums)(
-        state.parameters, state.step, images, order[2], jnp.arange(8), one
+        state.parameters, state.step, images.chosen(order[2]), jnp.arange(8), one
     )
-    add_part = jax.jit(engine.add_part, static_argnames="size")
+    add_part = jax.jit(engine.add_chosen, static_argnames="size")
     # What is there before the first part is overwritten.
     sums = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), whole)
     for part in range(4):
@@ -170,9 +172,10 @@ def test_the_gradient_of_both_forms_against_float64(images):
     def gradients(operations, weights):
         engine = Engine(architecture, recipe, 3, 8, operations)
         return jax.jit(engine.sums)(
-            weights, jnp.int32(0), images, order_of(1)[0], jnp.arange(8), replicate()
+            weights, jnp.int32(0), batch, jnp.arange(8), replicate()
         ).gradients
 
+    batch = images.chosen(order_of(1)[0])
     double = replace(REFERENCE, dtype=jnp.float64)
     with jax.enable_x64(True):
         wide = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), weights)
@@ -187,16 +190,14 @@ def test_the_gradient_of_both_forms_against_float64(images):
 
 
 def test_evaluation_ignores_what_fills_a_batch_up(engine, images):
-    parameters = engine.initialise(jax.random.key(0)).parameters
-    evaluate = jax.jit(engine.evaluate)
+    weights = engine.initialise(jax.random.key(0)).weights
+    evaluate = jax.jit(engine.evaluate_chosen)
 
     def score(rows):
-        totals = no_totals()
+        scores = no_scores()
         for chosen in rows:
-            totals = evaluate(
-                parameters, totals, images, jnp.asarray(chosen), NORMALISER
-            )
-        return float(totals.loss), float(totals.correct)
+            scores = evaluate(weights, scores, images, jnp.asarray(chosen), NORMALISER)
+        return float(scores.loss), float(scores.correct)
 
     whole = score(evaluation_batches(np.arange(10), 10))
     pieces = score(evaluation_batches(np.arange(10), 4))

@@ -50,10 +50,11 @@ def outcome(cell, images, numbers, form):
     """Each replicate's totals of two epochs, scores, and weights."""
     program = compiled(cell, images, form, len(numbers))
     training = program.begin([replicate(number) for number in numbers])
-    epochs = [training.train_epoch(epoch) for epoch in (1, 2)]
+    epochs = [training.advance(epoch, 4 * epoch) for epoch in (1, 2)]
     rows = [np.arange(32).reshape(2, 16) + number for number in numbers]
     scores = training.score(rows)
-    per_replicate = zip(*epochs, scores, training.weights(), strict=True)
+    weights = [state.weights for state in training.states()]
+    per_replicate = zip(*epochs, scores, weights, strict=True)
     return dict(zip(numbers, per_replicate, strict=True))
 
 
@@ -82,13 +83,13 @@ def test_a_training_goes_on_from_the_states_of_another(cell, images, form, numbe
     program = compiled(cell, images, form, len(numbers))
     replicates = [replicate(number) for number in numbers]
     one, other = program.begin(replicates), program.begin(replicates)
-    one.train_epoch(1)
+    one.advance(1, 4)
     states = one.states()
     assert [int(state.step) for state in states] == [4] * len(numbers)
-    expected = one.train_epoch(2), one.weights()
+    expected = one.advance(2, 8), one.states()
     # What was told is a copy: that the training went on did not change it.
     other.resume(states)
-    got = other.train_epoch(2), other.weights()
+    got = other.advance(2, 8), other.states()
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -19,7 +19,9 @@ from dse.runs.cell import Cell
 from dse.runs.events import Checkpointed, Done, EpochEnded, Failed
 from dse.runs.paths import checkpoints_of
 from dse.runs.recipe import Recipe
-from dse.train import checkpoint, program, run
+from dse.train import checkpoint, loop, memory, program
+from dse.train.loop import Saving
+from dse.train.memory import MemoryFeed
 from dse.train.run import Trainer
 from dse.train.stacked import StackedTraining
 from dse.train.stepped import SteppedTraining
@@ -61,7 +63,7 @@ def programs():
 
 @pytest.fixture(autouse=True)
 def _compile_once(programs, monkeypatch):
-    real = run.compile_program
+    real = memory.compile_program
 
     def compile_program(cell, images, train_size, batch, replicates, **named):
         key = program.form_for("cpu"), program.stack_size(replicates)
@@ -69,7 +71,7 @@ def _compile_once(programs, monkeypatch):
             programs[key] = real(cell, images, train_size, batch, replicates, **named)
         return programs[key]
 
-    monkeypatch.setattr(run, "compile_program", compile_program)
+    monkeypatch.setattr(memory, "compile_program", compile_program)
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def train(few, cell):
     """Train replicates, until an event if asked, with a checkpoint every epoch."""
 
     def train(folder, replicates=(0,), until=lambda _: False, seconds=0.0):
-        trainer = Trainer(few, folder, checkpoint_seconds=seconds)
+        trainer = Trainer(MemoryFeed(few), folder, Saving(seconds))
         events = []
         for event in trainer.train(cell, replicates):
             events.append(event)
@@ -99,14 +101,14 @@ def is_at(kind, epoch, replicate=0):
 def before_epoch(monkeypatch, number, do):
     """Have something done when a training comes to an epoch."""
     for training in (SteppedTraining, StackedTraining):
-        real = training.train_epoch
+        real = training.advance
 
-        def train_epoch(self, epoch, real=real):
+        def advance(self, epoch, stop, real=real):
             if epoch == number:
                 do()
-            return real(self, epoch)
+            return real(self, epoch, stop)
 
-        monkeypatch.setattr(training, "train_epoch", train_epoch)
+        monkeypatch.setattr(training, "advance", advance)
 
 
 def kill():
@@ -142,7 +144,7 @@ def test_a_killed_run_ends_with_the_same_bits(train, tmp_path, monkeypatch, form
     again = train(tmp_path, (0, 1))
     assert replayed(undisturbed) == []
     assert replayed(again) == [1, 2, 3]
-    assert kept(again) == [4]
+    assert kept(again) == [4, 5]
     assert told(again) == told(undisturbed)
     # Time that was spent before counts as the epochs that were trained then do.
     done = next(event for event in again if isinstance(event, Done))
@@ -163,7 +165,6 @@ def test_a_torn_checkpoint_leaves_the_one_before(train, cell, tmp_path, capsys):
     again = train(tmp_path)
     assert replayed(again) == [1, 2, 3]
     assert told(again) == told(undisturbed)
-    # The last epoch is not kept: its result follows at once.
     for step in steps_in(folder):
         shutil.rmtree(folder / str(step) / "state")
     again = train(tmp_path)
@@ -212,7 +213,7 @@ def test_a_short_run_writes_nothing_and_does_without_orbax(
     train, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "orbax.checkpoint", None)
-    assert isinstance(train(tmp_path, seconds=run.CHECKPOINT_SECONDS)[-1], Done)
+    assert isinstance(train(tmp_path, seconds=memory.CHECKPOINT_SECONDS)[-1], Done)
     assert not list(tmp_path.iterdir())
     with pytest.raises(ModuleNotFoundError):
         train(tmp_path)
@@ -220,15 +221,15 @@ def test_a_short_run_writes_nothing_and_does_without_orbax(
 
 def test_a_checkpoint_is_due_when_the_last_is_old(train, tmp_path, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(run, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     for epoch in (1, 2, 3, 4, 5):
         before_epoch(monkeypatch, epoch, lambda: now.__setitem__(0, now[0] + 10.0))
     events = train(tmp_path, until=is_at(EpochEnded, 5), seconds=20.0)
     assert kept(events) == [2, 4]
-    # A run that goes on has just been kept; what it took before counts.
+    # What a run that goes on took before counts.
     [*again, done] = train(tmp_path, seconds=10.0)
     assert replayed(again) == [1, 2, 3, 4]
-    assert kept(again) == []
+    assert kept(again) == [5]
     assert done.train_seconds == done.step_seconds == 50
 
 
@@ -247,22 +248,22 @@ def test_a_stack_goes_on_from_what_all_have_kept(train, cell, tmp_path, stacked)
     again = train(tmp_path, (0, 1))
     for number in (0, 1):
         assert replayed(again, number) == [1, 2]
-        assert kept(again, number) == [3, 4]
+        assert kept(again, number) == [3, 4, 5]
     assert told(again) == told(undisturbed)
 
 
 @pytest.fixture
 def diverging(monkeypatch):
     """The loss of replicate 1 of a stack of two is no number from epoch 2 on."""
-    real = StackedTraining.train_epoch
+    real = StackedTraining.advance
 
-    def train_epoch(self, epoch):
-        first, *others = real(self, epoch)
+    def advance(self, epoch, stop):
+        first, *others = real(self, epoch, stop)
         if epoch < 2:
             return [first, *others]
         return [first, *(o._replace(loss=np.float32(np.nan)) for o in others)]
 
-    monkeypatch.setattr(StackedTraining, "train_epoch", train_epoch)
+    monkeypatch.setattr(StackedTraining, "advance", advance)
 
 
 def test_a_diverged_member_is_told_again_unless_that_was_heard(

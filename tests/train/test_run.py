@@ -11,6 +11,7 @@ from dse.families.vgg import Vgg
 from dse.runs.cell import Cell
 from dse.runs.events import Done, EpochEnded, Failed, Started
 from dse.runs.recipe import Recipe
+from dse.train.memory import MemoryFeed
 from dse.train.run import Trainer
 
 
@@ -35,7 +36,7 @@ LEARNING = Recipe(4, 0.05, batch_size=16, warmup_share=0.3)
 
 @pytest.fixture(scope="module")
 def events(tiny):
-    return list(Trainer(tiny).train(cell(tiny, LEARNING), (0, 1)))
+    return list(Trainer(MemoryFeed(tiny)).train(cell(tiny, LEARNING), (0, 1)))
 
 
 def test_a_run_tells_its_story_in_order(events):
@@ -61,7 +62,7 @@ def test_test_images_are_scored_once_and_at_the_end(events):
 
 
 def test_a_replicate_alone_has_the_same_bits(events, tiny):
-    [_, *_, alone] = Trainer(tiny).train(cell(tiny, LEARNING), (1,))
+    [_, *_, alone] = Trainer(MemoryFeed(tiny)).train(cell(tiny, LEARNING), (1,))
     together = events[-1]
     assert alone.metrics == together.metrics
     for name, arrays in together.weights.items():
@@ -78,7 +79,7 @@ def test_weights_carry_the_normalisation_of_the_train_part(events, tiny):
 
 def test_a_loss_that_is_not_finite_ends_the_run(tiny):
     wild = Recipe(3, 1e30, batch_size=16, warmup_share=0.0, clip_norm=None)
-    events = list(Trainer(tiny).train(cell(tiny, wild), (0,)))
+    events = list(Trainer(MemoryFeed(tiny)).train(cell(tiny, wild), (0,)))
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Failed)
     assert events[-1].reason == "diverged"
@@ -88,7 +89,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(tiny):
 
 def test_training_at_chance_is_untrained(tiny):
     still = Recipe(1, 1e-9, batch_size=16)
-    failed = list(Trainer(tiny).train(cell(tiny, still), (0,)))[-1]
+    failed = list(Trainer(MemoryFeed(tiny)).train(cell(tiny, still), (0,)))[-1]
     assert isinstance(failed, Failed)
     assert failed.reason == "untrained"
     assert "no better than chance, 0.2500" in failed.detail
@@ -107,7 +108,7 @@ def test_training_at_chance_is_untrained(tiny):
 def test_a_network_of_another_family_learns(tiny, point, last):
     """With all kinds of layers that SqueezeNet has none of."""
     recipe = replace(LEARNING, peak_learning_rate=0.02, dropout=0.0, initializer="he")
-    *_, done = Trainer(tiny).train(cell_of(tiny, recipe, point), (0,))
+    *_, done = Trainer(MemoryFeed(tiny)).train(cell_of(tiny, recipe, point), (0,))
     assert isinstance(done, Done)
     assert done.metrics["test"]["accuracy"] > 0.6
     assert {last, "input"} <= set(done.weights)

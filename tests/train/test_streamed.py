@@ -3,7 +3,6 @@
 import math
 import os
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -13,6 +12,7 @@ import pytest
 from interruption import Killed, steps_in, told, truncate, without_times
 from samples import write_photos
 
+import dse.train.scores as scores
 import dse.train.streamed as streamed
 import dse.train.streamed_program as streamed_program
 from dse.arch.cost import cost
@@ -22,8 +22,10 @@ from dse.runs.cell import Cell
 from dse.runs.events import Checkpointed, Done, Failed, Started
 from dse.runs.recipe import Recipe
 from dse.study.presets import PRESETS
-from dse.train.state import Batches, Normaliser, no_totals
-from dse.train.streamed import StreamedTrainer
+from dse.train.loop import Saving
+from dse.train.run import Trainer
+from dse.train.state import Batches, Normaliser, no_scores
+from dse.train.streamed import StreamedFeed, StreamedTraining
 
 SAMPLES = Path(os.environ.get("DSE_TEST_DATA", "no such")) / "imagenet_samples"
 
@@ -51,9 +53,9 @@ def photos(tmp_path_factory):
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_once():
     """Compile each cell once for all tests."""
-    compiled, real = {}, streamed.compile_streamed
+    compiled, real = {}, streamed.compile_functions
 
-    def compile_streamed(cell, dataset, train_size):
+    def compile_functions(cell, dataset, train_size):
         part = streamed_program.memory_part(cell.architecture, cell.recipe.batch_size)
         key = cell.id, dataset.side, train_size, part
         if key not in compiled:
@@ -61,7 +63,8 @@ def _compiled_once():
         return compiled[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streamed, "compile_streamed", compile_streamed)
+        patch.setattr(streamed, "compile_functions", compile_functions)
+        patch.setattr(scores, "MOST_WITHOUT_TOP5", 5)  # the photos have six classes
         yield
 
 
@@ -73,7 +76,7 @@ def cell_of(dataset, recipe=RECIPE):
 
 
 def train(dataset, folder, recipe=RECIPE):
-    trainer = StreamedTrainer(dataset, folder, checkpoint_steps=20)
+    trainer = Trainer(StreamedFeed(dataset), folder, Saving(0.0, 20))
     return list(trainer.train(cell_of(dataset, recipe), (0,)))
 
 
@@ -132,7 +135,7 @@ def test_a_killed_run_ends_with_the_same_bits(
     assert again[-2].epoch == 27
     # They stay until the result is in the database: who dies before does not retrain.
     advanced = []
-    monkeypatch.setattr(streamed._Run, "_advance", lambda *_: advanced.append(1))
+    monkeypatch.setattr(StreamedTraining, "advance", lambda *_: advanced.append(1))
     assert without_times(train(photos, tmp_path)[-1]) == without_times(again[-1])
     assert not advanced
 
@@ -152,11 +155,11 @@ def test_a_torn_checkpoint_leaves_the_one_before(
     truncate(folder / "21")
     read = []
     monkeypatch.setattr(
-        streamed._Run,
-        "_advance",
-        lambda self, state, epoch, stop, real=streamed._Run._advance: (
-            read.append(int(state.step)),
-            real(self, state, epoch, stop),
+        StreamedTraining,
+        "advance",
+        lambda self, epoch, stop, real=StreamedTraining.advance: (
+            read.append(int(self.states()[0].step)),
+            real(self, epoch, stop),
         )[1],
     )
     again = train(photos, tmp_path)
@@ -188,7 +191,7 @@ def test_where_no_checkpoint_can_be_read_the_run_begins_anew(
 def test_parts_of_a_batch_are_the_whole(photos, undisturbed, monkeypatch):
     monkeypatch.setattr(streamed_program, "memory_part", lambda *_: 2)
     in_parts = train(photos, None)
-    assert streamed.compile_streamed(cell_of(photos), photos, 30).parts == 4
+    assert streamed.compile_functions(cell_of(photos), photos, 30).parts == 4
     # Sums in another order; ties of pools, as plain photos have, make more of it.
     for parted, whole, far in zip(
         in_parts[1:4], undisturbed[1:4], (1e-4, 1e-4, 5e-3), strict=True
@@ -232,12 +235,12 @@ def test_divergence_is_told(photos):
         ([5, 4, 3, 2, 1, 0], [0, 4, 5, -1], (1, 2)),
         # Of equal scores the first class counts, as in argmax: 0 and 4, not 5.
         ([0, 0, 0, 0, 0, 0], [0, 4, 5, -1], (1, 2)),
-        ([math.nan, 4, 3, 2, 1, 0], [0, 1, 2, 3], (0, 0)),
+        ([math.nan, 4, 3, 2, 1, 0], [1, 2, 3, 4], (0, 0)),
     ],
 )
 def test_top_5_by_hand(photos, bias, labels, expected):
     """Scores of one image by a network whose last bias alone counts."""
-    program = streamed.compile_streamed(cell_of(photos), photos, 30)
+    program = streamed.compile_functions(cell_of(photos), photos, 30)
     weights = {
         name: {part: np.zeros_like(array) for part, array in arrays.items()}
         for name, arrays in (
@@ -247,13 +250,10 @@ def test_top_5_by_hand(photos, bias, labels, expected):
     weights["conv10"]["bias"] = np.array(bias, np.float32)
     pixels = jnp.zeros((4, 36, 36, 3), jnp.uint8)
     images = Batches(pixels, jnp.array(labels))
-    scores = jax.jit(partial(streamed_program._add_scores, program.engine))(
-        weights,
-        streamed_program.Scores(no_totals(), jnp.zeros(())),
-        images,
-        Normaliser(jnp.zeros(3), jnp.ones(3)),
+    found = jax.jit(program.engine.evaluate)(
+        weights, no_scores(), images, Normaliser(jnp.zeros(3), jnp.ones(3))
     )
-    assert (float(scores.totals.correct), float(scores.correct5)) == expected
+    assert (float(found.correct), float(found.correct5)) == expected
 
 
 @pytest.mark.slow
@@ -266,7 +266,7 @@ def test_the_papers_protocol_on_sixteen_photos():
     recipe = replace(PRESETS["imagenet"].recipe, epochs=2, steps=2, batch_size=16)
     network = SqueezeNet().architecture(samples.image_shape, samples.classes)
     cell = Cell(network, recipe, "samples", samples.fingerprint, samples.class_names)
-    _, first, second, end = StreamedTrainer(samples, None).train(cell, (0,))
+    _, first, second, end = Trainer(StreamedFeed(samples)).train(cell, (0,))
     # Scores begin near zero: 1,000 classes, all as likely.
     assert first.metrics["train"]["loss"] == pytest.approx(math.log(1000), rel=0.05)
     assert second.images == 16

@@ -1,0 +1,231 @@
+"""The training loop: replicates that train together, from the images of any feed."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+
+from dse.models.network import Weights
+from dse.runs.cell import Cell
+from dse.runs.events import Checkpointed, Done, EpochEnded, Event, Failed
+from dse.train.checkpoint import Checkpoints, Progress, restore
+from dse.train.engine import Engine
+from dse.train.scores import means, untrained
+from dse.train.state import Replicate, Totals, TrainState
+
+
+@runtime_checkable
+class Training(Protocol):
+    """Replicates of a cell that train together."""
+
+    def advance(self, epoch: int, stop: int) -> list[Totals]:
+        """Train up to step `stop`, the epoch's last one at most.
+
+        Returns:
+            Each replicate's totals over the epoch so far, in host memory.
+        """
+
+    def score(self, images: Sequence[Any]) -> list[dict[str, float]]:
+        """Evaluate each replicate on its own images; all have equally many.
+
+        Args:
+            images: `validation` or `test` of each `Member`.
+        """
+
+    def states(self) -> list[TrainState]:
+        """Each replicate's training state, in host memory."""
+
+    def resume(self, states: Sequence[TrainState]) -> None:
+        """Continue from the states of another training, one per replicate."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled cell.
+
+    Attributes:
+        engine: the compiled functions.
+        begin: starts the training of replicates.
+        compile_seconds: time to compile.
+    """
+
+    engine: Engine
+    begin: Callable[[Sequence[Replicate]], Training]
+    compile_seconds: float
+
+
+@dataclass(frozen=True)
+class Member:
+    """A replicate, the images that score it and the accuracy of guessing.
+
+    Attributes:
+        number: number of the replicate.
+        replicate: its inputs of the training.
+        validation: images that score it after each epoch, in the feed's own form.
+        test: images that score it at the end.
+        chance: share of the commonest class among its train images.
+    """
+
+    number: int
+    replicate: Replicate
+    validation: Any
+    test: Any
+    chance: float
+
+
+@dataclass(frozen=True)
+class Saving:
+    """When checkpoints are written.
+
+    Attributes:
+        seconds: least time between two of them.
+        steps: most steps from one to the next, also within an epoch; None for epochs.
+    """
+
+    seconds: float
+    steps: int | None = None
+
+    def pause(self, step: int, end: int) -> int:
+        """The step at which the training that has done `step` is next looked at."""
+        if self.steps is None:
+            return end
+        return min(end, (step // self.steps + 1) * self.steps)
+
+
+class Loop:
+    """The training of a stack; each member counts an equal share of the time.
+
+    A replicate whose loss is not finite has ended. No more checkpoints of it are
+    written, so the driver can delete them when it receives the failure. If it never
+    does, the runs have no later step in common, so the resumed stack fails it again.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        program: Program,
+        members: Sequence[Member],
+        kept: Sequence[Checkpoints],
+        saving: Saving,
+        compile_seconds: float,
+    ) -> None:
+        self._cell, self._engine = cell, program.engine
+        self._members, self._kept = members, kept
+        self._saving, self._compile_seconds = saving, compile_seconds
+        self._began = self._kept_at = time.perf_counter()
+        self._training = program.begin([member.replicate for member in members])
+        self._step = 0
+        self._progress = [Progress()] * len(members)
+        self._alive = list(range(len(members)))
+
+    def train(self) -> Iterator[Event]:
+        """Resume from the last checkpoints, or begin, and train to the end."""
+        yield from self._resume()
+        while self._alive and self._step < self._engine.steps:
+            epoch, end = self._engine.epoch_of(self._step)
+            totals = self._advance(epoch, self._saving.pause(self._step, end))
+            if self._step == end:
+                yield from self._end_epoch(epoch, totals)
+            if self._checkpoint_is_due:
+                yield from self._save(epoch)
+        yield from self._results()
+
+    def _resume(self) -> Iterator[Event]:
+        restored = restore(self._kept, self._training.states()[0])
+        if not restored:
+            return
+        self._training.resume([state for state, _ in restored])
+        self._step = int(restored[0][0].step)
+        self._progress = [progress for _, progress in restored]
+        for ended in zip(*(p.replayed for p in self._progress), strict=True):
+            yield from ended
+
+    def _advance(self, epoch: int, stop: int) -> list[Totals]:
+        """Train up to step `stop`, and count the time."""
+        began = time.perf_counter()
+        totals = self._training.advance(epoch, stop)
+        seconds = (time.perf_counter() - began) / len(self._members)
+        self._step = stop
+        self._progress = [
+            replace(before, epoch_seconds=before.epoch_seconds + seconds)
+            for before in self._progress
+        ]
+        return totals
+
+    def _end_epoch(self, epoch: int, totals: Sequence[Totals]) -> Iterator[Event]:
+        seen = self._engine.images_in(epoch)
+        trained = [means(sums, seen) for sums in totals]
+        for index in [i for i in self._alive if not math.isfinite(trained[i]["loss"])]:
+            self._alive.remove(index)
+            detail = f"train loss is {trained[index]['loss']} in epoch {epoch}"
+            number = self._members[index].number
+            yield Failed(self._cell.id, number, "diverged", detail)
+        if not self._alive:
+            return
+        validated = self._training.score([m.validation for m in self._members])
+        for index in self._alive:
+            metrics = {"train": trained[index], "validation": validated[index]}
+            number, before = self._members[index].number, self._progress[index]
+            seconds = before.epoch_seconds
+            event = EpochEnded(self._cell.id, number, epoch, metrics, seen, seconds)
+            self._progress[index] = replace(
+                before, ended=(*before.ended, event), epoch_seconds=0.0
+            )
+            yield event
+
+    @property
+    def _checkpoint_is_due(self) -> bool:
+        age = time.perf_counter() - self._kept_at
+        return bool(self._kept) and age >= self._saving.seconds
+
+    def _save(self, epoch: int) -> Iterator[Event]:
+        states, seconds = self._training.states(), self._seconds
+        for index in self._alive:
+            progress = self._progress[index]
+            total = progress.train_seconds + seconds
+            self._kept[index].save(
+                states[index], replace(progress, train_seconds=total)
+            )
+            yield Checkpointed(self._cell.id, self._members[index].number, epoch)
+        self._kept_at = time.perf_counter()
+
+    @property
+    def _seconds(self) -> float:
+        """Each member's share of the time since the training began or resumed."""
+        return (time.perf_counter() - self._began) / len(self._members)
+
+    def _results(self) -> Iterator[Event]:
+        """Fail the members that are no better than guessing, and score the others."""
+        for index in list(self._alive):
+            member, last = self._members[index], self._progress[index].ended[-1]
+            accuracy = last.metrics["train"]["accuracy"]
+            why = untrained(accuracy, member.chance, last.images)
+            if why:
+                self._alive.remove(index)
+                yield Failed(self._cell.id, member.number, "untrained", why)
+        if not self._alive:
+            return
+        tested = self._training.score([member.test for member in self._members])
+        states, seconds = self._training.states(), self._seconds
+        for index in self._alive:
+            member, progress = self._members[index], self._progress[index]
+            yield Done(
+                self._cell.id,
+                member.number,
+                metrics={**progress.ended[-1].metrics, "test": tested[index]},
+                train_seconds=progress.train_seconds + seconds,
+                compile_seconds=self._compile_seconds / len(self._members),
+                step_seconds=progress.step_seconds,
+                weights=self._weights(member, states[index]),
+            )
+
+    def _weights(self, member: Member, state: TrainState) -> Weights:
+        """What predicts: weights by layer, and the normalisation of pixels."""
+        weights = state.weights
+        return {
+            **{layer: weights[layer] for layer in self._engine.predicting_layers},
+            "input": jax.device_get(member.replicate.normaliser._asdict()),
+        }
