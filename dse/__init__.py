@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from dse.arch.family import Family, Published, Source
     from dse.errors import DseError
     from dse.families.alexnet import AlexNet
+    from dse.families.googlenet import GoogLeNet
     from dse.families.nin import Nin
+    from dse.families.resnet import ResNet
     from dse.families.squeezenet import SqueezeNet
     from dse.families.vgg import Vgg
     from dse.fields import Grid, choice, flag, real, share, text, whole
@@ -83,12 +85,14 @@ __all__ = [
     "Experiment",
     "Family",
     "GainsLittle",
+    "GoogLeNet",
     "Grid",
     "Nin",
     "Options",
     "Preset",
     "Published",
     "Recipe",
+    "ResNet",
     "SizesAsPrinted",
     "Source",
     "Space",

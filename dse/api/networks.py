@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dse.arch.cost import cost
 from dse.arch.describe import as_json
 from dse.arch.layer import Shape
 from dse.errors import DseError
@@ -37,8 +36,7 @@ def describe(
     point = family_called(family).of(metaparameters)
     side = point.side
     shape = (side, side, 3) if input_shape is None else input_shape
-    architecture = point.network(shape, classes)
-    return as_json(architecture, cost(architecture))
+    return as_json(point.network(shape, classes))
 
 
 def load_model(run: int, storage: str = DEFAULT_STORAGE) -> "TrainedModel":

@@ -68,6 +68,14 @@ class Build:
         layers = tuple(self._layers)
         return Architecture(self.input_shape, layers).shapes[self.last]
 
+    def channels_of(self, name: str) -> int:
+        """Channels of a layer that was added, or of the input.
+
+        Raises:
+            DseError: see `Architecture`.
+        """
+        return Architecture(self.input_shape, tuple(self._layers)).shapes[name][2]
+
     def add(self, layer: Layer) -> str:
         """Add any layer unchanged."""
         self._layers.append(layer)

@@ -38,7 +38,8 @@ class Cost:
 
     Attributes:
         layers: cost of each layer, in order.
-        peak_activations: most elements in memory at once; ReLU and dropout in place.
+        peak_activations: most elements in memory at once in evaluation; ReLU, dropout
+            and batch norm are in place.
     """
 
     layers: tuple[LayerCost, ...]

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dse.arch.cost import Cost, LayerCost, cost
+from dse.arch.cost import LayerCost, cost
 from dse.arch.family import Family
 from dse.arch.graph import INPUT, Architecture
 from dse.arch.layer import Shape
 from dse.arch.layers import Dropout
+
+TOTALS = ("params", "macs", "activations", "bytes_fp32")
+"""Totals that auxiliary heads add to."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Row:
         name: `conv1`, `fire2`, `pool4`, ...
         output: height, width, channels.
         filter: size and stride, for convolutions and pools; units of a dense layer.
-        depth: layers with weights from input to output.
+        depth: convolutions and dense layers on the longest way from input to output.
         widths: the module's widths by name, if its family defines them.
         params: weights and biases.
         macs: multiply-accumulates.
@@ -37,9 +40,10 @@ class Row:
 def table_1(point: Family, architecture: Architecture) -> list[Row]:
     """Rows of Table 1, the input first.
 
-    A layer's module is the part of its name before the slash. A ReLU belongs to the
-    layer that it follows. Dropout has no row.
+    A layer's module is the part of its name before the slash. A ReLU and a batch norm
+    belong to the layer that they follow. Dropout has no row.
     """
+    architecture = architecture.predictor
     widths, depths = point.modules(), _depths(architecture)
     modules: dict[str, list[LayerCost]] = {}
     for layer in cost(architecture).layers:
@@ -50,12 +54,13 @@ def table_1(point: Family, architecture: Architecture) -> list[Row]:
         first = records[layers[0].name]
         if isinstance(first, Dropout):
             continue
+        kernels = [layer for layer in layers if layer.macs]
         before = min(depths[source] for source in first.inputs)
         rows.append(
             Row(
                 name,
                 layers[-1].output,
-                "" if name in widths else first.filter_text,
+                first.filter_text if len(kernels) < 2 else "",
                 depths[layers[-1].name] - before,
                 widths.get(name, {}),
                 sum(layer.params for layer in layers),
@@ -66,21 +71,28 @@ def table_1(point: Family, architecture: Architecture) -> list[Row]:
 
 
 def _depths(architecture: Architecture) -> Mapping[str, int]:
-    """Most layers with weights on a path from the input, by layer."""
+    """Most convolutions and dense layers on a path from the input, by layer."""
     depths = {INPUT: 0}
     for layer in architecture.layers:
-        own = layer.name in architecture.parameters
+        own = layer.macs(*architecture.read_by(layer)) > 0
         depths[layer.name] = max(depths[name] for name in layer.inputs) + own
     return depths
 
 
 def _module(layer: str) -> str:
     """Module of a layer: `fire2` of `fire2/squeeze1x1`, `conv1` of `relu_conv1`."""
-    return layer.partition("/")[0].removeprefix("relu_")
+    return layer.partition("/")[0].removeprefix("relu_").removeprefix("norm_")
 
 
-def as_json(architecture: Architecture, costs: Cost) -> dict[str, Any]:
-    """Identity and cost of an architecture as plain data."""
+def as_json(architecture: Architecture) -> dict[str, Any]:
+    """Identity and cost of an architecture as plain data.
+
+    A network with auxiliary heads has its totals in training besides.
+    """
+    costs, more = cost(architecture), {}
+    if architecture.auxiliary:
+        whole = cost(architecture, training=True)
+        more = {"training": {name: getattr(whole, name) for name in TOTALS}}
     return {
         "id": architecture.id,
         "params": costs.params,
@@ -88,6 +100,7 @@ def as_json(architecture: Architecture, costs: Cost) -> dict[str, Any]:
         "activations": costs.activations,
         "peak_activations": costs.peak_activations,
         "bytes_fp32": costs.bytes_fp32,
+        **more,
         "layers": [
             {
                 "name": layer.name,

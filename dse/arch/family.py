@@ -4,6 +4,7 @@ import dataclasses
 import math
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -12,11 +13,14 @@ from numpy.typing import ArrayLike
 
 from dse.arch.closed_form import CostArrays
 from dse.arch.cost import cost
-from dse.arch.graph import Architecture
+from dse.arch.graph import Architecture, InputTooSmall
 from dse.arch.layer import Shape
 from dse.declared import Declared
 from dse.errors import DseError
 from dse.fields import Grid, Unstated
+
+LARGEST_NEEDED = 256
+"""Most pixels of a side that are tried where an input is too small."""
 
 Values = Grid | tuple[Any, ...]
 """Values that a metaparameter may have in a search space."""
@@ -98,6 +102,8 @@ class Family(Declared):
         """
         try:
             made = self.architecture(input_shape, classes)
+        except InputTooSmall as error:
+            raise DseError(f"{error}; {self._needed(input_shape, classes)}") from error
         except DseError:
             raise
         except Exception as error:
@@ -113,6 +119,14 @@ class Family(Declared):
                 "an Architecture: end with return net.done()"
             )
         return made
+
+    def _needed(self, input_shape: Shape, classes: int) -> str:
+        """Description of the least square input for which there is a network."""
+        for side in range(min(input_shape[:2]) + 1, LARGEST_NEEDED + 1):
+            with suppress(DseError):
+                self.architecture((side, side, input_shape[2]), classes)
+                return f"{self.name} of {self.short()} needs {side}x{side} pixels"
+        return f"{self.name} needs more than {LARGEST_NEEDED}x{LARGEST_NEEDED} pixels"
 
     def derived(self) -> Mapping[str, float]:
         """Numbers computed from the metaparameters that get a column in tables."""

@@ -20,6 +20,10 @@ from dse.files import short_digest
 INPUT = "input"
 
 
+class InputTooSmall(DseError):
+    """The images are so small that a feature map of the network would vanish."""
+
+
 @dataclass(frozen=True)
 class Architecture:
     """A network: its input shape and its layers, in an order that can be executed.
@@ -71,7 +75,7 @@ class Architecture:
             )
         shape = layer.output_shape(*inputs)
         if min(shape) < 1:
-            raise DseError(
+            raise InputTooSmall(
                 f"an input of {self.input_shape[0]}x{self.input_shape[1]} pixels "
                 f"is too small: nothing is left of it at layer {layer.name!r}"
             )

@@ -24,7 +24,6 @@ class Describe:
 
     def __call__(self) -> None:
         """Print the description."""
-        from dse.arch.cost import cost
         from dse.arch.describe import as_json
 
         kind: Any = self.family  # type: ignore[attr-defined]
@@ -33,9 +32,9 @@ class Describe:
         shape = (self.input_size, self.input_size, self.channels)
         architecture = point.network(shape, self.classes)
         if self.json:
-            print(json.dumps(as_json(architecture, cost(architecture)), indent=2))
+            print(json.dumps(as_json(architecture), indent=2))
             return
-        from dse.console.tables import print_description
+        from dse.console.description import print_description
 
         print_description(point, architecture)
 

@@ -1,4 +1,4 @@
-"""Print descriptions, frames and reports as tables on a console."""
+"""Print frames and reports as tables on a console."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
@@ -7,10 +7,6 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from dse.arch.cost import MEBIBYTE, cost
-from dse.arch.describe import table_1
-from dse.arch.family import Family
-from dse.arch.graph import Architecture
 from dse.console.terminal import (
     GAP,
     columns_that_fit,
@@ -32,34 +28,6 @@ ENDS = "each end of an interval errs in 5 % over their number (all ends hold wit
 Format = Literal["table", "csv", "json", "parquet"]
 CUT, WRAPPED = 40, 24
 """Letters that a narrow terminal reserves for a cell that is cut, or wrapped."""
-
-
-def print_description(point: Family, architecture: Architecture) -> None:
-    """Print the paper's Table 1 for any point, and its totals."""
-    table = table_1(point, architecture)
-    widths = list(dict.fromkeys(name for row in table for name in row.widths))
-    rows = []
-    for row in table:
-        own = [row.widths.get(name, "") for name in widths]
-        counts = [f"{row.params:,}", f"{row.macs:,}"] if row.params else ["", ""]
-        output = "x".join(map(str, row.output))
-        rows.append([row.name, output, row.filter, row.depth, *own, *counts])
-    headings = ["layer", "output", "filter/stride", "depth", *widths]
-    _print([*headings, "params", "MACs"], rows, left=3)
-    costs = cost(architecture)
-    size = costs.bytes_fp32
-    print(
-        f"{point.name}: {point.short()} · architecture {architecture.id}\n"
-        f"{costs.params:,} parameters = {size:,} bytes in 32-bit floats "
-        f"({size / MEBIBYTE:.3f} MiB, {size / 1e6:.3f} MB of 10^6)\n"
-        f"{costs.macs:,} MACs, {costs.activations:,} activations, "
-        f"{costs.peak_activations:,} alive at most"
-    )
-    if point.note():
-        derived = ", ".join(
-            f"{name} {value:g}" for name, value in point.derived().items()
-        )
-        print(f"after rounding to whole widths: {derived}")
 
 
 def print_outcome(name: str, outcome: "SweepOutcome") -> None:
@@ -84,7 +52,7 @@ def print_estimate(estimate: "Estimate") -> None:
         ]
         for cell in estimate.cells
     ]
-    _print(["cell", "params", "MACs", "MACs of all runs", "time"], rows, left=1)
+    print_table(["cell", "params", "MACs", "MACs of all runs", "time"], rows, left=1)
     runs = len(estimate.cells) * estimate.replicates
     work = sum(cell.training_macs for cell in estimate.cells)
     say(
@@ -115,7 +83,7 @@ def print_frame(frame: "pd.DataFrame", kind: Format) -> None:
 
     match kind:
         case "table":
-            _print(list(frame.columns), formats.texts(frame))
+            print_table(list(frame.columns), formats.texts(frame))
         case "csv":
             formats.print_csv(frame)
         case "json":
@@ -162,7 +130,7 @@ def print_cells(report: "Report") -> None:
     for name in ("top-5", "from", "to (95 %)"):
         if not any(columns[name]):
             del columns[name]
-    _print(list(columns), zip(*columns.values(), strict=True), left=1)
+    print_table(list(columns), zip(*columns.values(), strict=True), left=1)
     if report.claims is not None:
         print_claims(report.claims)
 
@@ -181,7 +149,7 @@ def print_recipes(report: "Report") -> None:
         "diverged": _column(report.summary, "diverged"),
         "gain on test": _points(report.summary, "test_difference"),
     }
-    _print(list(columns), zip(*columns.values(), strict=True), left=2)
+    print_table(list(columns), zip(*columns.values(), strict=True), left=2)
     print(
         "validation accuracy; gains are points over the first recipe in the runs that "
         f"both completed; all that lie above 0, or below, do so with 95 %; {ENDS}"
@@ -202,7 +170,7 @@ def print_front_of_cells(report: "Report") -> None:
         "on the front of bytes": _column(likely, "bytes_front_probability", "{:.0%}"),
         "of MACs": _column(likely, "macs_front_probability", "{:.0%}"),
     }
-    _print(list(columns), zip(*columns.values(), strict=True), left=1)
+    print_table(list(columns), zip(*columns.values(), strict=True), left=1)
 
 
 def print_claims(claims: "Claims") -> None:
@@ -216,7 +184,7 @@ def print_claims(claims: "Claims") -> None:
     ]
     rows += [["SLIP", "", "(the paper against itself)", slip] for slip in claims.slips]
     headings = ["claims", "section", "the paper says", "found"]
-    _print(headings, rows, left=4, wrapped=2)
+    print_table(headings, rows, left=4, wrapped=2)
     say(
         f"{claims.caveat}; all PASS and FAIL of a study are right together with 95 %; "
         f"{ENDS}"
@@ -235,7 +203,7 @@ def print_front(report: "Report") -> None:
         "validation": _column(front, "val_accuracy", "{:.1%}"),
         "test": _column(front, "test_accuracy", "{:.1%}"),
     }
-    _print(list(columns), zip(*columns.values(), strict=True))
+    print_table(list(columns), zip(*columns.values(), strict=True))
     best = front.to_dict("records")[-1]
     run, size = best["run_id"], best["bytes_fp32"]
     print(
@@ -257,7 +225,7 @@ def _points(frame: "pd.DataFrame", name: str) -> list[str]:
     return ["" if v != v else f"{100 * v:+.1f}" for v in frame[name].tolist()]
 
 
-def _print(
+def print_table(
     headings: Sequence[str],
     rows: Iterable[Iterable[object]],
     left: int = 0,

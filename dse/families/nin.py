@@ -17,6 +17,9 @@ class Nin(Family, name="nin"):
     width: float = share(1, "share of published", most=4, cost="rises", scales=True)
     head: str = choice("average", ("average", "dense"), "what turns maps into scores")
     pool2: str = choice("max", ("max", "average"), "the second pool, below 128 pixels")
+    norm: str = choice(
+        "none", ("none", "batch"), "batch norm after every convolution", later=True
+    )
 
     def architecture(self, input_shape: Shape, classes: int) -> Architecture:
         """Build the author's CIFAR network below 128 pixels, else the Caffe zoo's."""
@@ -28,7 +31,14 @@ class Nin(Family, name="nin"):
                 wide = scaled(n, self.width) if n else classes
                 at = (kernel, stride, padding) if name == names[0] else (1,)
                 fine = not small and (name in ("conv1", "conv2", "conv3") or not n)
-                net.conv(name, wide, *at, deviation=0.01 if fine else 0.05)
+                net.conv(
+                    name,
+                    wide,
+                    *at,
+                    deviation=0.01 if fine else 0.05,
+                    norm=self.norm == "batch",
+                    bias=0.0,
+                )
             if i < len(blocks):
                 average = small and i == 2 and self.pool2 == "average"
                 (net.average_pool if average else net.max_pool)(f"pool{i}", 3, 2)

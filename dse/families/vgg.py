@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 from dse.arch.build import Architecture, Build, Shape, scaled
 from dse.arch.family import Family
-from dse.fields import choice, share
+from dse.errors import DseError
+from dse.fields import choice, share, whole
 
 FILTERS = (64, 128, 256, 512, 512)
 """Filters of the convolutions of each stage."""
 CONVOLUTIONS = {
-    "11": (1, 1, 2, 2, 2),
-    "13": (2, 2, 2, 2, 2),
-    "16": (2, 2, 3, 3, 3),
-    "19": (2, 2, 4, 4, 4),
+    11: (1, 1, 2, 2, 2),
+    13: (2, 2, 2, 2, 2),
+    16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
 }
 """Number of convolutions in each stage, by depth: networks A, B, D and E."""
 
@@ -21,31 +22,52 @@ CONVOLUTIONS = {
 class Vgg(Family, name="vgg"):
     """VGG: five stages of 3x3 convolutions and a max pool, then dense layers."""
 
-    depth: str = choice(
-        "16", tuple(CONVOLUTIONS), "layers with weights", ordered=True, cost="rises"
+    depth: int = whole(
+        16, "layers with weights: 11, 13, 16 or 19", least=11, most=19, cost="rises"
     )
     width: float = share(1, "share of published", most=4, cost="rises", scales=True)
     head: str = choice(
         "dense", ("dense", "average"), "hidden dense layers, or a mean of the maps"
+    )
+    norm: str = choice(
+        "none",
+        ("none", "batch"),
+        "batch norm after every convolution, below 128 pixels after fc6 too",
+        later=True,
     )
 
     def architecture(self, input_shape: Shape, classes: int) -> Architecture:
         """Build the published network.
 
         Below 128 pixels there is one hidden dense layer, of 512 units between dropout,
-        as in Zagoruyko's network for CIFAR, here without its batch norm.
+        as in Zagoruyko's network for CIFAR. Biases stay beside a batch norm there.
+
+        Raises:
+            DseError: there is no network of this depth.
         """
+        if self.depth not in CONVOLUTIONS:
+            raise DseError(f"depth is {self.depth}; expected 11, 13, 16 or 19")
         net, small = Build(input_shape, classes, "he"), min(input_shape[:2]) < 128
+        norm = self.norm == "batch"
         stages = zip(CONVOLUTIONS[self.depth], FILTERS, strict=True)
         for stage, (convolutions, filters) in enumerate(stages, start=1):
             for place in range(1, convolutions + 1):
-                net.conv(f"conv{stage}_{place}", scaled(filters, self.width), padding=1)
+                net.conv(
+                    f"conv{stage}_{place}",
+                    scaled(filters, self.width),
+                    padding=1,
+                    norm=norm,
+                    bias=0.0,
+                )
             net.max_pool(f"pool{stage}", 2, 2)
         if self.head == "average":
             net.average("average")
         elif small:
             net.dropout("drop5")
-            net.dense("fc6", scaled(512, self.width), relu=True)
+            net.dense("fc6", scaled(512, self.width))
+            if norm:
+                net.batch_norm("norm_fc6")
+            net.relu("fc6")
             net.dropout("drop6")
         else:
             for number in (6, 7):

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from dse.arch.family import Family
 from dse.errors import DseError
 from dse.fields import Field
 from dse.store.database import Store
-from dse.store.schema import families
+from dse.store.run_states import StoredPoint
+from dse.store.schema import families, study_cells
 from dse.store.views import SQL_TYPES, Row, make_views, put_families, stored_fields
 
 
 def enter_families(store: Store, points: Iterable[Family]) -> None:
     """Enter the families of these points, with their fields as columns of the views.
+
+    Stored points of a family that has got fields since get the defaults of these.
 
     Raises:
         DseError: a field has another kind in the database, in any family.
@@ -31,6 +34,28 @@ def enter_families(store: Store, points: Iterable[Family]) -> None:
     if new:
         with store.changing_schema() as connection:
             enter_rows(connection, rows)
+            for name in new:
+                _complete_points(connection, type(kinds[name])())
+
+
+def _complete_points(connection: Connection, plain: Family) -> None:
+    """Add to the stored points of a family the fields that it got later.
+
+    Args:
+        connection: the open transaction.
+        plain: the family's point of all defaults.
+    """
+    own = study_cells.c.family == plain.name
+    for row in connection.execute(select(study_cells).where(own)).all():
+        stored = StoredPoint(row.family, row.point, row.metaparameters)
+        point = stored.completed({plain.name: plain})
+        if point != stored:
+            connection.execute(
+                update(study_cells)
+                .where(study_cells.c.study == row.study)
+                .where(study_cells.c.point == row.point)
+                .values(point=point.key, metaparameters=dict(point.values))
+            )
 
 
 def enter_rows(connection: Connection, told: Mapping[str, Row]) -> None:

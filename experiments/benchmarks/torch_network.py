@@ -9,27 +9,38 @@ from torch import nn
 from dse.arch.graph import INPUT, Architecture
 from dse.arch.layers import (
     Add,
+    AveragePool,
     Concat,
     Convolution,
     Dense,
     Dropout,
     GlobalAverage,
-    LocalResponseNorm,
     MaxPool,
+    Pool,
     Relu,
+    Subsample,
 )
+from dse.arch.norms import BatchNorm, LocalResponseNorm
 from dse.runs.recipe import Recipe
 
 
 class TorchNetwork(nn.Module):
-    """A module that executes an architecture's graph."""
+    """A module that executes the part of an architecture's graph that predicts.
+
+    Batch norms take the statistics of the whole batch, as PyTorch does.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.architecture = architecture
+        self.architecture = architecture.predictor
         self.learnt = nn.ModuleDict()
-        for layer in architecture.layers:
+        for layer in self.architecture.layers:
             shape = architecture.shapes[layer.inputs[0]]
+            if isinstance(layer, BatchNorm):
+                norm = nn.BatchNorm2d(shape[2], layer.epsilon, 1 - layer.momentum)
+                nn.init.constant_(norm.weight, layer.scale)
+                self.learnt[_key(layer.name)] = norm
+                continue
             if isinstance(layer, Convolution):
                 made: nn.Conv2d | nn.Linear = nn.Conv2d(
                     shape[2],
@@ -64,16 +75,25 @@ class TorchNetwork(nn.Module):
                 return self.learnt[_key(name)](x)
             case Dense(name=name):
                 return self.learnt[_key(name)](x.flatten(1))[:, :, None, None]
+            case BatchNorm(name=name):
+                return self.learnt[_key(name)](x)
             case LocalResponseNorm(size=size, alpha=alpha, beta=beta, k=k):
                 return F.local_response_norm(x, size, alpha * size, beta, k)
             case MaxPool(window=window, stride=stride):
-                (top, bottom), (left, right) = (
-                    layer.padding(extent) for extent in x.shape[2:]
-                )
-                if top or bottom or left or right:
-                    around = (left, right, top, bottom)
-                    x = F.pad(x, around, value=float("-inf"))
+                around = _around(layer, x)
+                x = F.pad(x, around, value=float("-inf")) if any(around) else x
                 return F.max_pool2d(x, window, stride)
+            case AveragePool(window=window, stride=stride):
+                around = _around(layer, x)
+                if not any(around):
+                    return F.avg_pool2d(x, window, stride)
+                counted = F.avg_pool2d(
+                    F.pad(torch.ones_like(x[:1, :1]), around), window, stride
+                )
+                return F.avg_pool2d(F.pad(x, around), window, stride) / counted
+            case Subsample(channels=channels, stride=stride):
+                kept = x[:, :, ::stride, ::stride]
+                return F.pad(kept, (0, 0, 0, 0, 0, channels - kept.shape[1]))
             case Relu():
                 return F.relu(x)
             case Concat():
@@ -86,6 +106,12 @@ class TorchNetwork(nn.Module):
                 return x.mean((2, 3), keepdim=True)
             case _:
                 raise TypeError(f"no PyTorch form of {layer!r}")
+
+
+def _around(layer: Pool, x: torch.Tensor) -> tuple[int, int, int, int]:
+    """Padding of a pool, in the order of `F.pad`: columns, then rows."""
+    (top, bottom), (left, right) = (layer.padding(extent) for extent in x.shape[2:])
+    return left, right, top, bottom
 
 
 def _key(name: str) -> str:

@@ -86,6 +86,7 @@ def frames(scores):
                 "bypass": "none",
                 "version": "1.0",
                 "pools": "version",
+                "norm": "none",
                 "resolved_pct_3x3": 0.25 * i,
                 "note": "",
                 "params": 1000 * (i + 1),

@@ -1,20 +1,29 @@
 """Whole networks against PyTorch, where it is installed (the extra `benchmarks`)."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import dse
 from dse.arch.layers import Convolution, Dense
+from dse.arch.norms import BatchNorm
 from dse.families.alexnet import AlexNet
+from dse.families.googlenet import GoogLeNet
 from dse.families.nin import Nin
+from dse.families.resnet import ResNet
 from dse.families.squeezenet import SqueezeNet
 from dse.families.vgg import Vgg
 from dse.models.network import Network, initial_weights
 from dse.ops import FAST_ON_CPU, REFERENCE
+from dse.runs.recipe import Recipe
+from dse.train.engine import Engine
+from dse.train.optimiser import learning_rate
+from dse.train.state import Batches, Normaliser, Replicate, replicate_keys
 
 torch = pytest.importorskip("torch")
 FOLDER = Path(dse.__file__).parents[1] / "experiments" / "benchmarks"
@@ -27,7 +36,15 @@ def with_weights(architecture, weights):
 
     network = TorchNetwork(architecture).eval()
     with torch.no_grad():
-        for layer in architecture.layers:
+        for layer in network.architecture.layers:
+            if isinstance(layer, BatchNorm):
+                own = network.learnt[layer.name.replace("/", "_")]
+                held = weights[layer.name]
+                own.weight.copy_(torch.from_numpy(held["scale"]))
+                own.bias.copy_(torch.from_numpy(held["shift"]))
+                if "mean" in held:
+                    own.running_mean.copy_(torch.from_numpy(held["mean"]))
+                    own.running_var.copy_(torch.from_numpy(held["variance"]))
             if not isinstance(layer, Convolution | Dense):
                 continue
             own = network.learnt[layer.name.replace("/", "_")]
@@ -42,22 +59,47 @@ def with_weights(architecture, weights):
     return network
 
 
+def some_weights(architecture):
+    """Initial weights, and random scales, shifts and running averages."""
+    weights = initial_weights(architecture, jax.random.key(1))
+    generator = np.random.default_rng(1)
+    for layer, averages in architecture.statistics.items():
+        channels = averages["mean"].shape
+        weights[layer] = {
+            "scale": generator.uniform(0.5, 1.5, channels).astype(np.float32),
+            "shift": generator.normal(0, 0.2, channels).astype(np.float32),
+            "mean": generator.normal(0, 0.2, channels).astype(np.float32),
+            "variance": generator.uniform(0.5, 2, channels).astype(np.float32),
+        }
+    return weights
+
+
 @pytest.mark.parametrize(
     ("point", "shape"),
     [
         (AlexNet(width=1 / 4), (227, 227, 3)),
         (AlexNet(width=1 / 4, towers="one"), (224, 224, 3)),
         (AlexNet(width=1 / 2), (28, 28, 3)),
-        (Vgg(depth="11", width=1 / 4), (28, 28, 1)),
+        (Vgg(depth=11, width=1 / 4), (28, 28, 1)),
         (Vgg(width=1 / 16, head="average"), (130, 128, 3)),
         (Nin(width=1 / 4), (32, 32, 3)),
+        (Nin(width=1 / 4, pool2="average", norm="batch"), (32, 29, 3)),
         (SqueezeNet(16, 16, bypass="complex"), (32, 32, 3)),
+        (SqueezeNet(16, 16, norm="batch"), (32, 32, 3)),
+        (Vgg(depth=11, width=1 / 8, norm="batch"), (32, 32, 3)),
+        (ResNet(20), (29, 32, 3)),
+        (ResNet(20, shortcut="C"), (28, 28, 1)),
+        (ResNet(18, width=1 / 4), (224, 224, 3)),
+        (ResNet(50, width=1 / 8, shortcut="A"), (161, 128, 3)),
+        (GoogLeNet(width=1 / 4), (28, 28, 3)),
+        (GoogLeNet(width=1 / 4, heads="auxiliary"), (224, 224, 3)),
+        (GoogLeNet(width=1 / 8, norm="batch"), (128, 150, 3)),
     ],
     ids=str,
 )
 def test_scores_are_those_of_pytorch(point, shape):
     architecture = point.architecture(shape, 7)
-    weights = initial_weights(architecture, jax.random.key(1))
+    weights = some_weights(architecture)
     images = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
     with torch.no_grad():
         expected = with_weights(architecture, weights)(
@@ -65,7 +107,56 @@ def test_scores_are_those_of_pytorch(point, shape):
         ).numpy()
     assert np.abs(expected).max() > 0
     for operations in (REFERENCE, FAST_ON_CPU):
-        network = Network(architecture, weights, operations)
+        network = Network(architecture.predictor, weights, operations)
         scores = jax.jit(network.__call__)(images)
         limit = 1e-4 * np.abs(expected).max()
         np.testing.assert_allclose(scores, expected, rtol=0, atol=limit)
+
+
+def test_steps_of_sgd_are_those_of_pytorch():
+    """Three steps of a batch of one group: weights and running averages agree."""
+    architecture = ResNet(8, width=1 / 2).architecture((16, 16, 3), 4)
+    recipe = Recipe(
+        1, 0.1, batch_size=32, warmup_share=0.0, crop_padding=0, mirror=False
+    )
+    engine = Engine(architecture, replace(recipe, epochs=100), 1, 32, FAST_ON_CPU)
+    keys = replicate_keys(0, 0, architecture.id)
+    normaliser = Normaliser(jnp.full(3, 120.0), jnp.full(3, 60.0))
+    replicate = Replicate(keys, normaliser, jnp.arange(32))
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (32, 16, 16, 3), dtype=np.uint8)
+    labels = generator.integers(0, 4, 32).astype(np.int32)
+    state = engine.initialise(keys.initialisation)
+    network = with_weights(architecture, jax.tree.map(np.array, state.weights)).train()
+    parameters = list(network.parameters())
+    optimiser = torch.optim.SGD(
+        parameters, lr=0.1, momentum=0.9, weight_decay=recipe.weight_decay
+    )
+    images = Batches(jnp.asarray(pixels), jnp.asarray(labels))
+    step = jax.jit(engine.train_step)
+    rate = learning_rate(engine.recipe, engine.steps)
+    for number in range(3):
+        state = step(state, images, jnp.arange(32)[None], replicate)
+        optimiser.param_groups[0]["lr"] = float(rate(number))
+        batch = torch.from_numpy((pixels.transpose(0, 3, 1, 2) - 120.0) / 60.0).float()
+        scores = network(batch)
+        loss = torch.nn.functional.cross_entropy(
+            scores, torch.from_numpy(labels).long()
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
+        optimiser.step()
+    for layer in ("norm_conv1", "res2_1/norm_conv1", "res3_1/norm_conv2"):
+        own, held = network.learnt[layer.replace("/", "_")], state.weights[layer]
+        for ours, theirs in (
+            (held["scale"], own.weight),
+            (held["shift"], own.bias),
+            (held["mean"], own.running_mean),
+            (held["variance"], own.running_var),
+        ):
+            np.testing.assert_allclose(ours, theirs.detach(), rtol=2e-3, atol=2e-4)
+    kernel = network.learnt["conv1"].weight.detach().numpy().transpose(2, 3, 1, 0)
+    np.testing.assert_allclose(
+        state.weights["conv1"]["kernel"], kernel, rtol=2e-3, atol=2e-4
+    )

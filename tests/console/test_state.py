@@ -25,6 +25,7 @@ POINT = {
     "bypass": "none",
     "version": "1.0",
     "pools": "version",
+    "norm": "none",
     "note": "",
     "macs": 100,
     "planned": 3,

@@ -23,6 +23,7 @@ from dse.fields import choice, share, whole
 from dse.runs.recipe import Recipe
 from dse.store.database import open_store
 from dse.store.query import view
+from dse.store.views import columns_of
 
 TINY = '''"""Two layers."""
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def test_a_family_in_a_file(workplace):
     ("name", "said"),
     [
         ("nim", r"no family is called 'nim'; expected some of .*mean nin\?\), or a cl"),
-        ("", "no family is called ''; expected some of alexnet, nin"),
+        ("", "no family is called ''; expected some of alexnet, googlenet, nin"),
         ("other.py:Tiny", "there is no file other.py; expected path/mine.py:Class"),
         ("mine.py:", "mine.py has no class ''; expected Tiny"),
         ("mine.py:Large", "mine.py has no class 'Large'; expected Tiny"),
@@ -296,3 +297,26 @@ def test_costs_of_a_family_without_a_closed_form():
     assert costs.params.tolist() == [40, 40]
     assert costs.macs.tolist() == [64 * 30] * 2
     assert costs.bytes_fp32.tolist() == [160, 160]
+
+
+def test_shipped_families_share_a_database():
+    """A column of the views has one kind: `depth` is a number in all that have it."""
+    fields = {name: family_called(name).fields for name in shipped_families()}
+    assert columns_of(fields)["depth"] == "whole"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "given", "side"),
+    [
+        ("nin", {}, (3, 3, 3), 4),
+        ("nin", {"head": "dense"}, (1, 2, 3), 4),
+        ("googlenet", {}, (0, 4, 3), 1),
+    ],
+)
+def test_an_input_that_is_too_small(name, values, given, side):
+    family = family_called(name)
+    with pytest.raises(DseError, match="too small: nothing is left") as refused:
+        family(**values).network(given, 10)
+    assert f"{name} of {family(**values).short()} needs {side}x{side} pixels" in str(
+        refused.value
+    )

@@ -171,3 +171,10 @@ def test_many_points_at_once():
     costs = Nin.costs({"width": np.array([0.5, 1.0])}, *CIFAR)
     assert costs.params[1] == 966_986
     assert costs.params[0] == cost(Nin(width=0.5).architecture(*CIFAR)).params
+
+
+def test_batch_norm_comes_after_every_convolution():
+    """As in Zagoruyko's network: two parameters for each of its 1,418 filters."""
+    costs = cost(Nin(norm="batch").architecture(*CIFAR))
+    assert (costs.params, costs.macs) == (966_986 + 2 * 1_418, 222_486_528)
+    assert costs.params == 969_822

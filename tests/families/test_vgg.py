@@ -6,20 +6,21 @@ import pytest
 
 from dse.arch.cost import cost
 from dse.arch.layers import Dropout, MaxPool
+from dse.errors import DseError
 from dse.families.vgg import Vgg
 
 IMAGENET, CIFAR = ((224, 224, 3), 1000), ((32, 32, 3), 10)
 
 # Parameters and MACs by stage.
 STAGES = {
-    "16": [
+    16: [
         (38_720, 1_936_392_192),
         (221_440, 2_774_532_096),
         (1_475_328, 4_624_220_160),
         (5_899_776, 4_624_220_160),
         (7_079_424, 1_387_266_048),
     ],
-    "19": [
+    19: [
         (38_720, 1_936_392_192),
         (221_440, 2_774_532_096),
         (2_065_408, 6_473_908_224),
@@ -33,16 +34,16 @@ DENSE = 102_764_544 + 16_781_312 + 4_097_000
 @pytest.mark.parametrize(
     ("depth", "params", "macs", "activations"),
     [
-        ("11", 132_863_336, 7_609_090_048, 7_435_240),
-        ("16", 138_357_544, 15_470_264_320, 13_556_712),
-        ("19", 143_667_240, 19_632_062_464, 14_861_288),
+        (11, 132_863_336, 7_609_090_048, 7_435_240),
+        (16, 138_357_544, 15_470_264_320, 13_556_712),
+        (19, 143_667_240, 19_632_062_464, 14_861_288),
     ],
 )
 def test_the_published_networks(depth, params, macs, activations):
     costs = cost(Vgg(depth=depth).architecture(*IMAGENET))
     assert (costs.params, costs.macs, costs.activations) == (params, macs, activations)
     layers = [x for x in costs.layers if x.params]
-    assert len(layers) == int(depth)
+    assert len(layers) == depth
     assert sum(x.params for x in layers if not x.name.startswith("conv")) == DENSE
 
 
@@ -55,12 +56,12 @@ def test_stage_by_stage(depth):
 
 
 def test_network_b():
-    assert cost(Vgg(depth="13").architecture(*IMAGENET)).params == 133_047_848
+    assert cost(Vgg(depth=13).architecture(*IMAGENET)).params == 133_047_848
 
 
 def test_two_dense_layers_hold_most_of_it():
     """Printed as over 90 % of 133 million parameters: it is 89.98 % of VGG-11's."""
-    whole = cost(Vgg(depth="11").architecture(*IMAGENET))
+    whole = cost(Vgg(depth=11).architecture(*IMAGENET))
     large = sum(x.params for x in whole.layers if x.name in ("fc6", "fc7"))
     assert large == 119_545_856
     assert 100 * large / whole.params == pytest.approx(89.98, abs=0.005)
@@ -69,6 +70,20 @@ def test_two_dense_layers_hold_most_of_it():
 def test_a_mean_in_their_place():
     costs = cost(Vgg(head="average").architecture(*IMAGENET))
     assert (costs.params, costs.macs) == (15_227_688, 15_347_142_656)
+
+
+@pytest.mark.parametrize(
+    ("point", "params", "macs"),
+    [
+        (Vgg(norm="batch"), 14_991_946, 313_463_808),
+        (Vgg(norm="batch", head="average"), 14_728_266, 313_201_664),
+        (Vgg(depth=19, norm="batch", head="average"), 20_040_522, 398_136_320),
+    ],
+    ids=str,
+)
+def test_published_small_networks(point, params, macs):
+    costs = cost(point.architecture(*CIFAR))
+    assert (costs.params, costs.macs) == (params, macs)
 
 
 def test_small_networks_are_the_published_ones_less_batch_norm():
@@ -92,7 +107,13 @@ def test_pools_round_up(side, maps):
 
 
 def test_an_eighth_as_wide():
-    costs = cost(Vgg(depth="11", width=0.125).architecture(*CIFAR))
+    costs = cost(Vgg(depth=11, width=0.125).architecture(*CIFAR))
     filters = [3, 8, 16, 32, 32, 64, 64, 64, 64]
     convolutions = sum(9 * a * b + b for a, b in itertools.pairwise(filters))
     assert costs.params == convolutions + (64 * 64 + 64) + (64 * 10 + 10)
+
+
+@pytest.mark.parametrize("depth", [12, 18])
+def test_a_depth_that_is_not_published(depth):
+    with pytest.raises(DseError, match=f"depth is {depth}; expected 11, 13, 16 or 19"):
+        Vgg(depth=depth).architecture(*CIFAR)

@@ -9,9 +9,11 @@ from dse.arch.build import Build
 from dse.arch.graph import Architecture
 from dse.arch.layers import AveragePool, Dense, GlobalAverage
 from dse.families.alexnet import AlexNet
+from dse.families.googlenet import GoogLeNet
 from dse.families.nin import Nin
+from dse.families.resnet import ResNet
 from dse.families.vgg import Vgg
-from dse.models.network import Network, initial_weights
+from dse.models.network import Network, initial_statistics, initial_weights
 from dse.ops import FAST_ON_CPU, FAST_ON_GPU, REFERENCE, STACKED
 
 
@@ -87,13 +89,19 @@ def test_an_average_pool_by_hand():
         (Nin(width=1 / 16, head="dense", pool2="average"), (28, 30, 3)),
         (AlexNet(width=1 / 16), (28, 30, 3)),
         (AlexNet(width=1 / 48), (131, 128, 3)),
-        (Vgg(depth="11", width=1 / 16), (28, 30, 3)),
+        (Vgg(depth=11, width=1 / 16), (28, 30, 3)),
+        (Vgg(depth=11, width=1 / 16, norm="batch"), (28, 30, 3)),
+        (ResNet(8, width=1 / 2), (17, 16, 3)),
+        (ResNet(18, width=1 / 16), (128, 130, 3)),
+        (GoogLeNet(width=1 / 16), (28, 30, 3)),
     ],
-    ids=["nin", "alexnet", "alexnet in two groups", "vgg"],
+    ids=str,
 )
 def test_both_forms_make_one_network(point, shape):
     architecture = point.architecture(shape, 5)
     weights = initial_weights(architecture, jax.random.key(0))
+    for layer, averages in initial_statistics(architecture).items():
+        weights[layer] |= averages
     images = jax.random.normal(jax.random.key(1), (2, *shape))
     scores = [
         jax.jit(Network(architecture, weights, operations).__call__)(images)

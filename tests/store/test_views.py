@@ -245,14 +245,16 @@ class Grown(Network, name="grown"):
         return {"thrice": 3.0 * self.filters}
 
 
-def test_a_field_added_later_is_null_for_those_before(store, tiny):
+def test_points_of_before_get_the_default_of_a_field_added_later(store, tiny):
     enter(store, tiny, Young(), Young(4), study="young")
     enter(store, tiny, Grown(5, gate=0.5), study="grown")
     cells = view(store, "cells").sort_values(["study", "position"])
     assert cells["filters"].tolist() == [5, 8, 4]
     assert cells["filters"].dtype == np.dtype("int64")
-    assert cells["gate"].tolist()[0] == 0.5
-    assert cells["gate"].isna().tolist() == [False, True, True]
+    assert cells["gate"].tolist() == [0.5, 0.25, 0.25]
+    # Their keys are those of today: the same points again are the same.
+    enter(store, tiny, Grown(), Grown(4), study="young")
+    assert len(view(store, "cells")) == 3
     assert cells["thrice"].dropna().tolist() == [15.0]
     # It is said as it is now.
     assert fields_of(store)["grown"]["filters"].says == "filters of the first layer"

@@ -52,13 +52,16 @@ def test_shipped_experiments_keep_their_cells_under_every_preset(name):
     assert widths == {*BEFORE[name]}
     for width, before in BEFORE[name].items():
         points = list(shipped.scaled(width / 128).values())
-        told = json.dumps([point.values for point in points], sort_keys=True)
+        values = [
+            {x: v for x, v in p.values.items() if not p.fields[x].later} for p in points
+        ]
+        told = json.dumps(values, sort_keys=True)
         told += json.dumps([p.architecture((28, 28, 1), 10).id for p in points])
         assert hashlib.sha256(told.encode()).hexdigest()[:16] == before
 
 
 def test_all_that_is_shipped_is_known_from_before():
-    assert {*shipped_experiments()} == {*BEFORE}
+    assert {*BEFORE} <= {*shipped_experiments()}
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_training_at_chance_is_untrained(tiny):
         (Nin(width=1 / 12, head="average", pool2="average"), "cccp6"),
         (Nin(width=1 / 12, head="dense", pool2="average"), "scores"),
         (AlexNet(width=1 / 8), "fc5"),
-        (Vgg(depth="11", width=1 / 8), "scores"),
+        (Vgg(depth=11, width=1 / 8), "scores"),
     ],
     ids=lambda point: getattr(point, "name", ""),
 )
