@@ -50,7 +50,13 @@ if TYPE_CHECKING:
     from dse.runs.recipe import Recipe
     from dse.spaces.budget import Budget
     from dse.spaces.space import Space
-    from dse.study.claim import Beats, GainsLittle, SizesAsPrinted
+    from dse.study.claim import (
+        Beats,
+        GainsLittle,
+        OverfitsLess,
+        SizesAsPrinted,
+        TimesFewer,
+    )
     from dse.study.experiment import Experiment
     from dse.study.preset import Preset
     from dse.study.presets import PRESETS
@@ -68,7 +74,7 @@ _WHERE = {
     "runs.recipe": "Recipe",
     "spaces.budget": "Budget",
     "spaces.space": "Space",
-    "study.claim": "Beats GainsLittle SizesAsPrinted",
+    "study.claim": "Beats GainsLittle OverfitsLess SizesAsPrinted TimesFewer",
     "study.experiment": "Experiment",
     "study.preset": "Preset",
     "study.presets": "PRESETS",
@@ -89,6 +95,7 @@ __all__ = [
     "Grid",
     "Nin",
     "Options",
+    "OverfitsLess",
     "Preset",
     "Published",
     "Recipe",
@@ -97,6 +104,7 @@ __all__ = [
     "Source",
     "Space",
     "SqueezeNet",
+    "TimesFewer",
     "Vgg",
     "check",
     "choice",

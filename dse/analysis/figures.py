@@ -3,14 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import fill
 
 import pandas as pd
 
 from dse.analysis.plotting import (
     Axes,
-    Figure,
-    ScalarFormatter,
+    FuncFormatter,
     withStroke,
 )
 from dse.arch.cost import MEBIBYTE
@@ -20,16 +18,20 @@ OURS, PAPER = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito, safe for colour-blind readers. In grey their
 markers differ."""
 
-SERIES = (OURS, PAPER, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Colours of the same authors, for several series."""
+SERIES = (
+    *(OURS, PAPER, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    "#7F7F7F",
+)
+"""Colours of the same authors, and grey, for several series."""
 
 MARKERS = "os^DvP*X"
 
 MOST_LABELS = 24
 """Largest number of points, in several series, that have labels."""
 
-CAPTION_LETTERS = 19
-"""Letters of a caption per inch."""
+
+LONG = 12
+"""Letters of a label below an axis beyond which its parts have a line each."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,17 @@ class Scale:
         ax.set_xlabel(self.label)
         if self.log:
             ax.set_xscale("log", base=2)
-            ax.xaxis.set_major_formatter(ScalarFormatter())
+            ax.xaxis.set_major_formatter(FuncFormatter(_number))
 
 
+def _number(value: float, _: object) -> str:
+    """Two digits of a small number, all of a large one."""
+    return f"{value:.2g}" if value < 100 else f"{value:,.0f}"
+
+
+BYTES = Scale(
+    "bytes_fp32", float(MEBIBYTE), "MiB", "weights, MiB (32-bit floats)", log=True
+)
 SIZE = Scale("bytes_fp32", float(MEBIBYTE), "MiB", "weights, MiB (32-bit floats)")
 MACS = Scale(
     "macs", 1e6, "million MACs", "multiply-accumulates an image, millions", log=True
@@ -111,6 +121,7 @@ def published_marks(points: Sequence[Published], labels: Sequence[str]) -> list[
     return [
         Mark(float(point.size_mib), point.top5, math.nan, math.nan, label)
         for point, label in zip(points, labels, strict=True)
+        if point.size_mib is not None and point.top5 is not None
     ]
 
 
@@ -148,7 +159,12 @@ def _draw(
         _label(ax, marks)
         scale.label_axis(ax)
     else:
-        names = [f"{mark.label}\n{mark.cost:.3g} {scale.unit}" for mark in marks]
+        long = any(len(mark.label) > LONG for mark in marks)
+        called = [x.label.replace(", ", ",\n") if long else x.label for x in marks]
+        names = [
+            f"{name}\n{mark.cost:.3g} {scale.unit}"
+            for name, mark in zip(called, marks, strict=True)
+        ]
         ax.set_xticks(along, names)
         ax.margins(x=0.25, y=0.15)
     tick_percents(ax)
@@ -193,6 +209,7 @@ def draw_series(
     *,
     joined: bool = False,
     first: int = 0,
+    order: Sequence[str] = (),
 ) -> Axes:
     """Draw test accuracy against a cost, a colour and a marker for each series.
 
@@ -202,8 +219,12 @@ def draw_series(
         scale: the cost.
         joined: True to join the marks of a series by a line.
         first: index of the first colour.
+        order: series of other axes, whose colours those of the same name get.
     """
-    for number, (name, marks) in enumerate(series.items(), start=first):
+    for number, name in enumerate(dict.fromkeys((*order, *series)), start=first):
+        marks = series.get(name)
+        if marks is None:
+            continue
         color, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
         ordered = sorted(marks, key=lambda mark: mark.cost) if joined else marks
         along = [mark.cost for mark in ordered]
@@ -262,38 +283,3 @@ def _label(ax: Axes, marks: Sequence[Mark]) -> None:
         )
     low, high = ax.get_ylim()
     ax.set_ylim(low - 0.08 * (high - low), high)
-
-
-def draw_layers(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Draw the parameters of each module, counted and as printed in Table 1."""
-    rows = table[table["params"] > 0].iloc[::-1]
-    thousands = rows["params"] / 1000
-    ax.barh(rows["layer"], thousands, color=OURS, height=0.62, label="counted")
-    printed = rows["printed"].astype("float64") / 1000
-    ax.plot(printed, rows["layer"], "s", color=PAPER, label="printed in the paper")
-    for layer, params in zip(rows["layer"], rows["params"], strict=True):
-        ax.annotate(
-            f"{params:,}",
-            (params / 1000, layer),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7,
-        )
-    ax.margins(x=0.14)
-    ax.set_xlabel("parameters, thousands")
-    ax.legend(frameon=False, loc="center right")
-    return ax
-
-
-def new_figure(
-    panels: int, title: str, caption: str, width: float | None = None
-) -> tuple[Figure, list[Axes]]:
-    """Make a figure of panels side by side, with a title and a caption below."""
-    width = width or 1 + 4.1 * panels
-    figure = Figure(figsize=(width, 4.4), layout="constrained")
-    lines = [fill(line, int(CAPTION_LETTERS * width)) for line in caption.splitlines()]
-    axes = figure.subplots(1, panels, squeeze=False)[0].tolist()
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
-    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color="#444444")
-    return figure, axes

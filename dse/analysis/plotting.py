@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 from unittest.mock import patch
 
@@ -55,21 +56,25 @@ from matplotlib.collections import PathCollection  # noqa: E402
 from matplotlib.colors import Normalize, to_rgba  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.patheffects import withStroke  # noqa: E402
-from matplotlib.ticker import MaxNLocator, ScalarFormatter  # noqa: E402
+from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: E402
 
 __all__ = [
     "Axes",
     "Figure",
+    "FuncFormatter",
     "MaxNLocator",
     "Normalize",
     "PathCollection",
-    "ScalarFormatter",
     "ScalarMappable",
     "colormaps",
     "drawing",
+    "new_figure",
     "to_rgba",
     "withStroke",
 ]
+
+CAPTION_LETTERS = 19
+"""Letters of a caption per inch."""
 
 STYLE: Any = {
     "figure.dpi": 150,
@@ -101,3 +106,27 @@ def drawing() -> Iterator[None]:
         warnings.simplefilter("ignore")  # some of its own defaults are deprecated
         matplotlib.rcParams.update(stated)
         yield
+
+
+def new_figure(
+    panels: int, title: str, caption: str, width: float | None = None, rows: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure with a title and a caption below.
+
+    Args:
+        panels: number of panels side by side.
+        title: the title.
+        caption: the caption.
+        width: inches; None for as suits the panels.
+        rows: number of rows of panels.
+
+    Returns:
+        The figure and its panels, row by row.
+    """
+    width = width or 1 + 4.1 * panels
+    figure = Figure(figsize=(width, 0.8 + 3.6 * rows), layout="constrained")
+    lines = [fill(line, int(CAPTION_LETTERS * width)) for line in caption.splitlines()]
+    axes = figure.subplots(rows, panels, squeeze=False).reshape(-1).tolist()
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color="#444444")
+    return figure, axes

@@ -9,10 +9,17 @@ import pandas as pd
 
 from dse.analysis.comparison import Comparison, compare, error_of_each_end
 from dse.arch.cost import MEBIBYTE, cost
-from dse.arch.family import Published
 from dse.errors import DseError
 from dse.runs.events import FINAL
-from dse.study.claim import Beats, Claim, GainsLittle, SizesAsPrinted, values_of
+from dse.study.claim import (
+    Claim,
+    GainsLittle,
+    Measured,
+    OverfitsLess,
+    SizesAsPrinted,
+    TimesFewer,
+    values_of,
+)
 from dse.study.experiment import Experiment
 
 CLASSES = 1000
@@ -58,24 +65,30 @@ def judge(
     Args:
         experiment: the experiment.
         cell_of: cell ids by key (`Experiment.keyed`).
-        runs: results of the study, each run once.
+        runs: results of the study, each run once, with `gap`
+            (`dse.analysis.gap.with_gap`).
 
     Raises:
         DseError: cells are missing, have one replicate, or runs are of several studies
             or numerics versions.
     """
-    measured = [c for c in experiment.claims if not isinstance(c, SizesAsPrinted)]
-    if not measured:
-        return [_judge_sizes(experiment, c) for c in experiment.claims]  # type: ignore[arg-type]
-    _refuse_mixed(runs)
-    _refuse_missing(experiment, measured, cell_of, runs)
-    comparison, error = compare(runs), error_of_each_end(len(measured))
-    return [
-        _judge_sizes(experiment, claim)
-        if isinstance(claim, SizesAsPrinted)
-        else _judge_measured(experiment, claim, cell_of, comparison, error)
-        for claim in experiment.claims
-    ]
+    measured = [claim for claim in experiment.claims if isinstance(claim, Measured)]
+    if measured:
+        _refuse_mixed(runs)
+        _refuse_missing(experiment, measured, cell_of, runs)
+
+    def verdict(claim: Claim) -> Judgement:
+        match claim:
+            case SizesAsPrinted():
+                return _judge_sizes(experiment, claim)
+            case TimesFewer():
+                return _judge_factor(claim)
+        score = "gap" if isinstance(claim, OverfitsLess) else "test_accuracy"
+        comparison = compare(runs, score=score)
+        error = error_of_each_end(len(measured))
+        return _judge_measured(experiment, claim, cell_of, comparison, error)
+
+    return [verdict(claim) for claim in experiment.claims]
 
 
 def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
@@ -99,7 +112,7 @@ def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
 
 def _judge_measured(
     experiment: Experiment,
-    claim: Beats | GainsLittle,
+    claim: Measured,
     cell_of: Mapping[Hashable, str],
     comparison: Comparison,
     error_rate: float,
@@ -117,7 +130,8 @@ def _judge_measured(
     if cell_of[first] == cell_of[second]:
         low = high = 0.0  # rounding gave both the same network
     above, below = low > bound, high <= bound
-    holds, fails = (above, below) if isinstance(claim, Beats) else (below, above)
+    little = isinstance(claim, GainsLittle)
+    holds, fails = (below, above) if little else (above, below)
     verdict: Verdict = "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
     interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
     if math.isnan(low):
@@ -125,12 +139,29 @@ def _judge_measured(
         if difference.are_equal:
             interval = f"the same in all {difference.pairs} replicates, so no interval"
     points = f"{100 * difference.estimate:+.1f} points"
-    finding = f"{_worded(first)} to {_worded(second)}: {points} ({interval})"
+    what = " of train less test accuracy" if isinstance(claim, OverfitsLess) else ""
+    finding = f"{_worded(first)} to {_worded(second)}: {points}{what} ({interval})"
     if isinstance(claim, GainsLittle):
         finding += f", at most {100 * bound:+.1f} asked"
     if verdict == "INCONCLUSIVE":
         finding += "; more replicates might decide"
     return Judgement(claim, verdict, finding, difference.estimate, low, high, bound)
+
+
+def _judge_factor(claim: TimesFewer) -> Judgement:
+    """Compare a printed factor with the exact one, in its significant digits."""
+    counts = [
+        cost(point.network((point.side, point.side, 3), CLASSES)).params
+        for point in (claim.smaller, claim.larger)
+    ]
+    factor = counts[1] / counts[0]
+    digits = len(f"{claim.factor:.15g}".replace(".", "").rstrip("0"))
+    rounded = float(f"{factor:.{digits}g}")
+    return Judgement(
+        claim,
+        "PASS" if rounded == claim.factor else "FAIL",
+        f"{factor:.1f} times: {counts[0]:,} and {counts[1]:,} parameters",
+    )
 
 
 def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
@@ -144,16 +175,17 @@ def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
         shape = (printed.point.side, printed.point.side, 3)
         network = printed.point.network(shape, CLASSES)
         size = cost(network).bytes_fp32 / MEBIBYTE
-        if not _fits(size, printed):
+        if not _fits(size, printed.size_mib):
             wrong.append(f"{key}: {size:.2f} MiB, printed {printed.size_mib:g}")
     if wrong:
         return Judgement(claim, "FAIL", "; ".join(wrong))
     return Judgement(claim, "PASS", f"{counted} of {counted} sizes")
 
 
-def _fits(size: float, point: Published) -> bool:
-    unit = 1.0 if point.size_mib >= 10 else 0.1
-    return abs(size - point.size_mib) < unit
+def _fits(size: float, printed: float | None) -> bool:
+    if printed is None:
+        return True
+    return abs(size - printed) < (1.0 if printed >= 10 else 0.1)
 
 
 def _refuse_mixed(runs: pd.DataFrame) -> None:

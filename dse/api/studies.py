@@ -198,7 +198,8 @@ def check(
         study = plan.study
         refuse_other_study(store, study)
         refuse_other_experiment(plan, points_of(store, study.name))
-        claims = check_claims(plan, experiment, once(view(store, "runs", study.name)))
+        runs, epochs = (view(store, name, study.name) for name in ("runs", "epochs"))
+        claims = check_claims(plan, experiment, once(runs), epochs)
         if claims.table is None:
             raise DseError(f"{study.name}: {claims.refusal}")
         judged.append(claims)

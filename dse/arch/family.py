@@ -19,6 +19,10 @@ from dse.declared import Declared
 from dse.errors import DseError
 from dse.fields import Grid, Unstated
 
+SINGLE_CROP = "single crop"
+"""Name of the accuracies on ImageNet's validation images, one crop of each, by which
+families are compared."""
+
 LARGEST_NEEDED = 256
 """Most pixels of a side that are tried where an input is too small."""
 
@@ -28,19 +32,22 @@ Values = Grid | tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Published:
-    """One point that a paper prints.
+    """One point that a paper or a zoo of models prints.
 
     Attributes:
         point: the network at its published width.
-        size_mib: its printed size; "MB" of `ls -h` are MiB, rounded up.
-        top5: top-5 accuracy in per cent.
+        size_mib: its printed size, if any; "MB" of `ls -h` are MiB, rounded up.
+        top5: top-5 accuracy in per cent, if printed.
         top1: top-1 accuracy in per cent, if printed.
+        how: whose weights these are, and how they were tested; the family's own paper
+            if empty.
     """
 
     point: "Family"
-    size_mib: float
-    top5: float
+    size_mib: float | None
+    top5: float | None
     top1: float | None = None
+    how: str = ""
 
 
 @dataclass(frozen=True)

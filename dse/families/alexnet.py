@@ -1,9 +1,10 @@
 """AlexNet (Krizhevsky et al. 2012), as Caffe and torchvision have it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dse.arch.build import Architecture, Build, Shape, scaled
-from dse.arch.family import Family
+from dse.arch.family import SINGLE_CROP, Family, Published, Source
 from dse.fields import choice, share
 
 CONVOLUTIONS = (
@@ -63,6 +64,12 @@ class AlexNet(Family, name="alexnet"):
                 net.dropout(f"drop{number}")
         net.dense("fc8", classes)
         return net.done()
+
+    @classmethod
+    def published(cls) -> Mapping[str, Source]:
+        """Accuracy on ImageNet of Caffe's weights."""
+        caffe = Published(cls(), None, 80.2, 57.1, "bvlc_alexnet, centre crop")
+        return {SINGLE_CROP: Source((caffe,))}
 
     def _small(self, net: Build) -> Architecture:
         """Build the network of Zhang et al. 2016 (arXiv 1611.03530) for small images.

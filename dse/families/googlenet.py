@@ -1,9 +1,10 @@
 """GoogLeNet (Szegedy et al. 2014, arXiv 1409.4842), and Inception for small images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dse.arch.build import Architecture, Build, Shape, scaled
-from dse.arch.family import Family
+from dse.arch.family import SINGLE_CROP, Family, Published, Source
 from dse.errors import DseError
 from dse.fields import choice, share
 
@@ -39,6 +40,7 @@ class GoogLeNet(Family, name="googlenet"):
         "none",
         ("none", "auxiliary"),
         "auxiliary heads, which train and do not predict; from 128 pixels on",
+        label="heads {}",
     )
     norm: str = choice(
         "published",
@@ -152,3 +154,15 @@ class GoogLeNet(Family, name="googlenet"):
         net.average("average")
         net.dense("scores", net.classes, initializer="gaussian")
         return net.done()
+
+    @classmethod
+    def published(cls) -> Mapping[str, Source]:
+        """Accuracy on ImageNet of Caffe's weights, which hold the heads too."""
+        points = [
+            Published(cls(heads=heads), None, 88.9, 68.7, how)
+            for heads, how in (
+                ("none", "bvlc_googlenet, centre crop"),
+                ("auxiliary", "the same, with the heads that its file holds"),
+            )
+        ]
+        return {SINGLE_CROP: Source(tuple(points))}

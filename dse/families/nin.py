@@ -1,9 +1,10 @@
 """Network in Network (Lin et al. 2013, arXiv 1312.4400)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dse.arch.build import Architecture, Build, Shape, scaled
-from dse.arch.family import Family
+from dse.arch.family import SINGLE_CROP, Family, Published, Source
 from dse.fields import choice, share
 
 CIFAR = ((5, 1, 2, 192, 160, 96), (5, 1, 2, 192, 192, 192), (3, 1, 1, 192, 192, 0))
@@ -47,3 +48,9 @@ class Nin(Family, name="nin"):
         dense = self.head == "dense"
         net.dense("scores", classes, deviation=0.05) if dense else net.average("scores")
         return net.done()
+
+    @classmethod
+    def published(cls) -> Mapping[str, Source]:
+        """Accuracy on ImageNet of the author's weights; no top-5 is printed."""
+        zoo = Published(cls(), None, None, 59.36, "Caffe zoo, centre crop")
+        return {SINGLE_CROP: Source((zoo,))}

@@ -1,9 +1,10 @@
 """ResNet (He et al. 2015, arXiv 1512.03385) and the plain networks beside it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dse.arch.build import Architecture, Build, Shape, scaled
-from dse.arch.family import Family
+from dse.arch.family import SINGLE_CROP, Family, Published, Source
 from dse.errors import DseError
 from dse.fields import choice, share, whole
 
@@ -117,3 +118,13 @@ class ResNet(Family, name="resnet"):
                 shortcut = net.subsample(f"{name}/shortcut", source, channels, stride)
             net.sum(f"{name}/add", output, shortcut)
         net.relu(f"{name}/out")
+
+    @classmethod
+    def published(cls) -> Mapping[str, Source]:
+        """Accuracy on ImageNet of torchvision's first weights."""
+        printed = {18: (89.078, 69.758), 34: (91.420, 73.314), 50: (92.862, 76.130)}
+        points = [
+            Published(cls(depth), None, top5, top1, "torchvision V1, centre crop")
+            for depth, (top5, top1) in printed.items()
+        ]
+        return {SINGLE_CROP: Source(tuple(points))}

@@ -1,9 +1,10 @@
 """VGG (Simonyan and Zisserman 2014, arXiv 1409.1556)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dse.arch.build import Architecture, Build, Shape, scaled
-from dse.arch.family import Family
+from dse.arch.family import SINGLE_CROP, Family, Published, Source
 from dse.errors import DseError
 from dse.fields import choice, share, whole
 
@@ -80,3 +81,13 @@ class Vgg(Family, name="vgg"):
                 net.dropout(f"drop{number}")
         net.dense("scores", classes, initializer="gaussian")
         return net.done()
+
+    @classmethod
+    def published(cls) -> Mapping[str, Source]:
+        """Accuracy on ImageNet of torchvision's weights."""
+        printed = {11: (88.628, 69.020), 16: (90.382, 71.592), 19: (90.876, 72.376)}
+        points = [
+            Published(cls(depth), None, top5, top1, "torchvision, centre crop")
+            for depth, (top5, top1) in printed.items()
+        ]
+        return {SINGLE_CROP: Source(tuple(points))}

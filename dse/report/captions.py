@@ -43,7 +43,7 @@ def recipe_line(recipe: Recipe) -> str:
     if recipe.dropout is not None:
         more.append(f"dropout {recipe.dropout:g}")
     if recipe.initializer is not None:
-        more.append(f"{recipe.initializer} initialisation")
+        more.append(f"{recipe.initializer.capitalize()} initialisation")
     main = (
         f"SGD, {passes or f'{recipe.steps} steps'}, batch {recipe.batch_size}, peak "
         f"rate {recipe.peak_learning_rate:g}, momentum {recipe.momentum:g}, decay "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dse.analysis.gap import with_gap
 from dse.analysis.verdicts import claims_table, judge
 from dse.errors import DseError
 from dse.report.captions import published_widths, shared_widths
@@ -33,9 +34,11 @@ class Claims:
     slips: Sequence[str]
 
 
-def check_claims(plan: Plan, experiment: Experiment, runs: pd.DataFrame) -> Claims:
-    """Judge an experiment's claims by the runs of a study, one row each."""
-    table, refusal = None, ""
+def check_claims(
+    plan: Plan, experiment: Experiment, runs: pd.DataFrame, epochs: pd.DataFrame
+) -> Claims:
+    """Judge an experiment's claims by the runs of a study and their epochs."""
+    table, refusal, runs = None, "", with_gap(runs, epochs)
     cell_of = {key: point.cell.id for key, point in plan.keyed.items()}
     try:
         table = claims_table(judge(experiment, cell_of, runs))
@@ -43,10 +46,12 @@ def check_claims(plan: Plan, experiment: Experiment, runs: pd.DataFrame) -> Clai
         refusal = str(error)
     fields = fields_of_points([point.metaparameters for point in plan.points])
     widths = published_widths(experiment.source)
+    theirs = "the sources measured on other data or other widths"
+    if experiment.source.points:
+        theirs = f"the paper's are of ImageNet{f' at {widths}' if widths else ''}"
     caveat = (
         f"measured as top-1 on {plan.study.dataset}, {shared_widths(runs, fields)}, "
-        f"{plan.study.recipe.epochs} epochs; the paper's are of ImageNet"
-        f"{f' at {widths}' if widths else ''}"
+        f"{plan.study.recipe.epochs} epochs; {theirs}"
     )
     slips = experiment.source.slips
     return Claims(plan.study.name, table, refusal, caveat, slips)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from dse.analysis.figures import MACS, SIZE, new_figure
+from dse.analysis.figures import MACS, SIZE
 from dse.analysis.fronts import SHADES, draw_all_cells
-from dse.analysis.plotting import drawing
+from dse.analysis.plotting import drawing, new_figure
 from dse.analysis.shown import shown_points
 from dse.analysis.statistics import summarise
 from dse.data.dataset import ImageData

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dse.analysis.figures import new_figure
-from dse.analysis.plotting import drawing
+from dse.analysis.plotting import drawing, new_figure
 from dse.analysis.recipes import compare_recipes, draw_recipes
 from dse.data.dataset import ImageData
 from dse.errors import DseError

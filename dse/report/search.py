@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dse.analysis.figures import new_figure
 from dse.analysis.fronts import draw_front
 from dse.analysis.pareto import on_front
-from dse.analysis.plotting import drawing
+from dse.analysis.plotting import drawing, new_figure
 from dse.analysis.statistics import summarise
 from dse.data.dataset import ImageData
 from dse.errors import DseError

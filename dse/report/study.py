@@ -7,18 +7,25 @@ import pandas as pd
 
 from dse.analysis.curves import draw_agreement, draw_curves, mean_curves
 from dse.analysis.figures import (
+    BYTES,
     MACS,
     SIZE,
-    draw_layers,
     draw_published,
     marks,
-    new_figure,
     published_marks,
 )
-from dse.analysis.plotting import Figure, drawing
+from dse.analysis.gap import draw_gap, with_gap
+from dse.analysis.layers import draw_layers
+from dse.analysis.plotting import Figure, drawing, new_figure
 from dse.analysis.points import draw_points
 from dse.analysis.shown import shown_points
 from dse.analysis.statistics import LEAST_REPLICATES, summarise
+from dse.analysis.systems import (
+    draw_systems,
+    published_series,
+    published_table,
+    series_of_points,
+)
 from dse.arch.describe import table_1
 from dse.data.dataset import ImageData
 from dse.errors import DseError
@@ -77,17 +84,26 @@ def report_study(
     table = printed_table(experiment) if experiment.shows == "layers" else None
     if table is not None:
         tables["table1"] = table
-    claims = check_claims(plan, experiment, runs) if experiment.claims else None
+    if experiment.published_series:
+        tables["published"] = published_table(experiment.published_series)
+    claims = check_claims(plan, experiment, runs, epochs) if experiment.claims else None
     if claims is not None and claims.table is not None:
         tables["claims"] = claims.table
     widths = widths_line(experiment, study.preset)
     caption = _caption(study, dataset, runs, summary, widths, points)
     with drawing():
         figures = {
-            "figure": _main_figure(
+            "figure": _systems_figure(experiment, dataset, caption, summary, runs)
+            if experiment.series
+            else _main_figure(
                 experiment, dataset, caption, summary, runs, names, fields, table
             )
         }
+        if experiment.shows == "gap":
+            said = f"{_data_and_recipe(study, dataset, summary)}; dots: runs."
+            figures["gap"] = _gap_figure(
+                experiment, dataset, said, summary, with_gap(runs, epochs), names
+            )
         drawn = summary.assign(label=names).drop_duplicates("cell_id")
         drawn = drawn[drawn["replicates"] > 0]
         if len(drawn) > 1:
@@ -150,6 +166,44 @@ def _main_figure(
         draw_layers(axes[1], table)
         total = sum(experiment.source.parameters.values())
         axes[1].set_title(f"Table 1: {total:,} parameters")
+    return figure
+
+
+def _systems_figure(
+    experiment: Experiment,
+    dataset: ImageData,
+    caption: str,
+    summary: pd.DataFrame,
+    runs: pd.DataFrame,
+) -> Figure:
+    """Draw series against bytes and MACs, as measured and, below, as published."""
+    printed, series = experiment.published_series, experiment.series
+    names = [name for name, points in series.items() for _ in points]
+    rows = 2 if printed else 1
+    figure, axes = new_figure(2, experiment.title, caption, rows=rows)
+    scales = (BYTES, MACS)
+    measured = [series_of_points(summary, runs, names, scale) for scale in scales]
+    below = [published_series(printed, scale) for scale in scales if printed]
+    draw_systems(axes, measured, below)
+    axes[0].set_title(f"This run: {dataset.name}")
+    if printed:
+        axes[2].set_title("ImageNet, as published, at the published widths")
+    return figure
+
+
+def _gap_figure(
+    experiment: Experiment,
+    dataset: ImageData,
+    caption: str,
+    summary: pd.DataFrame,
+    runs: pd.DataFrame,
+    names: Sequence[str],
+) -> Figure:
+    """Draw train and test accuracy of each cell that has a score."""
+    scored = summary.assign(label=names)[summary["replicates"] > 0]
+    figure, [ax] = new_figure(1, f"{experiment.title}: overfitting", caption, width=7.0)
+    draw_gap(ax, runs, scored["cell_id"].tolist(), scored["label"].tolist())
+    ax.set_title(f"This run: {dataset.name}")
     return figure
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dse.arch.family import Family
 from dse.bounds import check_number
 
 
@@ -63,7 +64,57 @@ class SizesAsPrinted:
     slips: tuple[Any, ...] = ()
 
 
-Claim = Beats | GainsLittle | SizesAsPrinted
+@dataclass(frozen=True)
+class OverfitsLess:
+    """A claim that one value of the varied field overfits less than another.
+
+    Overfitting is the accuracy on train images, in the last epoch and as trained on,
+    less the accuracy on test images.
+
+    Attributes:
+        sentence: the source's sentence.
+        section: its section.
+        less: the value that overfits less.
+        more: the other value.
+    """
+
+    sentence: str
+    section: str
+    less: Any
+    more: Any
+
+
+@dataclass(frozen=True)
+class TimesFewer:
+    """A claim that a network has so many times fewer parameters than another.
+
+    It is right if the exact factor rounds to `factor` in the digits that this has
+    before its final zeros: 48.8 is "50 times", 48.8 is not "49.5 times".
+
+    Attributes:
+        sentence: the source's sentence.
+        section: its section.
+        factor: how many times.
+        smaller: the network with fewer parameters, as published, of 1,000 classes.
+        larger: the other network.
+
+    Raises:
+        DseError: the factor is not a number from 1 to 10^9.
+    """
+
+    sentence: str
+    section: str
+    factor: float
+    smaller: Family
+    larger: Family
+
+    def __post_init__(self) -> None:
+        check_number("the factor of a claim", self.factor, 1, 1e9)
+
+
+Measured = Beats | GainsLittle | OverfitsLess
+"""Claims that runs decide."""
+Claim = Measured | SizesAsPrinted | TimesFewer
 
 
 def values_of(claim: Claim) -> tuple[Any, ...]:
@@ -73,5 +124,9 @@ def values_of(claim: Claim) -> tuple[Any, ...]:
             return worse, better
         case GainsLittle(start=start, end=end):
             return start, end
+        case OverfitsLess(less=less, more=more):
+            return less, more
         case SizesAsPrinted(slips=slips):
             return slips
+        case TimesFewer():
+            return ()

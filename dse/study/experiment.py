@@ -14,8 +14,9 @@ from dse.errors import DseError
 from dse.fields import Field
 from dse.runs.recipe import Recipe
 from dse.study.checks import check_arms, check_points, check_values
-from dse.study.claim import Claim, SizesAsPrinted, values_of
+from dse.study.claim import Claim, SizesAsPrinted, TimesFewer, values_of
 from dse.study.names import arm_names, check_names
+from dse.study.points import Points, every_point, named_points, series_of
 from dse.study.preset import Preset, named_preset
 
 
@@ -41,7 +42,8 @@ class Experiment:
         claims: statements of the source that can be tested.
         arms: recipes to compare, each in its own study: a name, and its changes to the
             preset's recipe. The others are compared with the first.
-        points: networks, or networks by name, in place of an anchor.
+        points: in place of an anchor networks, networks by name, or several networks
+            by the name of a series that the figure draws with a colour of its own.
 
     Raises:
         DseError: a value is out of range, the arguments contradict each other, a claim
@@ -54,16 +56,16 @@ class Experiment:
     varied: str | Mapping[str, Sequence[Any]] | None = None
     values: Sequence[Any] = ()
     published: str | None = None
-    shows: Literal["size", "macs", "layers"] = "size"
+    shows: Literal["size", "macs", "layers", "gap"] = "size"
     claims: Sequence[Claim] = ()
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    points: Mapping[str, Family] | Sequence[Family] = ()
+    points: Points = ()
 
     def __post_init__(self) -> None:
         if not self.presets:
             raise DseError("an experiment has no presets; expected one or more")
         check_names("a preset", self.presets)
-        if (self.anchor is None) == (not self.points):
+        if (self.anchor is None) == (not every_point(self.points)):
             raise DseError(
                 "an experiment has an anchor or points; expected one of them"
             )
@@ -74,10 +76,7 @@ class Experiment:
                 "an experiment that varies several fields has their values in the "
                 "mapping; leave out values"
             )
-        named = (
-            self.points.values() if isinstance(self.points, Mapping) else self.points
-        )
-        check_points([*named, *filter(None, [self.anchor])])
+        check_points([*every_point(self.points), *filter(None, [self.anchor])])
         check_values(self.anchor, self.asked)
         if self.arms and any(name in Recipe.fields for name in self.asked):
             raise DseError(
@@ -94,14 +93,17 @@ class Experiment:
         self._check_claims()
 
     def _check_claims(self) -> None:
-        point = next(iter(self.keyed.values()))
-        published = type(point).published()
+        published: dict[str, Source] = {}
+        for point in self.keyed.values():
+            published |= type(point).published()
         if self.published is not None and self.published not in published:
             raise DseError(
                 f"nothing is published as {self.published!r}; expected one of "
                 f"{', '.join(published) or 'none: the family has no published points'}"
             )
         for claim in self.claims:
+            if isinstance(claim, TimesFewer):
+                continue
             of_sizes = isinstance(claim, SizesAsPrinted)
             if len(self.keyed) < 2 or (of_sizes and self.published is None):
                 raise DseError(
@@ -150,18 +152,27 @@ class Experiment:
         Raises:
             DseError: two different points get the same name.
         """
-        if isinstance(self.points, Mapping):
-            return self.points
-        several = len({type(point) for point in self.points}) > 1
-        named: dict[str, Family] = {}
-        for point in self.points:
-            name = f"{point.name} {point.short()}" if several else point.short()
-            if named.setdefault(name, point) != point:
-                raise DseError(
-                    f"two points are both called {name!r}; name them, as "
-                    'points={"a": ..., "b": ...}'
-                )
-        return named
+        return named_points(self.points)
+
+    @cached_property
+    def series(self) -> Mapping[str, Sequence[Family]]:
+        """The networks of each series, in the order of `keyed`; empty without any."""
+        return series_of(self.points)
+
+    @cached_property
+    def published_series(self) -> Mapping[str, Sequence[Published]]:
+        """What each family in the series prints as `published`, by its first series."""
+        if self.published is None:
+            return {}
+        first: dict[type[Family], str] = {}
+        for name, points in self.series.items():
+            for point in points:
+                first.setdefault(type(point), name)
+        return {
+            name: family.published()[self.published].points
+            for family, name in first.items()
+            if self.published in family.published()
+        }
 
     @property
     def cells(self) -> int:
@@ -245,7 +256,7 @@ class Experiment:
     @property
     def source(self) -> Source:
         """The published numbers to compare with; empty if `published` is None."""
-        if self.published is None:
+        if self.published is None or self.series:
             return Source()
         point = next(iter(self.keyed.values()))
         return type(point).published()[self.published]

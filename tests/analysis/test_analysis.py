@@ -12,11 +12,11 @@ from dse.analysis.figures import (
     draw_measured,
     draw_published,
     marks,
-    new_figure,
     published_marks,
 )
 from dse.analysis.fronts import SHADES, draw_all_cells
 from dse.analysis.pareto import on_front
+from dse.analysis.plotting import new_figure
 from dse.analysis.statistics import mean_interval, summarise
 from dse.families.squeezenet import SqueezeNet
 

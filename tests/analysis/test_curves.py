@@ -7,7 +7,7 @@ from dse.analysis.curves import (
     draw_curves,
     mean_curves,
 )
-from dse.analysis.figures import new_figure
+from dse.analysis.plotting import new_figure
 
 RUNS = pd.DataFrame(
     {

@@ -5,7 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from dse.analysis.figures import MACS, SIZE, Mark, new_figure
+from dse.analysis.figures import MACS, SIZE, Mark
+from dse.analysis.plotting import new_figure
 from dse.analysis.points import draw_points
 from dse.families.nin import Nin
 from dse.families.squeezenet import SqueezeNet

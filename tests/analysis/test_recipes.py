@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy.special import stdtrit
 
-from dse.analysis.figures import new_figure
+from dse.analysis.plotting import new_figure
 from dse.analysis.recipes import compare_recipes, draw_recipes
 
 

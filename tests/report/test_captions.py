@@ -29,7 +29,7 @@ def test_a_recipe_in_a_line():
     )
     assert recipe_line(more).endswith(
         "crop ±4 and mirror, warm-up 10 %, clipped at 1, cosine decay of the rate, "
-        "labels smoothed by 0.1, dropout 0.2, xavier initialisation"
+        "labels smoothed by 0.1, dropout 0.2, Xavier initialisation"
     )
 
 

@@ -7,15 +7,13 @@ from io import BytesIO
 
 import pytest
 
-from dse.analysis.figures import new_figure
-from dse.analysis.plotting import drawing
+from dse.analysis.plotting import drawing, new_figure
 
 DRAW = """
 import hashlib, pathlib, sys
 import numpy as np, pandas as pd
 from dse.analysis.curves import draw_agreement, draw_curves
-from dse.analysis.figures import new_figure
-from dse.analysis.plotting import drawing
+from dse.analysis.plotting import drawing, new_figure
 from dse.report.folder import _write_figure
 curves = pd.DataFrame({"a": [0.1, 0.5, 0.61234], "b": [0.2, 0.4, 0.7]}, [1, 2, 3])
 with drawing():

@@ -1,0 +1,83 @@
+"""Labels of points that keep clear of each other and of the points."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dse.analysis.plotting import Axes, withStroke
+
+SIZE, LETTER, HEIGHT, POINT = 7.0, 4.1, 8.5, 4.0
+"""Font size, width of a letter, height of a line and half a marker, in points."""
+PLACES = (
+    (0.0, -5.0, "center", "top"),
+    (0.0, 5.0, "center", "bottom"),
+    (6.0, 0.0, "left", "center"),
+    (-6.0, 0.0, "right", "center"),
+    (6.0, -7.0, "left", "top"),
+    (6.0, 7.0, "left", "bottom"),
+    (-6.0, -7.0, "right", "top"),
+    (-6.0, 7.0, "right", "bottom"),
+)
+"""Offsets in points and alignments that are tried in turn."""
+
+
+class Box(NamedTuple):
+    """A rectangle on the page, in points."""
+
+    left: float
+    low: float
+    right: float
+    high: float
+
+    def meets(self, other: "Box") -> bool:
+        """Check whether two rectangles overlap."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.low < other.high
+            and other.low < self.high
+        )
+
+
+def place_labels(
+    ax: Axes, points: Sequence[tuple[float, float]], labels: Sequence[str]
+) -> None:
+    """Label points, each in the first place that is free; below if none is.
+
+    The limits of the axes must be final.
+    """
+    scale = 72 / ax.figure.dpi
+    at = [(scale * ax.transData.transform(point)).tolist() for point in points]
+    taken = [Box(x - POINT, y - POINT, x + POINT, y + POINT) for x, y in at]
+    for point, (x, y), label in zip(points, at, labels, strict=True):
+        boxes = [_box(x, y, label, *place) for place in PLACES]
+        free = [not any(box.meets(other) for other in taken) for box in boxes]
+        chosen = free.index(True) if any(free) else 0
+        taken.append(boxes[chosen])
+        across, up, horizontal, vertical = PLACES[chosen]
+        ax.annotate(
+            label,
+            point,
+            xytext=(across, up),
+            textcoords="offset points",
+            ha=horizontal,
+            va=vertical,
+            fontsize=SIZE,
+            color="#333333",
+            path_effects=[withStroke(linewidth=2, foreground="white")],
+        )
+
+
+def _box(
+    x: float,
+    y: float,
+    label: str,
+    across: float,
+    up: float,
+    horizontal: str,
+    vertical: str,
+) -> Box:
+    """Approximate place of a label on the page."""
+    width = LETTER * len(label)
+    left = x + across - width * {"left": 0, "center": 0.5, "right": 1}[horizontal]
+    low = y + up - HEIGHT * {"bottom": 0, "center": 0.5, "top": 1}[vertical]
+    return Box(left, low, left + width, low + HEIGHT)

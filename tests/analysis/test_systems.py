@@ -1,0 +1,160 @@
+"""Series of networks: points by name, published points, and what is drawn of them."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from dse.analysis.figures import BYTES, MACS
+from dse.analysis.plotting import Figure
+from dse.analysis.systems import (
+    draw_systems,
+    published_series,
+    published_table,
+    series_of_points,
+)
+from dse.errors import DseError
+from dse.families.alexnet import AlexNet
+from dse.families.googlenet import GoogLeNet
+from dse.families.nin import Nin
+from dse.families.resnet import ResNet
+from dse.families.squeezenet import SqueezeNet
+from dse.study.experiment import Experiment
+from dse.study.loading import load_experiment
+from dse.study.presets import PRESETS
+
+WIDE, NARROW = Nin(width=0.5), Nin(width=0.25)
+
+
+def experiment(points, **more):
+    return Experiment("Systems", presets=PRESETS, points=points, **more)
+
+
+def test_series_name_their_points():
+    some = experiment({"NIN": [WIDE, NARROW], "AlexNet": AlexNet(width=0.5)})
+    assert list(some.keyed) == ["NIN, width 0.5", "NIN, width 0.25", "AlexNet"]
+    assert some.series == {"NIN": [WIDE, NARROW], "AlexNet": [AlexNet(width=0.5)]}
+    assert some.cells == 3
+    plain = experiment({"wide": WIDE, "narrow": NARROW})
+    assert plain.series == {}
+    assert list(plain.keyed) == ["wide", "narrow"]
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        ({"NIN": [WIDE, 3]}, "an experiment has the point 3; expected a network's"),
+        ({"NIN": []}, "an experiment has an anchor or points; expected one of them"),
+        ({"NIN": "wide"}, "an experiment has the point 'wide'"),
+    ],
+)
+def test_what_is_no_series(points, said):
+    with pytest.raises(DseError, match=said):
+        experiment(points)
+
+
+def test_each_family_has_its_published_points_in_its_first_series():
+    some = experiment(
+        {
+            "SqueezeNet": [SqueezeNet()],
+            "with norm": [SqueezeNet(norm="batch")],
+            "NIN": [WIDE],
+            "Inception": [GoogLeNet()],
+        },
+        published="single crop",
+    )
+    printed = some.published_series
+    assert {name: len(points) for name, points in printed.items()} == {
+        "SqueezeNet": 3,
+        "NIN": 1,
+        "Inception": 2,
+    }
+    assert some.source.points == ()
+    drawn = published_series(printed, BYTES)
+    # NIN's top-5 accuracy is not published.
+    assert {name: len(marks) for name, marks in drawn.items()} == {
+        "SqueezeNet": 3,
+        "NIN": 0,
+        "Inception": 2,
+    }
+    plain, with_heads = drawn["Inception"]
+    assert plain.cost == pytest.approx(26.70, abs=0.005)
+    assert with_heads.cost == pytest.approx(51.03, abs=0.005)
+    assert (plain.label, with_heads.label) == ("GoogLeNet", "heads auxiliary")
+    assert [mark.label for mark in drawn["SqueezeNet"]] == [
+        *("SqueezeNet", "simple", "complex")
+    ]
+    table = published_table(printed)
+    assert table["params"].tolist() == [
+        *(1_248_424, 1_248_424, 1_589_672),
+        *(7_595_176, 6_998_552, 13_378_280),
+    ]
+    assert table["how"].tolist()[0] == "the family's paper"
+    assert table["top5"].isna().tolist() == [False] * 3 + [True, False, False]
+
+
+def test_an_experiment_asks_for_points_that_nobody_publishes():
+    with pytest.raises(DseError, match="nothing is published as 'ten crops'; expected"):
+        experiment({"NIN": [WIDE, NARROW]}, published="ten crops")
+
+
+SUMMARY = pd.DataFrame(
+    {
+        "cell_id": ["a", "b", "c"],
+        "bytes_fp32": [2**20, 2**22, 2**21],
+        "macs": [1e6, 4e6, 2e6],
+        "replicates": [1, 1, 0],
+        "test_accuracy": [0.5, 0.7, None],
+        "test_low": [math.nan] * 3,
+        "test_high": [math.nan] * 3,
+    }
+)
+RUNS = pd.DataFrame(
+    {
+        "cell_id": ["a", "b"],
+        "replicate": [0, 0],
+        "status": ["complete"] * 2,
+        "test_accuracy": [0.5, 0.7],
+    }
+)
+
+
+def test_a_series_has_one_colour_in_every_panel():
+    names = ["NIN", "NIN", "ResNet"]
+    measured = [series_of_points(SUMMARY, RUNS, names, x) for x in (BYTES, MACS)]
+    assert [mark.cost for mark in measured[0]["NIN"]] == [1, 4]
+    assert measured[0]["ResNet"] == []  # no run of it is complete
+    printed = {"ResNet": ResNet.published()["single crop"].points}
+    below = [published_series(printed, scale) for scale in (BYTES, MACS)]
+    axes = Figure().subplots(2, 2).reshape(-1).tolist()
+    draw_systems(axes, measured, below)
+    lines = {
+        (place, line.get_label()): line.get_color()
+        for place, ax in enumerate(axes)
+        for line in ax.lines
+    }
+    assert lines[0, "ResNet"] == lines[2, "ResNet"] == lines[3, "ResNet"]
+    assert lines[0, "ResNet"] != lines[0, "NIN"]
+    assert axes[0].get_xscale() == axes[3].get_xscale() == "log"
+    assert {text.get_text() for text in axes[2].texts} - {""} == {
+        *("ResNet 18", "ResNet 34", "ResNet 50")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("systems", 24),
+        ("heads", 4),
+        ("norm_fig3a", 10),
+        ("norm_fig3b", 18),
+        ("norm_table3", 6),
+    ],
+)
+def test_shipped_experiments_build_their_networks(name, cells):
+    _, shipped = load_experiment(name)
+    assert len(shipped.keyed) == cells
+    for preset in shipped.presets.values():
+        points = shipped.scaled(preset.width).values()
+        ids = {point.network((32, 32, 3), 10).id for point in points}
+        assert len(ids) == cells
