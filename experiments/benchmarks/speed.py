@@ -1,17 +1,22 @@
-"""Training speed of this engine on the networks of Figure 3, compared with PyTorch.
+"""Training speed of this engine, compared with PyTorch.
 
-    python experiments/benchmarks/speed.py                    # quick and full width
-    python experiments/benchmarks/speed.py --presets quick --seconds 0.5
+    python experiments/benchmarks/speed.py                    # Figure 3's networks
+    python experiments/benchmarks/speed.py --races quick --seconds 0.5
+    python experiments/benchmarks/speed.py --races families families-full
+
+`quick` and `full` are the networks of Figure 3 at these presets' widths, `families` are
+NIN, VGG, ResNet-20 and the small Inception with batch norm, a quarter as wide, and
+`families-full` as published.
 
 Both train the same architectures with the same recipe (without augmentation) on random
 images, in turn within every cell, so that changes of the machine's speed affect all. On
 a CPU PyTorch runs in one process over all cores, as usual, and in one per core, as this
 engine's sweeps do; eager and compiled; with the C library's allocator as it is and with
-huge pages. A form far behind on a preset's first cell skips the others. On a GPU one
+huge pages. A form far behind on a race's first cell skips the others. On a GPU one
 process of each runs, this engine's also with five replicates together.
 
 It needs PyTorch (`pip install -c constraints.txt -e '.[benchmarks]'`), takes about 35
-minutes on two cores, and writes results/benchmarks/DEVICE-PRESET.json.
+minutes on two cores, and writes results/benchmarks/DEVICE-RACE.json.
 """
 
 import contextlib
@@ -35,20 +40,25 @@ from roofline import Peak
 from dse.arch.cost import cost
 from dse.arch.family import Family
 from dse.arch.graph import Architecture
+from dse.arch.layer import Shape
 from dse.data.cache import cache_folder
 from dse.execute.environment import ALLOCATOR, ONE_THREAD
+from dse.families.googlenet import GoogLeNet
+from dse.families.nin import Nin
+from dse.families.resnet import ResNet
+from dse.families.vgg import Vgg
 from dse.machine import available_cores, has_accelerator
 from dse.runs.recipe import Recipe
 from dse.study.loading import load_experiment
 from dse.study.presets import PRESETS
 
 HERE = Path(__file__).parent
-INPUT_SHAPES = {"quick": (28, 28, 1), "full": (32, 32, 3)}
-IMAGES_A_RUN = {"quick": 27_000, "full": 30 * 45_000}
-"""Images that a run of the preset trains on (full: 30 epochs of CIFAR-10).
-
-This engine compiles short runs differently from long ones.
-"""
+FAMILIES = (
+    Nin(norm="batch"),
+    Vgg(depth=11, norm="batch"),
+    ResNet(depth=20),
+    GoogLeNet(),
+)
 FAR_BEHIND = 0.7
 """Share of PyTorch's best speed on the first cell under which a form is dropped."""
 
@@ -110,6 +120,37 @@ def contenders_on_gpu() -> list[Contender]:
             for compiled in (True, False)
         ),
     ]
+
+
+@dataclass(frozen=True)
+class Course:
+    """The networks of a race, and how they are trained.
+
+    Attributes:
+        points: the networks.
+        input_shape: height, width, channels of an image.
+        recipe: the recipe.
+        images_a_run: images that a run trains on. This engine compiles short runs
+            differently from long ones.
+    """
+
+    points: Sequence[Family]
+    input_shape: Shape
+    recipe: Recipe
+    images_a_run: int
+
+
+def courses() -> dict[str, Course]:
+    """The races by name; a long run is 30 epochs of CIFAR-10."""
+    short, long = PRESETS["quick"], PRESETS["full"]
+    cifar, many = (32, 32, 3), 30 * 45_000
+    quarter = [point.scaled(0.25) for point in FAMILIES]
+    return {
+        "quick": Course(figure_3_cells(short.width), (28, 28, 1), short.recipe, 27_000),
+        "full": Course(figure_3_cells(long.width), cifar, long.recipe, many),
+        "families": Course(quarter, cifar, short.recipe, many),
+        "families-full": Course(FAMILIES, cifar, long.recipe, many),
+    }
 
 
 class Racer:
@@ -225,22 +266,26 @@ def measure_peak(contender: Contender) -> Peak:
         )
 
 
-def run_preset(
-    preset: str, contenders: Sequence[Contender], rounds: int, seconds: float
+def run(
+    name: str,
+    course: Course,
+    contenders: Sequence[Contender],
+    rounds: int,
+    seconds: float,
 ) -> dict[str, Any]:
-    """Measure all contenders on all cells of a preset's width."""
-    recipe = replace(PRESETS[preset].recipe, crop_padding=0, mirror=False)
+    """Measure all contenders on all networks of a race."""
+    recipe = replace(course.recipe, crop_padding=0, mirror=False)
     ours = contenders[0]
     peak, element = measure_peak(ours), 2 if ours.bfloat16 else 4
     cells, current = [], list(contenders)
-    for point in figure_3_cells(PRESETS[preset].width):
-        architecture = point.architecture(INPUT_SHAPES[preset], 10)
+    for point in course.points:
+        architecture = point.architecture(course.input_shape, 10)
         images = images_held(architecture, recipe)
-        epochs = math.ceil(IMAGES_A_RUN[preset] / images)
+        epochs = math.ceil(course.images_a_run / images)
         wanted = {
             "family": point.name,
             "metaparameters": point.values,
-            "input_shape": INPUT_SHAPES[preset],
+            "input_shape": course.input_shape,
             "recipe": asdict(replace(recipe, epochs=epochs)),
             "images": images,
             "device": "cuda" if has_accelerator() else "cpu",
@@ -249,19 +294,19 @@ def run_preset(
         limit = peak.images_per_second(architecture, element)
         cells.append(
             {
-                "cell": point.short(),
+                "cell": f"{point.name} {point.short()}",
                 "family": point.name,
                 "metaparameters": point.values,
                 "contenders": measured,
                 "roofline_images_per_second": limit,
             }
         )
-        show_cell(point.short(), measured, limit)
+        show_cell(f"{point.name} {point.short()}", measured, limit)
         if len(cells) == 1:
             current = [c for c in current if not far_behind(c, measured, contenders)]
     return {
-        "preset": preset,
-        "input_shape": INPUT_SHAPES[preset],
+        "race": name,
+        "input_shape": course.input_shape,
         "processes": ours.processes,
         "batch_size": recipe.batch_size,
         "peak": asdict(peak),
@@ -359,16 +404,16 @@ def show_cell(
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Compare the speed of this engine and PyTorch on the cells of Figure 3.
+    """Compare the speed of this engine and PyTorch.
 
     Attributes:
-        presets: Presets to measure.
+        races: quick, full, families or families-full.
         rounds: Turns of every contender within a cell.
         seconds: Seconds per turn.
         output: Folder of the JSON files.
     """
 
-    presets: tuple[str, ...] = ("quick", "full")
+    races: tuple[str, ...] = ("quick", "full")
     rounds: int = 3
     seconds: float = 1.0
     output: Path = RESULTS
@@ -383,11 +428,16 @@ def main() -> None:
         if has_accelerator()
         else contenders_on_cpu(available_cores())
     )
-    for preset in wanted.presets:
-        result = run_preset(preset, contenders, wanted.rounds, wanted.seconds)
+    known = courses()
+    for name in wanted.races:
+        if name not in known:
+            raise SystemExit(f"no race is called {name!r}; expected {', '.join(known)}")
+    for race_name in wanted.races:
+        course = known[race_name]
+        result = run(race_name, course, contenders, wanted.rounds, wanted.seconds)
         for name, mean in result["summary"].items():
-            print(f"{preset}: {name}: {mean:.2f} (geometric mean)")
-        print(f"wrote {write_result(wanted.output, preset, result)}")
+            print(f"{race_name}: {name}: {mean:.2f} (geometric mean)")
+        print(f"wrote {write_result(wanted.output, race_name, result)}")
 
 
 if __name__ == "__main__":
