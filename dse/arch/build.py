@@ -224,14 +224,23 @@ def _after(kind: str, name: str) -> str:
 
 
 def scaled(filters: int, width: float, multiple: int = 1) -> int:
-    """Filters at a share of the published width: halves rounded up, at least one.
+    """Filters at a share of the published width: halves rounded up.
 
     Args:
         filters: the published number.
         width: the share.
         multiple: the result is a multiple of it, as of the number of groups.
+
+    Raises:
+        DseError: none is left.
     """
-    return multiple * max(1, int(filters * width / multiple + 0.5))
+    left = multiple * int(filters * width / multiple + 0.5)
+    if left < 1:
+        raise DseError(
+            f"width is {width:g}, which leaves none of {filters} filters of a layer; "
+            f"expected {0.5 * multiple / filters:.3g} or more"
+        )
+    return left
 
 
 def _check(input_shape: Shape, classes: int) -> None:

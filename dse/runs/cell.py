@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from dse.arch.graph import Architecture
+from dse.errors import DseError
 from dse.files import short_digest
 from dse.runs.recipe import Recipe
 
@@ -23,6 +24,9 @@ class Cell:
         dataset: its name.
         dataset_fingerprint: identity of its content.
         class_names: its classes, for users of the trained network.
+
+    Raises:
+        DseError: see `check_batch`.
     """
 
     architecture: Architecture
@@ -31,11 +35,29 @@ class Cell:
     dataset_fingerprint: str
     class_names: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        check_batch(self.architecture, self.recipe.batch_size)
+
     @cached_property
     def id(self) -> str:
         """Identifier: sixteen hexadecimal digits of a hash of what affects a result."""
         recipe = self.recipe.to_json()
         return cell_id(self.architecture.id, recipe, self.dataset_fingerprint)
+
+
+def check_batch(architecture: Architecture, batch_size: int) -> None:
+    """Check that a batch is made of whole groups of the network's batch norms.
+
+    Raises:
+        DseError: it is not.
+    """
+    group = architecture.group
+    if batch_size % group:
+        raise DseError(
+            f"a batch has {batch_size} images, and the network's batch norms take "
+            f"{group} together; expected a multiple of that: set batch_size to "
+            f"{max(1, round(batch_size / group)) * group}, and have as many images"
+        )
 
 
 def cell_id(

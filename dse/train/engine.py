@@ -11,7 +11,6 @@ from jaxtyping import Int, Key
 
 from dse.arch.graph import Architecture
 from dse.arch.norms import BatchNorm
-from dse.errors import DseError
 from dse.models.network import (
     Network,
     Weights,
@@ -19,7 +18,7 @@ from dse.models.network import (
     initial_weights,
 )
 from dse.ops.interface import Operations
-from dse.runs.cell import Cell
+from dse.runs.cell import Cell, check_batch
 from dse.runs.recipe import Recipe
 from dse.train.augment import augment, centre, normalise
 from dse.train.losses import among_five, correct, cross_entropy
@@ -77,13 +76,7 @@ class Engine:
             DseError: the batch is not made of whole groups of the batch norms.
         """
         batch_size = min(cell.recipe.batch_size, train_size)
-        group = cell.architecture.group
-        if batch_size % group:
-            raise DseError(
-                f"a batch has {batch_size} images, and the network's batch norms take "
-                f"{group} together; expected a multiple of that: set batch_size to "
-                f"{max(1, round(batch_size / group)) * group}, and have as many images"
-            )
+        check_batch(cell.architecture, batch_size)
         return cls(
             cell.recipe.applied_to(cell.architecture),
             cell.recipe,

@@ -320,3 +320,17 @@ def test_an_input_that_is_too_small(name, values, given, side):
     assert f"{name} of {family(**values).short()} needs {side}x{side} pixels" in str(
         refused.value
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "said"),
+    [
+        ("alexnet", 0.005, "leaves none of 96 filters of a layer; expected 0.0104 or"),
+        ("resnet", 0.001, "leaves none of 64 filters of a layer; expected 0.00781 or"),
+        ("vgg", 0.001, "leaves none of 64 filters"),
+        ("googlenet", 0.01, "leaves none of 16 filters of a layer; expected 0.0312 or"),
+    ],
+)
+def test_a_width_at_which_a_layer_vanishes(name, width, said):
+    with pytest.raises(DseError, match=f"width is {width}, which {said}"):
+        family_called(name)(width=width).network((224, 224, 3), 1000)

@@ -92,8 +92,8 @@ def test_a_share_of_the_width():
     thin = Nin(width=1 / 128).architecture(*CIFAR)
     filters = {x.name: x.filters for x in thin.layers if isinstance(x, Convolution)}
     assert list(filters.values()) == [2, 1, 1, 2, 2, 2, 2, 2, 10]
-    none_left = Nin(width=1e-6).architecture(*CIFAR)
-    assert none_left.shapes["conv1"] == (32, 32, 1)
+    with pytest.raises(DseError, match="width is 1e-06, which leaves none of 192"):
+        Nin(width=1e-6).architecture(*CIFAR)
 
 
 def test_the_preset_scales_the_width_that_nobody_stated():

@@ -168,10 +168,15 @@ def test_a_killed_run_ends_with_the_same_bits_and_its_weights_predict(tiny, tmp_
 
 @pytest.mark.parametrize(("batch_size", "fits"), [(30, 32), (16, 32), (100, 96)])
 def test_a_batch_is_made_of_whole_groups(tiny, batch_size, fits):
-    cell = cell_of(network(group=32), replace(RECIPE, batch_size=batch_size), tiny)
     with pytest.raises(
         DseError,
         match=f"a batch has {batch_size} images, and the network's batch norms take 32 "
         f"together; expected a multiple of that: set batch_size to {fits}",
     ):
-        Engine.of(cell, 400, FAST_ON_CPU)
+        cell_of(network(group=32), replace(RECIPE, batch_size=batch_size), tiny)
+
+
+def test_fewer_images_than_a_group(tiny):
+    cell = cell_of(network(group=32), replace(RECIPE, batch_size=64), tiny)
+    with pytest.raises(DseError, match="a batch has 20 images, and the network's"):
+        Engine.of(cell, 20, FAST_ON_CPU)
