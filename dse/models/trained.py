@@ -42,7 +42,7 @@ class TrainedModel:
         self.class_names = class_names
         self._mean = jnp.asarray(weights["input"]["mean"])
         self._deviation = jnp.asarray(weights["input"]["deviation"])
-        self.network = Network(architecture, weights)
+        self.network = Network(architecture.predictor, weights)
 
     def probabilities(self, pixels: ArrayLike) -> Float[np.ndarray, "n classes"]:
         """Compute class probabilities of images.

@@ -151,7 +151,8 @@ class Recipe(Declared, name="recipe", as_given=True):
 
     def applied_to(self, architecture: Architecture) -> Architecture:
         """The network with the dropout rate and initialisers of this recipe."""
-        *_, last = architecture.parameters
+        learnt = architecture.predictor.parameters
+        *_, last = [name for name, held in learnt.items() if "kernel" in held]
 
         def changed(layer: Layer) -> Layer:
             if isinstance(layer, Dropout) and self.dropout is not None:

@@ -200,7 +200,9 @@ class Engine:
         normal = normalise(pixels, *replicate.normaliser)
         dropout_keys = _image_keys(replicate.keys.dropout, step, places)
 
-        def loss(parameters: Weights) -> tuple[Array, tuple[Array, Weights]]:
+        def loss(
+            parameters: Weights,
+        ) -> tuple[Array, tuple[Array | None, Array, Weights]]:
             network = Network(self.architecture, parameters, self.operations)
             trained = network.in_training(normal, dropout_keys)
             losses = cross_entropy(trained.scores, labels, smoothing).sum()
@@ -210,12 +212,13 @@ class Engine:
                 for head, scores in zip(heads, trained.auxiliary, strict=True)
             ]
             total = sum(others, start=losses)
-            return total, (right, trained.statistics)
+            return total, (losses if heads else None, right, trained.statistics)
 
         smoothing, heads = self.recipe.label_smoothing, self.architecture.auxiliary
-        (losses, (right, statistics)), gradients = jax.value_and_grad(
+        (total, (own, right, statistics)), gradients = jax.value_and_grad(
             loss, has_aux=True
         )(parameters)
+        losses = total if own is None else own
         return Sums(Totals(losses, right), gradients, statistics)
 
     def descend(self, state: TrainState, sums: Sums) -> TrainState:

@@ -9,6 +9,7 @@ import pytest
 from dse.arch.cost import cost
 from dse.arch.layers import Convolution, Dense, Dropout
 from dse.errors import DseError
+from dse.families.googlenet import GoogLeNet
 from dse.families.nin import Nin
 from dse.families.squeezenet import SqueezeNet
 from dse.runs.recipe import Recipe
@@ -141,3 +142,18 @@ def test_the_released_initialisation_of_another_family():
     assert {x.initializer for x in others} == {"xavier"}
     assert (last.name, last.initializer) == ("scores", "gaussian")
     assert last.deviation == 0.01
+
+
+@pytest.mark.parametrize(
+    ("point", "shape", "last"),
+    [
+        # A norm after the last convolution, and a head beside the classifier.
+        (Nin(norm="batch"), (32, 32, 3), "cccp6"),
+        (GoogLeNet(heads="auxiliary"), (224, 224, 3), "loss3/classifier"),
+    ],
+)
+def test_the_last_kernel_is_that_of_what_predicts(point, shape, last):
+    network = point.architecture(shape, 10)
+    applied = Recipe(3, 0.1, initializer="released").applied_to(network)
+    fine = [x.name for x in applied.layers if vars(x).get("initializer") == "gaussian"]
+    assert fine == [last]
