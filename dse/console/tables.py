@@ -19,6 +19,7 @@ from dse.errors import printable
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dse.arch.family import Family
     from dse.report import Claims, Report
     from dse.study.estimate import Estimate
     from dse.study.outcome import SweepOutcome
@@ -42,9 +43,10 @@ def print_outcome(name: str, outcome: "SweepOutcome") -> None:
 
 def print_estimate(estimate: "Estimate") -> None:
     """Print a plan's cells with their work and time, and the sums."""
+    several = len({cell.metaparameters.name for cell in estimate.cells}) > 1
     rows = [
         [
-            ": ".join(filter(None, [cell.arm, cell.metaparameters.short()])),
+            ": ".join(filter(None, [cell.arm, _named(cell.metaparameters, several)])),
             f"{cell.params:,}",
             f"{cell.macs:,}",
             f"{cell.training_macs:.3g}",
@@ -63,6 +65,10 @@ def print_estimate(estimate: "Estimate") -> None:
         f"about {duration(estimate.seconds)}, by {estimate.speed.source}",
     )
     say(*estimate.widths)
+
+
+def _named(point: "Family", with_family: bool) -> str:
+    return f"{point.name} {point.short()}" if with_family else point.short()
 
 
 def duration(seconds: float) -> str:
