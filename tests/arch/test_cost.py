@@ -113,6 +113,7 @@ def random_points(count):
                 bypass=str(generator.choice(["none", "simple", "complex"])),
                 version=str(generator.choice(["1.0", "1.1"])),
                 pools=str(generator.choice(["version", "version", "1,2", "5,9"])),
+                norm=str(generator.choice(["none", "batch"])),
             ),
             (size, size + int(generator.integers(0, 3)), int(generator.choice([1, 3]))),
             int(generator.integers(2, 1001)),
