@@ -45,7 +45,7 @@ def product(*settings, **more):
         (["--set", "sr=0.5", "0.25"], "an experiment (0.25) and --family, --set, --ep"),
         (
             ["--family", "nim"],
-            "no family is called 'nim'; expected some of alexnet, nin",
+            "no family is called 'nim'; expected some of alexnet, googlenet",
         ),
         (["--family", "gone.py:Mine"], "there is no file gone.py; expected path/mine."),
         (["--name", "fig3b"], "fig3b comes with the package, and its studies are call"),
