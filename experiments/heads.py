@@ -64,7 +64,7 @@ RECIPE = Recipe(
 )
 
 EXPERIMENT = Experiment(
-    title="Heads: global average or dense layers",
+    title="Global average or dense layers as the head",
     points={
         "NIN, average": Nin(),
         "NIN, dense": Nin(head="dense"),
