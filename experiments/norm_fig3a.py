@@ -8,24 +8,14 @@ rate is twice that of the other narrow studies, which without batch norm changes
 (experiments/ablations.py). `full` is the paper's width, for a GPU.
 """
 
-from dataclasses import replace
-
-from dse import PRESETS, Beats, Experiment, GainsLittle, SqueezeNet
-
-NARROW = PRESETS["narrow"]
+from dse import Beats, Experiment, GainsLittle, SqueezeNet
+from dse.study.presets import NORM_PRESETS
 
 EXPERIMENT = Experiment(
     title="Squeeze ratio with batch norm and without",
     anchor=SqueezeNet(pct_3x3=0.5),
     varied={"norm": ("none", "batch"), "sr": (0.125, 0.25, 0.5, 0.75, 1.0)},
-    presets={
-        "narrow": replace(
-            NARROW,
-            replicates=3,
-            recipe=replace(NARROW.recipe, peak_learning_rate=0.05),
-        ),
-        "full": PRESETS["full"],
-    },
+    presets=NORM_PRESETS,
     claims=(
         Beats(
             "batch norm adds accuracy",

@@ -5,25 +5,16 @@
 The recipe is that of experiments/norm_fig3a.py.
 """
 
-from dataclasses import replace
+from dse import Beats, Experiment, GainsLittle, SqueezeNet
+from dse.study.presets import NORM_PRESETS
 
-from dse import PRESETS, Beats, Experiment, GainsLittle, SqueezeNet
-
-NARROW = PRESETS["narrow"]
 SHARES = (0.01, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.99)
 
 EXPERIMENT = Experiment(
     title="Share of 3x3 filters with batch norm and without",
     anchor=SqueezeNet(sr=0.5),
     varied={"norm": ("none", "batch"), "pct_3x3": SHARES},
-    presets={
-        "narrow": replace(
-            NARROW,
-            replicates=3,
-            recipe=replace(NARROW.recipe, peak_learning_rate=0.05),
-        ),
-        "full": PRESETS["full"],
-    },
+    presets=NORM_PRESETS,
     claims=(
         Beats(
             "batch norm adds accuracy",

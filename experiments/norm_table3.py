@@ -5,24 +5,14 @@
 The recipe is that of experiments/norm_fig3a.py.
 """
 
-from dataclasses import replace
-
-from dse import PRESETS, Beats, Experiment, SqueezeNet
-
-NARROW = PRESETS["narrow"]
+from dse import Beats, Experiment, SqueezeNet
+from dse.study.presets import NORM_PRESETS
 
 EXPERIMENT = Experiment(
     title="Bypass connections with batch norm and without",
     anchor=SqueezeNet(),
     varied={"norm": ("none", "batch"), "bypass": ("none", "simple", "complex")},
-    presets={
-        "narrow": replace(
-            NARROW,
-            replicates=3,
-            recipe=replace(NARROW.recipe, peak_learning_rate=0.05),
-        ),
-        "full": PRESETS["full"],
-    },
+    presets=NORM_PRESETS,
     claims=(
         Beats(
             "batch norm adds accuracy",

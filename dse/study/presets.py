@@ -4,6 +4,7 @@ The experiments share them, so a cell that is in two figures is trained only onc
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dse.runs.recipe import Recipe
 from dse.study.preset import Preset
@@ -69,3 +70,14 @@ PRESETS: Mapping[str, Preset] = {
 """Presets by name. `quick` is for two cores and the embedded images, `narrow` for two
 cores and hours on another set. `full` has the paper's width, for images of 24 to 127
 pixels; `imagenet` is the paper's protocol."""
+
+NORM_PRESETS: Mapping[str, Preset] = {
+    "narrow": replace(
+        PRESETS["narrow"],
+        replicates=3,
+        recipe=replace(PRESETS["narrow"].recipe, peak_learning_rate=0.05),
+    ),
+    "full": PRESETS["full"],
+}
+"""Presets to compare batch norm with none: twice the narrow rate suits both, and without
+batch norm changes nothing (experiments/ablations.py)."""
