@@ -79,5 +79,5 @@ NORM_PRESETS: Mapping[str, Preset] = {
     ),
     "full": PRESETS["full"],
 }
-"""Presets to compare batch norm with none: twice the narrow rate suits both, and without
-batch norm changes nothing (experiments/ablations.py)."""
+"""Presets to compare batch norm with none: twice the narrow rate suits both; without it
+that changes little (experiments/ablations.py)."""
