@@ -1,5 +1,6 @@
 """ImageNet's protocol on a folder of a few photos: killed, and gone on with."""
 
+import math
 import os
 import signal
 import subprocess
@@ -71,7 +72,7 @@ def test_the_protocol_end_to_end(undisturbed):
     [row] = dse.load_runs(storage=url).to_dict("records")
     assert row["status"] == "complete"
     assert row["test_accuracy"] > 0.5  # chance is a sixth
-    assert row["test_accuracy"] <= row["test_top5"] <= 1
+    assert math.isnan(row["test_top5"])  # of six classes, five say nothing
     # 36 images less one of each class: 3 steps of 8 an epoch.
     assert row["epochs"] == 50
     report = folder / "results" / "mine" / "photos-small"
