@@ -79,7 +79,7 @@ def report_study(
     points = shown_points(cells, fields)
     names = labels(points, fields)
     if isinstance(experiment.points, Mapping):
-        names = [str(name) for name in plan.keyed]
+        names = _first(plan, [str(name) for name in plan.keyed])
     tables = {"runs": every, "summary": summary, "epochs": epochs}
     table = printed_table(experiment) if experiment.shows == "layers" else None
     if table is not None:
@@ -93,7 +93,7 @@ def report_study(
     caption = _caption(study, dataset, runs, summary, widths, points)
     with drawing():
         figures = {
-            "figure": _systems_figure(experiment, dataset, caption, summary, runs)
+            "figure": _systems_figure(experiment, dataset, caption, summary, runs, plan)
             if experiment.series
             else _main_figure(
                 experiment, dataset, caption, summary, runs, names, fields, table
@@ -115,6 +115,14 @@ def report_study(
     chosen = chosen_widths(experiment, study.preset)
     write_report(folder, [study], dataset, tables, figures, chosen)
     return Report(folder, summary, names, table_1=table, claims=claims, widths=widths)
+
+
+def _first(plan: Plan, names: Sequence[str]) -> list[str]:
+    """Names of the plan's distinct points: of a point listed twice, the first."""
+    found: dict[str, str] = {}
+    for point, name in zip(plan.points, names, strict=True):
+        found.setdefault(point.key, name)
+    return list(found.values())
 
 
 def _data_and_recipe(study: StudyRecord, dataset: ImageData, rows: pd.DataFrame) -> str:
@@ -175,10 +183,11 @@ def _systems_figure(
     caption: str,
     summary: pd.DataFrame,
     runs: pd.DataFrame,
+    plan: Plan,
 ) -> Figure:
     """Draw series against bytes and MACs, as measured and, below, as published."""
     printed, series = experiment.published_series, experiment.series
-    names = [name for name, points in series.items() for _ in points]
+    names = _first(plan, [name for name, points in series.items() for _ in points])
     rows = 2 if printed else 1
     figure, axes = new_figure(2, experiment.title, caption, rows=rows)
     scales = (BYTES, MACS)

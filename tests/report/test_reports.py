@@ -288,3 +288,19 @@ def test_recipes_none_of_which_trained(store, tiny):
     plans = fill(store, "dead", dead, tiny)
     with pytest.raises(DseError, match="no run of Shares was trained to the end"):
         report_experiment(store, "dead", dead, plans, tiny)
+
+
+def test_a_network_under_two_names_has_the_first(store, tiny):
+    half = SqueezeNet(sr=0.5)
+    points = {"one": [SqueezeNet(sr=0.25), half], "again": half}
+    twice = Experiment("Twice", presets=FIRST.presets, points=points)
+    plans = fill(store, "twice", twice, tiny)
+    report = report_experiment(store, "twice", twice, plans, tiny)
+    assert len(report.summary) == len(report.labels) == 2
+    assert [label.partition(",")[0] for label in report.labels] == ["one", "one"]
+
+
+def test_a_study_of_overfitting_has_a_figure_of_it(store, tiny):
+    gap = replace(FIRST, shows="gap")
+    report = report_experiment(store, "gap", gap, fill(store, "gap", gap, tiny), tiny)
+    assert (report.folder / "gap.png").is_file()
