@@ -77,15 +77,19 @@ def judge(
         _refuse_mixed(runs)
         _refuse_missing(experiment, measured, cell_of, runs)
 
+    scores = {_score_of(claim) for claim in measured}
+    comparisons = {score: compare(runs, score=score) for score in scores}
+
     def verdict(claim: Claim) -> Judgement:
         match claim:
             case SizesAsPrinted():
                 return _judge_sizes(experiment, claim)
             case TimesFewer():
                 return _judge_factor(claim)
-        score = "gap" if isinstance(claim, OverfitsLess) else "test_accuracy"
-        comparison = compare(runs, score=score)
-        error = error_of_each_end(len(measured))
+        comparison, error = (
+            comparisons[_score_of(claim)],
+            error_of_each_end(len(measured)),
+        )
         return _judge_measured(experiment, claim, cell_of, comparison, error)
 
     return [verdict(claim) for claim in experiment.claims]
@@ -108,6 +112,11 @@ def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
             for j in judgements
         ]
     )
+
+
+def _score_of(claim: Measured) -> str:
+    """Column of the runs that a claim is about."""
+    return "gap" if isinstance(claim, OverfitsLess) else "test_accuracy"
 
 
 def _judge_measured(
@@ -169,23 +178,18 @@ def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
     slips = {experiment.key_of(value) for value in claim.slips}
     wrong, counted = [], 0
     for key, printed in experiment.printed.items():
-        if key in slips:
+        if key in slips or printed.size_mib is None:
             continue
         counted += 1
         shape = (printed.point.side, printed.point.side, 3)
         network = printed.point.network(shape, CLASSES)
         size = cost(network).bytes_fp32 / MEBIBYTE
-        if not _fits(size, printed.size_mib):
+        unit = 1.0 if printed.size_mib >= 10 else 0.1
+        if abs(size - printed.size_mib) >= unit:
             wrong.append(f"{key}: {size:.2f} MiB, printed {printed.size_mib:g}")
     if wrong:
         return Judgement(claim, "FAIL", "; ".join(wrong))
     return Judgement(claim, "PASS", f"{counted} of {counted} sizes")
-
-
-def _fits(size: float, printed: float | None) -> bool:
-    if printed is None:
-        return True
-    return abs(size - printed) < (1.0 if printed >= 10 else 0.1)
 
 
 def _refuse_mixed(runs: pd.DataFrame) -> None:

@@ -111,7 +111,10 @@ class Experiment:
                     "varies something, and for printed sizes a published source"
                 )
             slips = {self.key_of(value) for value in values_of(claim)}
-            if of_sizes and not set(self.printed) - slips:
+            sized = {
+                x for x, found in self.printed.items() if found.size_mib is not None
+            }
+            if of_sizes and not sized - slips:
                 raise DseError(
                     f"a claim of printed sizes is of none: {self.published} prints "
                     "other networks; vary some of those, or leave the claim out"

@@ -11,13 +11,9 @@ Points = Mapping[str, Family | Sequence[Family]] | Sequence[Family]
 
 def every_point(points: Points) -> list[Family]:
     """All networks, in order; what is none is kept for the checks."""
-    every: list[Family] = []
-    for each in points.values() if isinstance(points, Mapping) else points:
-        if isinstance(each, list | tuple):
-            every += each
-        else:
-            every.append(each)  # type: ignore[arg-type]
-    return every
+    if not isinstance(points, Mapping):
+        return list(points)
+    return [point for each in points.values() for point in _several(each)]
 
 
 def series_of(points: Points) -> Mapping[str, Sequence[Family]]:
@@ -29,7 +25,12 @@ def series_of(points: Points) -> Mapping[str, Sequence[Family]]:
         return {}
     if all(isinstance(each, Family) for each in points.values()):
         return {}
-    return {name: every_point([each]) for name, each in points.items()}  # type: ignore[list-item]
+    return {name: _several(each) for name, each in points.items()}
+
+
+def _several(each: Family | Sequence[Family]) -> list[Family]:
+    """The networks of a series; one by name is a series of one."""
+    return list(each) if isinstance(each, list | tuple) else [each]  # type: ignore[list-item]
 
 
 def named_points(points: Points) -> Mapping[str, Family]:

@@ -19,6 +19,8 @@ from dse.families.googlenet import GoogLeNet
 from dse.families.nin import Nin
 from dse.families.resnet import ResNet
 from dse.families.squeezenet import SqueezeNet
+from dse.families.vgg import Vgg
+from dse.study.claim import SizesAsPrinted
 from dse.study.experiment import Experiment
 from dse.study.loading import load_experiment
 from dse.study.presets import PRESETS
@@ -46,6 +48,7 @@ def test_series_name_their_points():
         ({"NIN": [WIDE, 3]}, "an experiment has the point 3; expected a network's"),
         ({"NIN": []}, "an experiment has an anchor or points; expected one of them"),
         ({"NIN": "wide"}, "an experiment has the point 'wide'"),
+        ([[WIDE, NARROW]], r"an experiment has the point \[Nin"),
     ],
 )
 def test_what_is_no_series(points, said):
@@ -91,6 +94,20 @@ def test_each_family_has_its_published_points_in_its_first_series():
     ]
     assert table["how"].tolist()[0] == "the family's paper"
     assert table["top5"].isna().tolist() == [False] * 3 + [True, False, False]
+
+
+def test_sizes_that_nobody_prints_are_not_as_printed():
+    claim = SizesAsPrinted("as printed", "table")
+    with pytest.raises(DseError, match="a claim of printed sizes is of none"):
+        Experiment(
+            "VGG",
+            Vgg(),
+            PRESETS,
+            varied="depth",
+            values=(11, 16),
+            published="single crop",
+            claims=[claim],
+        )
 
 
 def test_an_experiment_asks_for_points_that_nobody_publishes():
