@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from dse.analysis.plotting import (
+    LABEL,
     Axes,
     FuncFormatter,
-    withStroke,
 )
 from dse.arch.cost import MEBIBYTE
 from dse.arch.family import Published
@@ -65,10 +65,8 @@ def _number(value: float, _: object) -> str:
     return f"{value:.2g}" if value < 100 else f"{value:,.0f}"
 
 
-BYTES = Scale(
-    "bytes_fp32", float(MEBIBYTE), "MiB", "weights, MiB (32-bit floats)", log=True
-)
 SIZE = Scale("bytes_fp32", float(MEBIBYTE), "MiB", "weights, MiB (32-bit floats)")
+BYTES = replace(SIZE, log=True)
 MACS = Scale(
     "macs", 1e6, "million MACs", "multiply-accumulates an image, millions", log=True
 )
@@ -277,9 +275,7 @@ def _label(ax: Axes, marks: Sequence[Mark]) -> None:
             textcoords="offset points",
             ha="center",
             va="top",
-            fontsize=7,
-            color="#333333",
-            path_effects=[withStroke(linewidth=2, foreground="white")],
+            **LABEL,
         )
     low, high = ax.get_ylim()
     ax.set_ylim(low - 0.08 * (high - low), high)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dse.analysis.plotting import Axes, withStroke
+from dse.analysis.plotting import LABEL, Axes
 
-SIZE, LETTER, HEIGHT, POINT = 7.0, 4.1, 8.5, 4.0
-"""Font size, width of a letter, height of a line and half a marker, in points."""
+LETTER, HEIGHT, POINT = 4.1, 8.5, 4.0
+"""Width of a letter, height of a line and half a marker, in points."""
 PLACES = (
     (0.0, -5.0, "center", "top"),
     (0.0, 5.0, "center", "bottom"),
@@ -61,9 +61,7 @@ def place_labels(
             textcoords="offset points",
             ha=horizontal,
             va=vertical,
-            fontsize=SIZE,
-            color="#333333",
-            path_effects=[withStroke(linewidth=2, foreground="white")],
+            **LABEL,
         )
 
 

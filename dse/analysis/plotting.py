@@ -59,6 +59,7 @@ from matplotlib.patheffects import withStroke  # noqa: E402
 from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: E402
 
 __all__ = [
+    "LABEL",
     "Axes",
     "Figure",
     "FuncFormatter",
@@ -70,8 +71,14 @@ __all__ = [
     "drawing",
     "new_figure",
     "to_rgba",
-    "withStroke",
 ]
+
+LABEL: Any = {
+    "fontsize": 7,
+    "color": "#333333",
+    "path_effects": [withStroke(linewidth=2, foreground="white")],
+}
+"""Look of the labels of points."""
 
 CAPTION_LETTERS = 19
 """Letters of a caption per inch."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -15,8 +16,6 @@ from dse.runs.labels import Shown, fields_of_points, labels
 
 ABBREVIATION = 3
 """Most letters of a family's name that are written as capitals, as VGG."""
-CLASSES = 1000
-"""Classes of ImageNet."""
 
 
 def series_of_points(
@@ -36,29 +35,43 @@ def series_of_points(
     return found
 
 
-def published_series(
-    points: Mapping[str, Sequence[Published]], scale: Scale
-) -> dict[str, list[Mark]]:
-    """Marks of published top-5 accuracies at exact costs of the full networks."""
-    found: dict[str, list[Mark]] = {}
-    for name, of_series in points.items():
-        networks = [printed.point for printed in of_series]
-        called = [""]
-        if len(networks) > 1:
-            shown = [Shown.of(point) for point in networks]
-            called = labels(shown, fields_of_points(networks))
-        found[name] = [
-            Mark(
-                cost_of(printed, scale.column) / scale.per,
-                printed.top5,
-                math.nan,
-                math.nan,
-                _called(printed.point, label),
-            )
-            for printed, label in zip(of_series, called, strict=True)
-            if printed.top5 is not None
+def published_table(points: Mapping[str, Sequence[Published]]) -> pd.DataFrame:
+    """The published points, a row each, with exact costs and sources.
+
+    Auxiliary heads count if the published network has them.
+    """
+    return pd.DataFrame(
+        [
+            _published_row(name, printed, label)
+            for name, of_series in points.items()
+            for printed, label in zip(of_series, _labels(of_series), strict=True)
         ]
-    return found
+    )
+
+
+def _published_row(series: str, printed: Published, label: str) -> dict[str, Any]:
+    costs = cost(printed.point.published_network(), training=True)
+    return {
+        "series": series,
+        "network": f"{printed.point.name} {printed.point.short()}",
+        "label": label,
+        "params": costs.params,
+        "bytes_fp32": costs.bytes_fp32,
+        "macs": costs.macs,
+        "top1": printed.top1,
+        "top5": printed.top5,
+        "how": printed.how or "the family's paper",
+    }
+
+
+def _labels(of_series: Sequence[Published]) -> list[str]:
+    """Names of a family's published points in the figure."""
+    networks = [printed.point for printed in of_series]
+    if len(networks) == 1:
+        return [_called(networks[0], "")]
+    shown = [Shown.of(point) for point in networks]
+    differing = labels(shown, fields_of_points(networks))
+    return [_called(*each) for each in zip(networks, differing, strict=True)]
 
 
 def _called(point: Family, label: str) -> str:
@@ -70,32 +83,19 @@ def _called(point: Family, label: str) -> str:
     return family if point == type(point)() else label
 
 
-def published_table(points: Mapping[str, Sequence[Published]]) -> pd.DataFrame:
-    """The published points, a row each, with exact costs and sources."""
-    return pd.DataFrame(
-        [
-            {
-                "series": name,
-                "network": f"{point.point.name} {point.point.short()}",
-                **{
-                    column: cost_of(point, column)
-                    for column in ("params", "bytes_fp32", "macs")
-                },
-                "top1": point.top1,
-                "top5": point.top5,
-                "how": point.how or "the family's paper",
-            }
-            for name, of_series in points.items()
-            for point in of_series
-        ]
-    )
+def published_series(table: pd.DataFrame, scale: Scale) -> dict[str, list[Mark]]:
+    """Marks of the published top-5 accuracies at exact costs, by series.
 
-
-def cost_of(published: Published, column: str) -> int:
-    """Exact cost of a published network; auxiliary heads count if it has them."""
-    point = published.point
-    network = point.network((point.side, point.side, 3), CLASSES)
-    found: int = getattr(cost(network, training=True), column)
+    Args:
+        table: `published_table`.
+        scale: the cost.
+    """
+    found: dict[str, list[Mark]] = {}
+    for row in table.to_dict("records"):
+        own = found.setdefault(row["series"], [])
+        if not pd.isna(row["top5"]):
+            cost_there = row[scale.column] / scale.per
+            own.append(Mark(cost_there, row["top5"], math.nan, math.nan, row["label"]))
     return found
 
 

@@ -22,9 +22,6 @@ from dse.study.claim import (
 )
 from dse.study.experiment import Experiment
 
-CLASSES = 1000
-"""Classes of ImageNet, for the networks whose sizes papers print."""
-
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 
@@ -159,10 +156,8 @@ def _judge_measured(
 
 def _judge_factor(claim: TimesFewer) -> Judgement:
     """Compare a printed factor with the exact one, in its significant digits."""
-    counts = [
-        cost(point.network((point.side, point.side, 3), CLASSES)).params
-        for point in (claim.smaller, claim.larger)
-    ]
+    networks = [x.published_network() for x in (claim.smaller, claim.larger)]
+    counts = [cost(network).params for network in networks]
     factor = counts[1] / counts[0]
     digits = len(f"{claim.factor:.15g}".replace(".", "").rstrip("0"))
     rounded = float(f"{factor:.{digits}g}")
@@ -181,9 +176,7 @@ def _judge_sizes(experiment: Experiment, claim: SizesAsPrinted) -> Judgement:
         if key in slips or printed.size_mib is None:
             continue
         counted += 1
-        shape = (printed.point.side, printed.point.side, 3)
-        network = printed.point.network(shape, CLASSES)
-        size = cost(network).bytes_fp32 / MEBIBYTE
+        size = cost(printed.point.published_network()).bytes_fp32 / MEBIBYTE
         unit = 1.0 if printed.size_mib >= 10 else 0.1
         if abs(size - printed.size_mib) >= unit:
             wrong.append(f"{key}: {size:.2f} MiB, printed {printed.size_mib:g}")

@@ -59,22 +59,14 @@ class Build:
         self.last = INPUT
         self._layers: list[Layer] = []
 
-    def shape(self) -> Shape:
-        """Output shape of the last layer.
+    def shape(self, of: str = "") -> Shape:
+        """Output shape of a layer, by default the last.
 
         Raises:
             DseError: see `Architecture`.
         """
         layers = tuple(self._layers)
-        return Architecture(self.input_shape, layers).shapes[self.last]
-
-    def channels_of(self, name: str) -> int:
-        """Channels of a layer that was added, or of the input.
-
-        Raises:
-            DseError: see `Architecture`.
-        """
-        return Architecture(self.input_shape, tuple(self._layers)).shapes[name][2]
+        return Architecture(self.input_shape, layers).shapes[of or self.last]
 
     def add(self, layer: Layer) -> str:
         """Add any layer unchanged."""

@@ -23,6 +23,7 @@ SINGLE_CROP = "single crop"
 """Name of the accuracies on ImageNet's validation images, one crop of each, by which
 families are compared."""
 
+IMAGENET_CLASSES = 1000
 LARGEST_NEEDED = 256
 """Most pixels of a side that are tried where an input is too small."""
 
@@ -126,6 +127,14 @@ class Family(Declared):
                 "an Architecture: end with return net.done()"
             )
         return made
+
+    def published_network(self) -> Architecture:
+        """The network for ImageNet: images of `side` pixels, 1,000 classes.
+
+        Raises:
+            DseError: see `network`.
+        """
+        return self.network((self.side, self.side, 3), IMAGENET_CLASSES)
 
     def _needed(self, input_shape: Shape, classes: int) -> str:
         """Description of the least square input for which there is a network."""

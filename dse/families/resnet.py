@@ -103,7 +103,7 @@ class ResNet(Family, name="resnet"):
             shortcut, option = source, self.shortcut
             if option == "published":
                 option = "A" if min(net.input_shape[:2]) < 128 else "B"
-            changes = stride > 1 or net.channels_of(source) != channels
+            changes = stride > 1 or net.shape(source)[2] != channels
             if option == "C" or (option == "B" and changes):
                 shortcut = net.conv(
                     f"{name}/shortcut",

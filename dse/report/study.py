@@ -50,9 +50,6 @@ from dse.study.experiment import Experiment
 from dse.study.plan import Plan
 from dse.study.widths import chosen_widths, widths_line
 
-CLASSES = 1000
-"""Classes of ImageNet, for which the paper prints its tables."""
-
 
 def report_study(
     store: Store,
@@ -84,8 +81,9 @@ def report_study(
     table = printed_table(experiment) if experiment.shows == "layers" else None
     if table is not None:
         tables["table1"] = table
-    if experiment.published_series:
-        tables["published"] = published_table(experiment.published_series)
+    published = published_table(experiment.published_series)
+    if len(published):
+        tables["published"] = published
     claims = check_claims(plan, experiment, runs, epochs) if experiment.claims else None
     if claims is not None and claims.table is not None:
         tables["claims"] = claims.table
@@ -93,7 +91,9 @@ def report_study(
     caption = _caption(study, dataset, runs, summary, widths, points)
     with drawing():
         figures = {
-            "figure": _systems_figure(experiment, dataset, caption, summary, runs, plan)
+            "figure": _systems_figure(
+                experiment, dataset, caption, summary, runs, plan, published
+            )
             if experiment.series
             else _main_figure(
                 experiment, dataset, caption, summary, runs, names, fields, table
@@ -184,18 +184,19 @@ def _systems_figure(
     summary: pd.DataFrame,
     runs: pd.DataFrame,
     plan: Plan,
+    published: pd.DataFrame,
 ) -> Figure:
     """Draw series against bytes and MACs, as measured and, below, as published."""
-    printed, series = experiment.published_series, experiment.series
-    names = _first(plan, [name for name, points in series.items() for _ in points])
-    rows = 2 if printed else 1
+    series = experiment.series.items()
+    names = _first(plan, [name for name, points in series for _ in points])
+    rows = 2 if len(published) else 1
     figure, axes = new_figure(2, experiment.title, caption, rows=rows)
     scales = (BYTES, MACS)
     measured = [series_of_points(summary, runs, names, scale) for scale in scales]
-    below = [published_series(printed, scale) for scale in scales if printed]
+    below = [published_series(published, scale) for scale in scales if len(published)]
     draw_systems(axes, measured, below)
     axes[0].set_title(f"This run: {dataset.name}")
-    if printed:
+    if below:
         axes[2].set_title("ImageNet, as published, at the published widths")
     return figure
 
@@ -243,8 +244,7 @@ def _caption(
 def printed_table(experiment: Experiment) -> pd.DataFrame:
     """Modules of the unscaled first point: our counts beside the printed."""
     point = next(iter(experiment.keyed.values()))
-    shape = (point.side, point.side, 3)
-    rows = table_1(point, point.network(shape, CLASSES))
+    rows = table_1(point, point.published_network())
     widths = list(dict.fromkeys(name for row in rows for name in row.widths))
     table = pd.DataFrame(
         [

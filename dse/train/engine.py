@@ -90,11 +90,6 @@ class Engine:
         """Number of training steps of a run."""
         return self.recipe.steps or self.steps_per_epoch * self.recipe.epochs
 
-    @property
-    def predicting_layers(self) -> tuple[str, ...]:
-        """Layers with weights, without those of auxiliary heads."""
-        return tuple(self.architecture.predictor.parameters)
-
     def epoch_of(self, step: int) -> tuple[int, int]:
         """The epoch of the step after `step`, and the step at which it ends."""
         epoch = step // self.steps_per_epoch + 1
@@ -265,13 +260,13 @@ class Engine:
         middle = centre(images.pixels, self.architecture.input_shape[:2])
         network = Network(self.architecture.predictor, weights, self.operations)
         found = network(normalise(middle, *normaliser))
-        added = [cross_entropy(found, labels, 0.0), correct(found, labels)]
+        correct5 = scores.correct5
         if reports_top5(self.architecture.classes):
-            added.append(among_five(found, labels))
-        sums = [jnp.sum(values, where=counted) for values in added]
+            correct5 += jnp.sum(among_five(found, labels), where=counted)
         return Scores(
-            *(total + own for total, own in zip(scores, sums, strict=False)),
-            *scores[len(sums) :],
+            scores.loss + jnp.sum(cross_entropy(found, labels, 0.0), where=counted),
+            scores.correct + jnp.sum(correct(found, labels), where=counted),
+            correct5,
         )
 
 

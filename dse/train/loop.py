@@ -224,8 +224,8 @@ class Loop:
 
     def _weights(self, member: Member, state: TrainState) -> Weights:
         """What predicts: weights by layer, and the normalisation of pixels."""
-        weights = state.weights
+        weights, predictor = state.weights, self._engine.architecture.predictor
         return {
-            **{layer: weights[layer] for layer in self._engine.predicting_layers},
+            **{layer: weights[layer] for layer in predictor.parameters},
             "input": jax.device_get(member.replicate.normaliser._asdict()),
         }

@@ -10,7 +10,7 @@ from dse.ops.interface import Operations
 from dse.runs.cell import Cell
 from dse.train.loop import Member, Program, Saving
 from dse.train.program import compile_program, stack_size
-from dse.train.scores import evaluation_batches
+from dse.train.scores import commonest_share, evaluation_batches
 from dse.train.state import Batches, Normaliser, Replicate, replicate_keys
 
 LARGEST_EVALUATION_BATCH = 250
@@ -64,7 +64,7 @@ class MemoryFeed:
             ),
             validation=evaluation_batches(split.validation, self._evaluation_batch),
             test=evaluation_batches(test, self._evaluation_batch),
-            chance=float(np.bincount(labels).max() / len(labels)),
+            chance=commonest_share(labels),
         )
 
     @cached_property

@@ -10,7 +10,6 @@ from dse.train.state import Scores, Totals
 MOST_WITHOUT_TOP5 = 10
 """Most classes without a top-5 accuracy: of so few, five are hardly ever wrong."""
 
-
 EvaluationRows = Int[np.ndarray, "_ batch"]
 """Positions of images in batches; -1 fills up a batch."""
 
@@ -50,6 +49,11 @@ def evaluated(scores: Scores, count: int, classes: int) -> dict[str, float]:
         name: float(total) / count if count else math.nan
         for name, total in named.items()
     }
+
+
+def commonest_share(labels: Int[np.ndarray, " n"]) -> float:
+    """Share of the commonest label: the accuracy of guessing it always."""
+    return float(np.bincount(labels).max() / len(labels))
 
 
 def chance_level(chance: float, seen: int) -> float:

@@ -6,7 +6,7 @@ processor's cache.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -64,11 +64,19 @@ def part_size(architecture: Architecture, batch_size: int) -> int:
     Of a network with batch norms at least a group, even if that does not fit.
     """
     fits = max(1, PART_BYTES // (BYTES_FP32 * cost(architecture).activations))
+    sizes = even_parts(architecture, batch_size, fits)
+    return next((size for size in sizes if 4 * size >= fits), batch_size)
+
+
+def even_parts(architecture: Architecture, batch_size: int, fits: int) -> Iterator[int]:
+    """Divisors of a batch that are whole groups of batch norms, the largest first.
+
+    At most `fits`, or a group if that is more.
+    """
     group = architecture.group
     for size in range(min(max(fits, group), batch_size), 0, -1):
-        if batch_size % size == 0 and size % group == 0 and 4 * size >= fits:
-            return size
-    return batch_size
+        if batch_size % size == 0 and size % group == 0:
+            yield size
 
 
 def compiler_options(engine: Engine) -> dict[str, Any]:

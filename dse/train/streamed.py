@@ -6,8 +6,8 @@ sees the images that it would have seen. A batch is split into parts that fit th
 memory.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -18,9 +18,9 @@ from jaxtyping import Int
 from dse.data.dataset import validation_split
 from dse.data.stream import StreamedDataset, StreamedPart
 from dse.runs.cell import Cell
-from dse.train.engine import Engine, epoch_order
+from dse.train.engine import epoch_order
 from dse.train.loop import Member, Program, Saving
-from dse.train.scores import evaluated
+from dse.train.scores import commonest_share, evaluated
 from dse.train.state import (
     Batches,
     Normaliser,
@@ -62,16 +62,8 @@ class StreamedFeed:
         """See `Feed`."""
         train_size = len(validation_split(self._dataset, cell.recipe.seed, 0).train)
         functions = compile_functions(cell, self._dataset, train_size)
-        return Program(functions.engine, self._begun_by(functions), functions.seconds)
-
-    def _begun_by(
-        self, functions: Functions
-    ) -> Callable[[Sequence[Replicate]], "StreamedTraining"]:
-        def begin(replicates: Sequence[Replicate]) -> StreamedTraining:
-            [replicate] = replicates
-            return StreamedTraining(functions, self._dataset, replicate)
-
-        return begin
+        begin = partial(StreamedTraining, functions, self._dataset)
+        return Program(functions.engine, begin, functions.seconds)
 
     def member(self, cell: Cell, number: int) -> Member:
         """See `Feed`."""
@@ -88,39 +80,37 @@ class StreamedFeed:
             ),
             validation=Chosen(dataset.train, split.validation),
             test=Chosen(dataset.test, np.arange(len(dataset.test))),
-            chance=float(np.bincount(labels).max() / len(labels)),
+            chance=commonest_share(labels),
         )
 
 
-@dataclass
 class StreamedTraining:
     """One replicate that trains; see `dse.train.loop.Training`."""
 
-    functions: Functions
-    dataset: StreamedDataset
-    replicate: Replicate
-
-    def __post_init__(self) -> None:
-        key = self.replicate.keys.initialisation
-        self._state = self._engine.initialise(key)
-
-    @property
-    def _engine(self) -> Engine:
-        return self.functions.engine
+    def __init__(
+        self,
+        functions: Functions,
+        dataset: StreamedDataset,
+        replicates: Sequence[Replicate],
+    ) -> None:
+        [self._replicate] = replicates
+        self._functions, self._dataset = functions, dataset
+        self._engine = functions.engine
+        self._state = self._engine.initialise(self._replicate.keys.initialisation)
 
     def advance(self, epoch: int, stop: int) -> list[Totals]:
         """See `Training`."""
-        do, engine, state = self.functions, self._engine, self._state
+        do, engine, state = self._functions, self._engine, self._state
         order = epoch_order(
-            self.replicate.keys.order,
+            self._replicate.keys.order,
             jnp.int32(epoch),
-            self.replicate.train,
+            self._replicate.train,
             steps=engine.steps_per_epoch,
             batch_size=engine.batch_size,
         )
         first, start = (epoch - 1) * engine.steps_per_epoch, int(state.step)
         positions = np.asarray(order)[start - first : stop - first].reshape(-1)
-        batches = self.dataset.batches(self.dataset.train, positions, do.part_size)
+        batches = self._dataset.batches(self._dataset.train, positions, do.part_size)
         if start == first:
             state = state._replace(totals=no_totals())
         sums = sums_to_overwrite(state)
@@ -133,7 +123,7 @@ class StreamedTraining:
                     state.step,
                     Batches(jnp.asarray(pixels), jnp.asarray(labels)),
                     jnp.int32(part),
-                    self.replicate,
+                    self._replicate,
                 )
             state = do.descend(state, sums)
             if step % STEPS_AHEAD == 0:
@@ -146,13 +136,13 @@ class StreamedTraining:
         """See `Training`."""
         [(part, positions)] = images
         scores, weights = no_scores(), self._state.weights
-        for pixels, labels in self.dataset.batches(part, positions, EVALUATION_BATCH):
+        for pixels, labels in self._dataset.batches(part, positions, EVALUATION_BATCH):
             short = EVALUATION_BATCH - len(labels)
             filled = np.pad(pixels, ((0, short), (0, 0), (0, 0), (0, 0)))
             marked = np.pad(labels, (0, short), constant_values=-1)
             batch = Batches(jnp.asarray(filled), jnp.asarray(marked))
-            scores = self.functions.evaluate(
-                weights, scores, batch, self.replicate.normaliser
+            scores = self._functions.evaluate(
+                weights, scores, batch, self._replicate.normaliser
             )
         classes = self._engine.architecture.classes
         return [evaluated(jax.device_get(scores), len(positions), classes)]

@@ -21,7 +21,7 @@ from dse.train.state import (
     replicate_keys,
     sums_to_overwrite,
 )
-from dse.train.stepped import compiler_options, part_size
+from dse.train.stepped import compiler_options, even_parts, part_size
 
 EVALUATION_BATCH = 64
 COPIES = 4
@@ -62,12 +62,8 @@ def memory_part(architecture: Architecture, batch_size: int) -> int:
         return part_size(architecture, batch_size)
     held = (device.memory_stats() or {}).get("bytes_limit", 8 * 2**30)
     an_image = COPIES * BYTES_FP32 * cost(architecture).activations
-    fits = max(architecture.group, int(MEMORY_SHARE * held / an_image))
-    return next(
-        size
-        for size in range(min(fits, batch_size), 0, -1)
-        if batch_size % size == 0 and size % architecture.group == 0
-    )
+    fits = max(1, int(MEMORY_SHARE * held / an_image))
+    return next(even_parts(architecture, batch_size, fits))
 
 
 def compile_functions(

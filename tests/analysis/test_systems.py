@@ -73,7 +73,8 @@ def test_each_family_has_its_published_points_in_its_first_series():
         "Inception": 2,
     }
     assert some.source.points == ()
-    drawn = published_series(printed, BYTES)
+    table = published_table(printed)
+    drawn = published_series(table, BYTES)
     # NIN's top-5 accuracy is not published.
     assert {name: len(marks) for name, marks in drawn.items()} == {
         "SqueezeNet": 3,
@@ -87,7 +88,6 @@ def test_each_family_has_its_published_points_in_its_first_series():
     assert [mark.label for mark in drawn["SqueezeNet"]] == [
         *("SqueezeNet", "simple", "complex")
     ]
-    table = published_table(printed)
     assert table["params"].tolist() == [
         *(1_248_424, 1_248_424, 1_589_672),
         *(7_595_176, 6_998_552, 13_378_280),
@@ -142,7 +142,8 @@ def test_a_series_has_one_colour_in_every_panel():
     assert [mark.cost for mark in measured[0]["NIN"]] == [1, 4]
     assert measured[0]["ResNet"] == []  # no run of it is complete
     printed = {"ResNet": ResNet.published()["single crop"].points}
-    below = [published_series(printed, scale) for scale in (BYTES, MACS)]
+    table = published_table(printed)
+    below = [published_series(table, scale) for scale in (BYTES, MACS)]
     axes = Figure().subplots(2, 2).reshape(-1).tolist()
     draw_systems(axes, measured, below)
     lines = {
