@@ -5,18 +5,21 @@ All forms use the same parameters. In float32 their values agree to float tolera
 
 import jax.numpy as jnp
 
-from dse.ops import fast, reference
+from dse.ops import fast, fast_pools, reference
 from dse.ops.interface import Operations
 
-AVERAGE_POOL = reference.average_pool
-
-REFERENCE = Operations(reference.convolution, reference.max_pool, AVERAGE_POOL)
-FAST_ON_CPU = Operations(fast.convolution, fast.max_pool, AVERAGE_POOL)
+REFERENCE = Operations(
+    reference.convolution, reference.max_pool, reference.average_pool
+)
+FAST_ON_CPU = Operations(fast.convolution, fast_pools.max_pool, fast_pools.average_pool)
 FAST_ON_GPU = Operations(
-    reference.convolution, fast.max_pool, AVERAGE_POOL, jnp.bfloat16
+    reference.convolution, fast_pools.max_pool, reference.average_pool, jnp.bfloat16
 )
 STACKED = Operations(
-    fast.product_convolution, fast.max_pool, AVERAGE_POOL, jnp.bfloat16
+    fast.product_convolution,
+    fast_pools.max_pool,
+    reference.average_pool,
+    jnp.bfloat16,
 )
 """Form for `vmap` over replicates, which would turn convolutions into grouped ones."""
 

@@ -1,20 +1,15 @@
-"""The fast forms, mainly for CPUs, where XLA's own choices are slow.
+"""Fast forms of the convolution, for CPUs, where XLA's own choices are slow.
 
 1x1 convolutions are matrix products. A first layer with few channels is a product with
-patches. Max pooling has its own gradient, because XLA's select-and-scatter takes up to
-a third of a training step.
+patches.
 """
 
-from functools import partial
-
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
-from jaxtyping import Float, Int8, Num
+from jaxtyping import Float
 
 from dse.ops import reference
-from dse.ops.interface import Padding
+from dse.ops.windows import offsets
 
 PATCHED_CHANNELS = 4
 """Most input channels with which a convolution runs as patches times matrix."""
@@ -75,21 +70,9 @@ def _patches(
 ) -> Float[Array, "n oh ow p"]:
     """Elements of every window side by side, in the order of an HWIO kernel."""
     return jnp.concatenate(
-        [x[:, rows, columns] for rows, columns in _windows(x.shape, size, stride)],
+        [x[:, rows, columns] for rows, columns in offsets(x.shape, size, stride)],
         axis=-1,
     )
-
-
-def _windows(
-    shape: tuple[int, ...], size: int, stride: int
-) -> list[tuple[slice, slice]]:
-    """Slices that pick one offset from all windows, for each offset in a window."""
-    ends = [(extent - size) // stride * stride + 1 for extent in shape[1:3]]
-    return [
-        (slice(i, i + ends[0], stride), slice(j, j + ends[1], stride))
-        for i in range(size)
-        for j in range(size)
-    ]
 
 
 def _product(
@@ -98,106 +81,3 @@ def _product(
     matrix = kernel.reshape(-1, kernel.shape[-1])
     product = x.reshape(-1, x.shape[-1]) @ matrix
     return product.reshape(*x.shape[:-1], matrix.shape[-1])
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
-def max_pool(
-    x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
-) -> Float[Array, "n oh ow c"]:
-    """Compute `reference.max_pool` (ties too), with a gradient made of comparisons."""
-    return _max_and_place(x, window, stride, padding)[0]
-
-
-def _max_and_place(
-    x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
-) -> tuple[Float[Array, "n oh ow c"], Int8[Array, "n oh ow c"]]:
-    """Maximum of each window, and the first place in the window that has it.
-
-    The remainder at the end changes no value. XLA repeats cheap elementwise work in
-    every fusion that reads it: here all comparisons, for each pixel of the gradient. It
-    considers a remainder too expensive to repeat.
-    """
-    framed = jnp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=-jnp.inf)
-    first, *others = _windows(framed.shape, window, stride)
-    largest = framed[:, *first]
-    place = jnp.zeros(largest.shape, jnp.int8)
-    for number, (rows, columns) in enumerate(others, start=1):
-        candidate = framed[:, rows, columns]
-        larger = candidate > largest
-        largest = jnp.where(larger, candidate, largest)
-        place = jnp.where(larger, jnp.int8(number), place)
-    return largest, jax.lax.rem(place, jnp.int8(window * window))
-
-
-def _max_pool_forward(
-    x: Float[Array, "n h w c"], window: int, stride: int, padding: Padding
-) -> tuple[Array, tuple[Array, Array]]:
-    largest, place = _max_and_place(x, window, stride, padding)
-    return largest, (x, place)
-
-
-def _max_pool_backward(
-    window: int,
-    stride: int,
-    padding: Padding,
-    residuals: tuple[Array, Array],
-    gradient: Float[Array, "n oh ow c"],
-) -> tuple[Float[Array, "n h w c"]]:
-    """Sum, for each pixel, the gradients of the windows whose maximum it is.
-
-    Rows of the padded input form blocks of `stride`, and so do columns. A pixel of
-    block b lies in window b - a at offset phase + a·stride, for every a that keeps the
-    offset inside the window.
-    """
-    x, place = residuals
-    n, height, width, channels = x.shape
-    (top, _), (left, _) = padding
-    rows = -(-(top + height) // stride)
-    columns = -(-(left + width) // stride)
-    reach = (window - 1) // stride
-    total = jnp.zeros((n, rows, stride, columns, stride, channels), x.dtype)
-    for up in range(reach + 1):
-        for across in range(reach + 1):
-            chosen = _blocks(place, up, across, rows, columns, fill=-1)
-            share = _blocks(gradient, up, across, rows, columns, fill=0)
-            here = _places(window, stride, up, across)
-            total += jnp.where(chosen == here, share, 0)
-    framed = total.reshape(n, rows * stride, columns * stride, channels)
-    return (framed[:, top : top + height, left : left + width],)
-
-
-def _blocks(
-    windows: Num[Array, "n oh ow c"],
-    up: int,
-    across: int,
-    rows: int,
-    columns: int,
-    fill: int,
-) -> Num[Array, "n r 1 q 1 c"]:
-    """Value of the window `up` and `across` before each block, or `fill`."""
-    n, oh, ow, channels = windows.shape
-    moved = jax.lax.pad(
-        windows,
-        jnp.array(fill, windows.dtype),
-        (
-            (0, 0, 0),
-            (up, rows - oh - up, 0),
-            (across, columns - ow - across, 0),
-            (0, 0, 0),
-        ),
-    )
-    return moved.reshape(n, rows, 1, columns, 1, channels)
-
-
-def _places(
-    window: int, stride: int, up: int, across: int
-) -> Int8[np.ndarray, "1 1 s 1 s 1"]:
-    """Place of each pixel of a block in that window; -2 if outside."""
-    down = np.arange(stride)[:, None] + up * stride
-    right = np.arange(stride)[None, :] + across * stride
-    inside = (down < window) & (right < window)
-    places = np.where(inside, down * window + right, -2).astype(np.int8)
-    return places.reshape(1, 1, stride, 1, stride, 1)
-
-
-max_pool.defvjp(_max_pool_forward, _max_pool_backward)

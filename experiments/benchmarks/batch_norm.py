@@ -13,7 +13,6 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable
 from typing import Any
 
 os.environ.update(NPROC="1", PJRT_NPROC="1")
@@ -23,13 +22,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from contender import dse_epochs
+from timing import gradient_of, microseconds_in_turn
 
 from dse.ops.norm import batch_norm
 
 MAPS = ((32, 32, 32, 16), (32, 16, 16, 32), (32, 8, 8, 64))
 """Images, rows, columns and channels."""
 EPSILON = 1e-5
-TURNS, CALLS = 8, 8
 WANTED = {
     "family": "squeezenet",
     "input_shape": (32, 32, 3),
@@ -57,7 +56,6 @@ def gradients() -> list[dict[str, Any]]:
         generator = np.random.default_rng(0)
         x, above = generator.normal(size=(2, *shape)).astype(np.float32)
         scale, shift = jnp.ones(shape[3]), jnp.zeros(shape[3])
-        times: dict[str, list[float]] = {}
         given = x, scale, shift, above
         rows = [array.reshape(1, -1, shape[3]) for array in (x, above)]
         compiled = {
@@ -66,18 +64,7 @@ def gradients() -> list[dict[str, Any]]:
             "product": (jax.jit(product_sum), rows),
             "product, rounded": (jax.jit(rounded_sum), rows),
         }
-        for _ in range(TURNS):
-            for name, (function, arrays) in compiled.items():
-                for call in range(CALLS):
-                    began = time.perf_counter()
-                    jax.block_until_ready(function(*arrays))
-                    if call:  # the first call pays for what the form before left
-                        times.setdefault(name, []).append(time.perf_counter() - began)
-        microseconds = {
-            name: round(1e6 * statistics.median(listed[CALLS:]))
-            for name, listed in times.items()
-        }
-        found.append({"map": shape, **microseconds})
+        found.append({"map": shape, **microseconds_in_turn(compiled)})
     return found
 
 
@@ -101,16 +88,6 @@ def product_sum(rows: jax.Array, above: jax.Array) -> jax.Array:
 def rounded_sum(rows: jax.Array, above: jax.Array) -> jax.Array:
     """The same, with a rounding that changes no value."""
     return jax.lax.reduce_precision(rows * above, 8, 23).sum(axis=1)
-
-
-def gradient_of(form: Callable[..., jax.Array]) -> Callable[..., Any]:
-    """The compiled gradient of a form, given that of its output."""
-
-    def gradient(*given: jax.Array) -> Any:
-        *inputs, above = given
-        return jax.vjp(form, *inputs)[1](above)
-
-    return jax.jit(gradient)
 
 
 def training() -> dict[str, float]:

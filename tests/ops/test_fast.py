@@ -60,12 +60,21 @@ def test_convolution(channels, kernel, stride, padding):
     levels=st.integers(2, 50),
     seed=st.integers(0, 99),
 )
-def test_max_pool(height, width, window, stride, padding, levels, seed):
+def test_pools(height, width, window, stride, padding, levels, seed):
     """Few levels make many ties."""
     generator = np.random.default_rng(seed)
     values = generator.integers(0, levels, (2, height, width, 3))
     x = jnp.asarray(values, jnp.float32)
     assert_same(lambda o, x: o.max_pool(x, window, stride, padding), x)
+    if window > 1:  # or one could lie in the padding
+        assert_same(lambda o, x: o.average_pool(x, window, stride, padding), x)
+
+
+@pytest.mark.parametrize("window", [11, 12])
+@pytest.mark.parametrize("pool", ["max_pool", "average_pool"])
+def test_windows_of_more_places_than_eight_bits_count(pool, window):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 14, 13, 2)), jnp.float32)
+    assert_same(lambda o, x: getattr(o, pool)(x, window, 1, ((1, 0), (0, 1))), x)
 
 
 def test_max_pool_gradient_by_hand():

@@ -594,7 +594,8 @@ def test_a_server_that_restarts_twice_amid_a_sweep(
     postgresql.start()
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert all(line.endswith(WAITS) for line in errors.splitlines())
+    others = [line for line in errors.splitlines() if not line.endswith(WAITS)]
+    assert others == []
     assert_same(trained(database), on_sqlite)
     [report] = folder.glob("results/*.files/small/stripes-quick")
     assert len(pd.read_csv(report / "runs.csv")) == 4
@@ -617,10 +618,9 @@ def test_two_drivers_at_once(database, small_experiment, postgresql, capfd):
     other = ["sweep", "other.py", "--storage", database]
 
     def assert_refused():
-        began = time.monotonic()
         with pytest.raises(SystemExit) as end:
             main(same)
-        assert time.monotonic() - began < 10
+        assert first.poll() is None, "it waited for the other's end"
         assert end.value.code == 1
         assert capfd.readouterr() == (
             f"{READ}\n",
