@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dse.arch.graph import INPUT, Architecture
+from dse.arch.graph import INPUT, Architecture, add_shape
 from dse.arch.layer import Initializer, Layer, Shape
 from dse.arch.layers import (
     Add,
@@ -58,6 +58,7 @@ class Build:
         self.initializer = initializer
         self.last = INPUT
         self._layers: list[Layer] = []
+        self._shapes = {INPUT: input_shape}  # of the layers up to the last `shape`
 
     def shape(self, of: str = "") -> Shape:
         """Output shape of a layer, by default the last.
@@ -65,8 +66,9 @@ class Build:
         Raises:
             DseError: see `Architecture`.
         """
-        layers = tuple(self._layers)
-        return Architecture(self.input_shape, layers).shapes[of or self.last]
+        for layer in self._layers[len(self._shapes) - 1 :]:
+            add_shape(self._shapes, layer)
+        return self._shapes[of or self.last]
 
     def add(self, layer: Layer) -> str:
         """Add any layer unchanged."""

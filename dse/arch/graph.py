@@ -6,7 +6,7 @@ The cost is computed from it (`dse.arch.cost`), the `nnx` module executes it
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -54,32 +54,11 @@ class Architecture:
         """Output shape of every layer and of the input, by name."""
         shapes: dict[str, Shape] = {INPUT: self.input_shape}
         for layer in self.layers:
-            if layer.name in shapes:
-                raise DseError(f"two layers are called {layer.name!r}; rename one")
-            try:
-                inputs = [shapes[name] for name in layer.inputs]
-            except KeyError as error:
-                raise DseError(
-                    f"layer {layer.name!r} reads {error}, not yet defined"
-                ) from error
-            shapes[layer.name] = self._shape(layer, inputs)
+            add_shape(shapes, layer)
         for layer in self.layers:
             if isinstance(layer, AuxiliaryLoss):
                 self._check_auxiliary(layer, shapes)
         return shapes
-
-    def _shape(self, layer: Layer, inputs: Sequence[Shape]) -> Shape:
-        if not inputs or not layer.joins(*inputs):
-            raise DseError(
-                f"layer {layer.name!r} cannot join inputs of shapes {inputs}"
-            )
-        shape = layer.output_shape(*inputs)
-        if min(shape) < 1:
-            raise InputTooSmall(
-                f"an input of {self.input_shape[0]}x{self.input_shape[1]} pixels "
-                f"is too small: nothing is left of it at layer {layer.name!r}"
-            )
-        return shape
 
     def _check_auxiliary(
         self, layer: AuxiliaryLoss, shapes: Mapping[str, Shape]
@@ -148,6 +127,32 @@ class Architecture:
         """Make the architecture from the result of `to_json`."""
         height, width, channels = data["input_shape"]
         return cls((height, width, channels), tuple(map(_layer, data["layers"])))
+
+
+def add_shape(shapes: dict[str, Shape], layer: Layer) -> None:
+    """Add a layer's output shape to those of the input and of earlier layers, by name.
+
+    Raises:
+        DseError: see `Architecture`.
+    """
+    if layer.name in shapes:
+        raise DseError(f"two layers are called {layer.name!r}; rename one")
+    try:
+        inputs = [shapes[name] for name in layer.inputs]
+    except KeyError as error:
+        raise DseError(
+            f"layer {layer.name!r} reads {error}, not yet defined"
+        ) from error
+    if not inputs or not layer.joins(*inputs):
+        raise DseError(f"layer {layer.name!r} cannot join inputs of shapes {inputs}")
+    shape = layer.output_shape(*inputs)
+    if min(shape) < 1:
+        height, width, _ = shapes[INPUT]
+        raise InputTooSmall(
+            f"an input of {height}x{width} pixels is too small: nothing is left of it "
+            f"at layer {layer.name!r}"
+        )
+    shapes[layer.name] = shape
 
 
 def _layer(record: Mapping[str, Any]) -> Layer:
