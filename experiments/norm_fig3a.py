@@ -4,8 +4,8 @@
 
 Narrow networks without batch norm are still learning when a short training ends. Here
 the same cells are trained with it and without, under one recipe that suits both: the
-rate is twice that of the other narrow studies, which without batch norm changes little
-(experiments/ablations.py). `full` is the paper's width, for a GPU.
+rate is twice that of the other narrow studies (results/README.md says what that alone
+changes). `full` is the paper's width, for a GPU.
 """
 
 from dse import Beats, Experiment, GainsLittle, SqueezeNet

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from dse.analysis.figures import OURS
+from dse.analysis.looks import OURS
 from dse.analysis.plotting import Axes, MaxNLocator, colormaps
 
 MARKERS = "os^Dv<>pPX*hd"

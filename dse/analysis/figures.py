@@ -6,25 +6,14 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from dse.analysis.looks import OURS, PAPER, Look
 from dse.analysis.plotting import (
     LABEL,
     Axes,
     FuncFormatter,
 )
-from dse.arch.cost import MEBIBYTE
+from dse.arch.cost import MEBIBYTE, cost
 from dse.arch.family import Published
-
-OURS, PAPER = "#0072B2", "#D55E00"
-"""Blue and vermilion of Okabe and Ito, safe for colour-blind readers. In grey their
-markers differ."""
-
-SERIES = (
-    *(OURS, PAPER, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
-    "#7F7F7F",
-)
-"""Colours of the same authors, and grey, for several series."""
-
-MARKERS = "os^DvP*X"
 
 MOST_LABELS = 24
 """Largest number of points, in several series, that have labels."""
@@ -115,11 +104,21 @@ def marks(
 
 
 def published_marks(points: Sequence[Published], labels: Sequence[str]) -> list[Mark]:
-    """Marks of a paper's points: top-5 accuracy at printed sizes, without interval."""
+    """Marks of a paper's points: top-5 accuracy at printed sizes, without interval.
+
+    Where no size is printed, it is exact.
+    """
+
+    def size(printed: Published) -> float:
+        if printed.size_mib is not None:
+            return float(printed.size_mib)
+        network = printed.point.published_network()
+        return cost(network, training=True).bytes_fp32 / SIZE.per
+
     return [
-        Mark(float(point.size_mib), point.top5, math.nan, math.nan, label)
+        Mark(size(point), point.top5, math.nan, math.nan, label)
         for point, label in zip(points, labels, strict=True)
-        if point.size_mib is not None and point.top5 is not None
+        if point.top5 is not None
     ]
 
 
@@ -207,43 +206,41 @@ def draw_series(
     *,
     joined: bool = False,
     first: int = 0,
-    order: Sequence[str] = (),
+    looks: Mapping[str, Look] | None = None,
 ) -> Axes:
-    """Draw test accuracy against a cost, a colour and a marker for each series.
+    """Draw test accuracy against a cost, a look for each series.
 
     Args:
         ax: the axes to draw in.
         series: marks by name.
         scale: the cost.
         joined: True to join the marks of a series by a line.
-        first: index of the first colour.
-        order: series of other axes, whose colours those of the same name get.
+        first: number of the first look.
+        looks: looks by name; None for the next ones.
     """
-    for number, name in enumerate(dict.fromkeys((*order, *series)), start=first):
-        marks = series.get(name)
-        if marks is None:
-            continue
-        color, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
+    for number, (name, marks) in enumerate(series.items(), start=first):
+        look = Look.numbered(number) if looks is None else looks[name]
         ordered = sorted(marks, key=lambda mark: mark.cost) if joined else marks
         along = [mark.cost for mark in ordered]
         _draw_spread(
             ax,
             along,
             ordered,
-            color,
+            look.color,
             width=0.8,
             cap=2.0,
             alpha=0.6,
-            dots=color,
+            dots=look.color,
             size=2.5,
         )
         ax.plot(
             along,
             [mark.percent for mark in ordered],
-            color=color,
-            marker=marker,
+            color=look.color,
+            marker=look.marker,
+            fillstyle="none" if look.hollow else "full",
             markersize=4.5,
-            ls="-" if joined else "none",
+            ls=look.line if joined else "none",
             label=name,
         )
     every = [mark for marks in series.values() for mark in marks]

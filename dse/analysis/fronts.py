@@ -5,7 +5,8 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 
-from dse.analysis.figures import MARKERS, OURS, Scale, tick_percents
+from dse.analysis.figures import Scale, tick_percents
+from dse.analysis.looks import MARKERS, OURS
 from dse.analysis.plotting import (
     Axes,
     Normalize,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dse.analysis.figures import OURS, PAPER, tick_percents
+from dse.analysis.figures import tick_percents
+from dse.analysis.looks import OURS, PAPER
 from dse.analysis.plotting import Axes
 
 KINDS = (

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dse.analysis.figures import OURS, PAPER
+from dse.analysis.looks import OURS, PAPER
 from dse.analysis.plotting import Axes
 
 

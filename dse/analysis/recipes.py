@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dse.analysis.comparison import Comparison, compare, error_of_each_end
-from dse.analysis.figures import OURS
+from dse.analysis.looks import OURS
 from dse.analysis.plotting import Axes
 from dse.errors import DseError
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dse.analysis.figures import BYTES, MACS, Mark, Scale, draw_series, marks
 from dse.analysis.labelling import place_labels
+from dse.analysis.looks import Look
 from dse.analysis.plotting import Axes
 from dse.arch.cost import cost
 from dse.arch.family import Family, Published
@@ -38,87 +39,117 @@ def series_of_points(
 def published_table(points: Mapping[str, Sequence[Published]]) -> pd.DataFrame:
     """The published points, a row each, with exact costs and sources.
 
-    Auxiliary heads count if the published network has them.
+    Auxiliary heads count in parameters and bytes if the published network has them, and
+    never in the work of a prediction.
+
+    Args:
+        points: published points by family.
     """
     return pd.DataFrame(
         [
-            _published_row(name, printed, label)
-            for name, of_series in points.items()
-            for printed, label in zip(of_series, _labels(of_series), strict=True)
+            _published_row(family, printed, label)
+            for family, of_family in points.items()
+            for printed, label in zip(of_family, _labels(of_family), strict=True)
         ]
     )
 
 
-def _published_row(series: str, printed: Published, label: str) -> dict[str, Any]:
-    costs = cost(printed.point.published_network(), training=True)
+def _published_row(family: str, printed: Published, label: str) -> dict[str, Any]:
+    network = printed.point.published_network()
+    held = cost(network, training=True)
     return {
-        "series": series,
-        "network": f"{printed.point.name} {printed.point.short()}",
+        "family": family,
+        "network": f"{family} {printed.point.short()}",
         "label": label,
-        "params": costs.params,
-        "bytes_fp32": costs.bytes_fp32,
-        "macs": costs.macs,
+        "params": held.params,
+        "bytes_fp32": held.bytes_fp32,
+        "macs": cost(network).macs,
         "top1": printed.top1,
         "top5": printed.top5,
         "how": printed.how or "the family's paper",
     }
 
 
-def _labels(of_series: Sequence[Published]) -> list[str]:
+def _labels(of_family: Sequence[Published]) -> list[str]:
     """Names of a family's published points in the figure."""
-    networks = [printed.point for printed in of_series]
-    if len(networks) == 1:
-        return [_called(networks[0], "")]
+    networks = [printed.point for printed in of_family]
+    family = type(networks[0]).__name__
+    family = family.upper() if len(family) <= ABBREVIATION else family
     shown = [Shown.of(point) for point in networks]
     differing = labels(shown, fields_of_points(networks))
-    return [_called(*each) for each in zip(networks, differing, strict=True)]
+    return [
+        _called(family, point, label)
+        for point, label in zip(networks, differing, strict=True)
+    ]
 
 
-def _called(point: Family, label: str) -> str:
-    """Name of a published point: a number needs its family, another word does not."""
-    family = type(point).__name__
-    family = family.upper() if len(family) <= ABBREVIATION else family
+def _called(family: str, point: Family, label: str) -> str:
+    """Name of a published point: VGG 16, and the default without what differs."""
     if label[:1].isdigit():
         return f"{family} {label}"
-    return family if point == type(point)() else label
+    return family if point == type(point)() else f"{family}, {label}"
 
 
 def published_series(table: pd.DataFrame, scale: Scale) -> dict[str, list[Mark]]:
-    """Marks of the published top-5 accuracies at exact costs, by series.
+    """Marks of the published top-5 accuracies at exact costs, by family.
+
+    Points at one place are one mark, with the first one's label.
 
     Args:
         table: `published_table`.
         scale: the cost.
     """
     found: dict[str, list[Mark]] = {}
-    for row in table.to_dict("records"):
-        own = found.setdefault(row["series"], [])
-        if not pd.isna(row["top5"]):
-            cost_there = row[scale.column] / scale.per
-            own.append(Mark(cost_there, row["top5"], math.nan, math.nan, row["label"]))
+    places = table.dropna(subset="top5")
+    places = places.drop_duplicates(["family", scale.column, "top5"])
+    for row in places.to_dict("records"):
+        mark = Mark(
+            row[scale.column] / scale.per, row["top5"], math.nan, math.nan, row["label"]
+        )
+        found.setdefault(row["family"], []).append(mark)
     return found
+
+
+def looks_by_family(families: Mapping[str, str]) -> dict[str, Look]:
+    """A colour and a marker for each family; its series differ in line and filling.
+
+    Args:
+        families: the family of each series.
+    """
+    of_family: dict[str, list[Look]] = {}
+    found = {}
+    for name, family in families.items():
+        if family not in of_family:
+            of_family[family] = [Look.numbered(len(of_family))]
+        else:
+            of_family[family].append(of_family[family][-1].another())
+        found[name] = of_family[family][-1]
+    return found | {family: looks[0] for family, looks in of_family.items()}
 
 
 def draw_systems(
     axes: Sequence[Axes],
     measured: Sequence[dict[str, list[Mark]]],
     published: Sequence[dict[str, list[Mark]]],
+    families: Mapping[str, str],
 ) -> None:
     """Draw measured accuracies against bytes and MACs, then published ones.
 
     Args:
         axes: two panels of what was measured, and two of what is published, if it is.
         measured: series against `BYTES` and against `MACS`.
-        published: the same of published points.
+        published: families against the same, of published points.
+        families: the family of each series, which decides colours and markers.
     """
     panels = zip(axes, (*measured, *published), (BYTES, MACS) * 2, strict=False)
+    looks = looks_by_family(families)
     for place, (ax, series, scale) in enumerate(panels):
-        order, is_measured = [*measured[0]], place < len(measured)
+        is_measured = place < len(measured)
         plain = {
             name: [replace(mark, label="") for mark in listed]
             for name, listed in series.items()
         }
-        draw_series(ax, plain, scale, joined=is_measured, order=order)
+        draw_series(ax, plain, scale, joined=is_measured, looks=looks)
         if not is_measured:
             ax.margins(x=0.12, y=0.1)
             every = [mark for listed in series.values() for mark in listed]

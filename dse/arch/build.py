@@ -1,5 +1,6 @@
 """A builder that makes an architecture layer by layer."""
 
+import math
 from typing import Any
 
 from dse.arch.graph import INPUT, Architecture, add_shape
@@ -232,9 +233,15 @@ def scaled(filters: int, width: float, multiple: int = 1) -> int:
     if left < 1:
         raise DseError(
             f"width is {width:g}, which leaves none of {filters} filters of a layer; "
-            f"expected {0.5 * multiple / filters:.3g} or more"
+            f"expected {_rounded_up(0.5 * multiple / filters):g} or more"
         )
     return left
+
+
+def _rounded_up(value: float) -> float:
+    """The least number of three significant digits that is not below `value`."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return math.ceil(value / unit * (1 - 1e-12)) * unit
 
 
 def _check(input_shape: Shape, classes: int) -> None:

@@ -191,10 +191,11 @@ def print_claims(claims: "Claims") -> None:
     rows += [["SLIP", "", "(the paper against itself)", slip] for slip in claims.slips]
     headings = ["claims", "section", "the paper says", "found"]
     print_table(headings, rows, left=4, wrapped=2)
-    say(
-        f"{claims.caveat}; all PASS and FAIL of a study are right together with 95 %; "
-        f"{ENDS}"
-    )
+    if claims.caveat:
+        say(
+            f"{claims.caveat}; all PASS and FAIL of a study are right together with "
+            f"95 %; {ENDS}"
+        )
 
 
 def print_front(report: "Report") -> None:

@@ -237,9 +237,13 @@ def split_off(
     held_out = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == label))
-        count = max(1, round(share * len(members))) if len(members) > 1 else 0
-        held_out[members[:count]] = True
+        held_out[members[: _held_out(len(members), share)]] = True
     return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
+
+
+def _held_out(count: int, share: float) -> int:
+    """How many of `count` images of a class are held out."""
+    return max(1, round(share * count)) if count > 1 else 0
 
 
 def validation_split(dataset: ImageData, seed: int, replicate: int) -> Split:
@@ -252,6 +256,16 @@ def validation_split(dataset: ImageData, seed: int, replicate: int) -> Split:
     if own is None:
         return split_off(labels, dataset.validation_share, (seed, replicate))
     return Split(np.setdiff1d(np.arange(len(labels)), own), own)
+
+
+def train_size(dataset: ImageData) -> int:
+    """Number of images that a replicate trains on, the same in all."""
+    labels, own = dataset.train.labels, dataset.own_validation
+    if own is not None:
+        return len(labels) - len(own)
+    _, counts = np.unique(labels, return_counts=True)
+    share = dataset.validation_share
+    return sum(int(count) - _held_out(int(count), share) for count in counts)
 
 
 def channel_statistics(

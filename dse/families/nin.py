@@ -31,7 +31,7 @@ class Nin(Family, name="nin"):
             for name, n in zip(names, filters, strict=True):
                 wide = scaled(n, self.width) if n else classes
                 at = (kernel, stride, padding) if name == names[0] else (1,)
-                fine = not small and (name in ("conv1", "conv2", "conv3") or not n)
+                fine = not small and (name in ("conv1", "conv3") or not n)
                 net.conv(
                     name,
                     wide,

@@ -10,6 +10,7 @@ from dse.analysis.verdicts import claims_table, judge
 from dse.errors import DseError
 from dse.report.captions import published_widths, shared_widths
 from dse.runs.labels import fields_of_points
+from dse.study.claim import Measured
 from dse.study.experiment import Experiment
 from dse.study.plan import Plan
 
@@ -23,7 +24,8 @@ class Claims:
         table: one row a claim (`dse.analysis.verdicts`); None where the runs do not
             suffice.
         refusal: why they do not suffice; else empty.
-        caveat: how the measurement differs from the paper's.
+        caveat: how the measurement differs from the paper's; empty if nothing was
+            measured to judge them.
         slips: where the paper contradicts itself.
     """
 
@@ -53,5 +55,7 @@ def check_claims(
         f"measured as top-1 on {plan.study.dataset}, {shared_widths(runs, fields)}, "
         f"{plan.study.recipe.epochs} epochs; {theirs}"
     )
+    if not any(isinstance(claim, Measured) for claim in experiment.claims):
+        caveat = ""
     slips = experiment.source.slips
     return Claims(plan.study.name, table, refusal, caveat, slips)

@@ -81,7 +81,7 @@ def report_study(
     table = printed_table(experiment) if experiment.shows == "layers" else None
     if table is not None:
         tables["table1"] = table
-    published = published_table(experiment.published_series)
+    published = published_table(experiment.published_families)
     if len(published):
         tables["published"] = published
     claims = check_claims(plan, experiment, runs, epochs) if experiment.claims else None
@@ -152,7 +152,8 @@ def _main_figure(
     fields: Fields,
     table: pd.DataFrame | None,
 ) -> Figure:
-    printed, factors = experiment.source.points, list(experiment.factors)
+    printed = [each for each in experiment.source.points if each.top5 is not None]
+    factors = list(experiment.factors)
     panels = 2 if printed or table is not None else 1
     figure, axes = new_figure(panels, experiment.title, caption)
     scale = MACS if experiment.shows == "macs" else SIZE
@@ -194,10 +195,14 @@ def _systems_figure(
     scales = (BYTES, MACS)
     measured = [series_of_points(summary, runs, names, scale) for scale in scales]
     below = [published_series(published, scale) for scale in scales if len(published)]
-    draw_systems(axes, measured, below)
+    families = {name: points[0].name for name, points in series}
+    draw_systems(axes, measured, below, families)
     axes[0].set_title(f"This run: {dataset.name}")
     if below:
         axes[2].set_title("ImageNet, as published, at the published widths")
+        left_out = published.loc[published["top5"].isna(), "label"]
+        if len(left_out):
+            axes[3].set_title(f"no top-5 is published of {', '.join(left_out)}")
     return figure
 
 

@@ -45,18 +45,34 @@ class Cell:
         return cell_id(self.architecture.id, recipe, self.dataset_fingerprint)
 
 
-def check_batch(architecture: Architecture, batch_size: int) -> None:
+def check_batch(
+    architecture: Architecture, batch_size: int, train_size: int | None = None
+) -> None:
     """Check that a batch is made of whole groups of the network's batch norms.
+
+    Args:
+        architecture: the network.
+        batch_size: images in a batch.
+        train_size: images to train on; a batch has no more. None if not known yet.
 
     Raises:
         DseError: it is not.
     """
     group = architecture.group
+    norms = f"the network's batch norms take {group} images together"
+    if train_size is not None and train_size < group:
+        raise DseError(
+            f"{norms}, and there are {train_size} to train on; expected {group} or more"
+        )
+    if train_size is not None and train_size < batch_size and train_size % group:
+        raise DseError(
+            f"{norms}, and all {train_size} to train on would be one batch; expected a "
+            f"multiple of {group}: set batch_size to {train_size // group * group}"
+        )
     if batch_size % group:
         raise DseError(
-            f"a batch has {batch_size} images, and the network's batch norms take "
-            f"{group} together; expected a multiple of that: set batch_size to "
-            f"{max(1, round(batch_size / group)) * group}, and have as many images"
+            f"a batch has {batch_size} images, and {norms}; expected a multiple of "
+            f"that: set batch_size to {max(1, round(batch_size / group)) * group}"
         )
 
 

@@ -152,7 +152,7 @@ class Recipe(Declared, name="recipe", as_given=True):
     def applied_to(self, architecture: Architecture) -> Architecture:
         """The network with the dropout rate and initialisers of this recipe."""
         learnt = architecture.predictor.parameters
-        *_, last = [name for name, held in learnt.items() if "kernel" in held]
+        kernels = [name for name, held in learnt.items() if "kernel" in held]
 
         def changed(layer: Layer) -> Layer:
             if isinstance(layer, Dropout) and self.dropout is not None:
@@ -160,7 +160,9 @@ class Recipe(Declared, name="recipe", as_given=True):
             if self.initializer is None:
                 return layer
             if self.initializer == "released":
-                return layer.drawn_by("gaussian" if layer.name == last else "xavier")
+                return layer.drawn_by(
+                    "gaussian" if layer.name in kernels[-1:] else "xavier"
+                )
             return layer.drawn_by(self.initializer)
 
         return replace(architecture, layers=tuple(map(changed, architecture.layers)))

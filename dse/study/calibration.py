@@ -213,7 +213,9 @@ def _random_images(
     macs = TRAINING_PASSES * cost(architecture).macs
     count = max(8, round(TRIAL_SECONDS * TRIAL_MACS_PER_SECOND / macs))
     whole_batch = has_accelerator() and recipe.resize is None
-    batch = recipe.batch_size if whole_batch else min(recipe.batch_size, count)
+    batch = recipe.batch_size
+    if not whole_batch and count < batch:
+        batch = max(1, count // architecture.group) * architecture.group
     batches = max(1, min(count, images.train) // batch)
     whole = math.ceil(batches * batch / (1 - Dataset.validation_share)) + 2
     generator = np.random.default_rng(0)

@@ -5,6 +5,7 @@ from typing import Any
 
 from dse.arch.family import Family
 from dse.bounds import check_number
+from dse.errors import DseError
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,12 @@ class TimesFewer:
 
     def __post_init__(self) -> None:
         check_number("the factor of a claim", self.factor, 1, 1e9)
+        for network in (self.smaller, self.larger):
+            if not isinstance(network, Family):
+                raise DseError(
+                    f"a claim compares the network {network!r}; expected a network's "
+                    "metaparameters, as SqueezeNet()"
+                )
 
 
 Measured = Beats | GainsLittle | OverfitsLess

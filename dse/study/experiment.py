@@ -110,7 +110,12 @@ class Experiment:
                     f"a claim of {type(claim).__name__} needs an experiment that "
                     "varies something, and for printed sizes a published source"
                 )
-            slips = {self.key_of(value) for value in values_of(claim)}
+            named = [self.key_of(value) for value in values_of(claim)]
+            slips = set(named)
+            if not of_sizes and len(slips) < len(named):
+                raise DseError(
+                    f"a claim compares {named[0]!r} with itself; expected two points"
+                )
             sized = {
                 x for x, found in self.printed.items() if found.size_mib is not None
             }
@@ -163,17 +168,15 @@ class Experiment:
         return series_of(self.points)
 
     @cached_property
-    def published_series(self) -> Mapping[str, Sequence[Published]]:
-        """What each family in the series prints as `published`, by its first series."""
+    def published_families(self) -> Mapping[str, Sequence[Published]]:
+        """What each family in the series prints as `published`, by its name."""
         if self.published is None:
             return {}
-        first: dict[type[Family], str] = {}
-        for name, points in self.series.items():
-            for point in points:
-                first.setdefault(type(point), name)
+        listed = itertools.chain.from_iterable(self.series.values())
+        families: list[type[Family]] = [type(point) for point in listed]
         return {
-            name: family.published()[self.published].points
-            for family, name in first.items()
+            family.name: family.published()[self.published].points
+            for family in dict.fromkeys(families)
             if self.published in family.published()
         }
 
@@ -211,10 +214,16 @@ class Experiment:
         """
         key: Any = value
         if isinstance(value, Mapping):
-            key = tuple(value.get(name) for name in self.factors)
+            if set(value) != set(self.factors):
+                raise DseError(
+                    f"a claim is of {dict(value)}; expected a value for each of "
+                    f"{' and '.join(self.factors) or 'no field: name a point'}"
+                )
+            key = tuple(value[name] for name in self.factors)
         if len(self.factors) == 1:
             [name] = self.factors
-            key = self._field(name).checked(name, value)
+            [only] = key if isinstance(value, Mapping) else [value]
+            key = self._field(name).checked(name, only)
         elif isinstance(key, tuple) and len(key) == len(self.factors):
             pairs = zip(self.factors, key, strict=True)
             key = tuple(self._field(name).checked(name, x) for name, x in pairs)
@@ -259,10 +268,11 @@ class Experiment:
     @property
     def source(self) -> Source:
         """The published numbers to compare with; empty if `published` is None."""
-        if self.published is None or self.series:
+        families = {type(point) for point in self.keyed.values()}
+        if self.published is None or self.series or len(families) > 1:
             return Source()
-        point = next(iter(self.keyed.values()))
-        return type(point).published()[self.published]
+        [family] = families
+        return family.published()[self.published]
 
     @cached_property
     def printed(self) -> Mapping[Hashable, Published]:

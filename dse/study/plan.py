@@ -7,10 +7,10 @@ from functools import cached_property
 from dse.arch.cost import cost
 from dse.arch.family import Family
 from dse.bounds import LONGEST, brief
-from dse.data.dataset import ImageData
+from dse.data.dataset import ImageData, train_size
 from dse.errors import DseError
 from dse.execute.jobs import Job
-from dse.runs.cell import Cell
+from dse.runs.cell import Cell, check_batch
 from dse.runs.recipe import Recipe
 from dse.runs.records import Point, StudyRecord
 from dse.runs.run_state import RunState
@@ -193,6 +193,8 @@ def make_point(metaparameters: Family, recipe: Recipe, dataset: ImageData) -> Po
     """Make the point of these metaparameters, with its cell."""
     shape, classes = dataset.image_shape, dataset.classes
     architecture = metaparameters.network(shape, classes)
+    if architecture.group > 1:
+        check_batch(architecture, recipe.batch_size, train_size(dataset))
     return Point(
         metaparameters,
         Cell(

@@ -25,7 +25,7 @@ def series_of(points: Points) -> Mapping[str, Sequence[Family]]:
         return {}
     if all(isinstance(each, Family) for each in points.values()):
         return {}
-    return {name: _several(each) for name, each in points.items()}
+    return {name: list(dict.fromkeys(_several(each))) for name, each in points.items()}
 
 
 def _several(each: Family | Sequence[Family]) -> list[Family]:

@@ -79,5 +79,4 @@ NORM_PRESETS: Mapping[str, Preset] = {
     ),
     "full": PRESETS["full"],
 }
-"""Presets to compare batch norm with none: twice the narrow rate suits both; without it
-that changes little (experiments/ablations.py)."""
+"""Presets to compare batch norm with none, at a rate that suits both."""

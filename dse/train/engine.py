@@ -75,8 +75,8 @@ class Engine:
         Raises:
             DseError: the batch is not made of whole groups of the batch norms.
         """
+        check_batch(cell.architecture, cell.recipe.batch_size, train_size)
         batch_size = min(cell.recipe.batch_size, train_size)
-        check_batch(cell.architecture, batch_size)
         return cls(
             cell.recipe.applied_to(cell.architecture),
             cell.recipe,

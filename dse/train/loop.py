@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -158,14 +158,11 @@ class Loop:
     def _end_epoch(self, epoch: int, totals: Sequence[Totals]) -> Iterator[Event]:
         seen = self._engine.images_in(epoch)
         trained = [means(sums, seen) for sums in totals]
-        for index in [i for i in self._alive if not math.isfinite(trained[i]["loss"])]:
-            self._alive.remove(index)
-            detail = f"train loss is {trained[index]['loss']} in epoch {epoch}"
-            number = self._members[index].number
-            yield Failed(self._cell.id, number, "diverged", detail)
+        yield from self._drop_diverged("train", trained, epoch)
         if not self._alive:
             return
         validated = self._training.score([m.validation for m in self._members])
+        yield from self._drop_diverged("validation", validated, epoch)
         for index in self._alive:
             metrics = {"train": trained[index], "validation": validated[index]}
             number, before = self._members[index].number, self._progress[index]
@@ -175,6 +172,21 @@ class Loop:
                 before, ended=(*before.ended, event), epoch_seconds=0.0
             )
             yield event
+
+    def _drop_diverged(
+        self, part: str, metrics: Sequence[Mapping[str, float]], epoch: int
+    ) -> Iterator[Event]:
+        """Fail the members whose loss on a part of the images is not finite.
+
+        A part without images has no accuracy, and its loss is no sign of anything.
+        """
+        for index in list(self._alive):
+            loss, accuracy = metrics[index]["loss"], metrics[index]["accuracy"]
+            if math.isfinite(accuracy) and not math.isfinite(loss):
+                self._alive.remove(index)
+                number = self._members[index].number
+                detail = f"{part} loss is {loss} in epoch {epoch}"
+                yield Failed(self._cell.id, number, "diverged", detail)
 
     @property
     def _checkpoint_is_due(self) -> bool:
@@ -209,6 +221,7 @@ class Loop:
         if not self._alive:
             return
         tested = self._training.score([member.test for member in self._members])
+        yield from self._drop_diverged("test", tested, self._engine.recipe.epochs)
         states, seconds = self._training.states(), self._seconds
         for index in self._alive:
             member, progress = self._members[index], self._progress[index]

@@ -21,8 +21,9 @@ def cross_entropy(
 def correct(
     scores: Float[Array, "n classes"], labels: Int[Array, " n"]
 ) -> Float[Array, " n"]:
-    """1 where the likeliest class is the label, else 0."""
-    return (jnp.argmax(scores, axis=-1) == labels).astype(jnp.float32)
+    """1 where the likeliest class is the label, else 0; a score of NaN is wrong."""
+    likeliest = jnp.argmax(scores, axis=-1) == labels
+    return (likeliest & ~jnp.isnan(scores).any(axis=-1)).astype(jnp.float32)
 
 
 def among_five(

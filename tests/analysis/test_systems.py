@@ -5,14 +5,16 @@ import math
 import pandas as pd
 import pytest
 
-from dse.analysis.figures import BYTES, MACS
+from dse.analysis.figures import BYTES, MACS, published_marks
 from dse.analysis.plotting import Figure
 from dse.analysis.systems import (
     draw_systems,
+    looks_by_family,
     published_series,
     published_table,
     series_of_points,
 )
+from dse.arch.cost import cost
 from dse.errors import DseError
 from dse.families.alexnet import AlexNet
 from dse.families.googlenet import GoogLeNet
@@ -56,44 +58,63 @@ def test_what_is_no_series(points, said):
         experiment(points)
 
 
-def test_each_family_has_its_published_points_in_its_first_series():
+def test_published_points_are_those_of_each_family():
     some = experiment(
         {
             "SqueezeNet": [SqueezeNet()],
-            "with norm": [SqueezeNet(norm="batch")],
-            "NIN": [WIDE],
+            "with norm": [SqueezeNet(norm="batch"), WIDE],
             "Inception": [GoogLeNet()],
         },
         published="single crop",
     )
-    printed = some.published_series
-    assert {name: len(points) for name, points in printed.items()} == {
-        "SqueezeNet": 3,
-        "NIN": 1,
-        "Inception": 2,
-    }
+    printed = some.published_families
+    counts = {name: len(points) for name, points in printed.items()}
+    assert counts == {"squeezenet": 3, "nin": 1, "googlenet": 2}
     assert some.source.points == ()
     table = published_table(printed)
     drawn = published_series(table, BYTES)
     # NIN's top-5 accuracy is not published.
-    assert {name: len(marks) for name, marks in drawn.items()} == {
-        "SqueezeNet": 3,
-        "NIN": 0,
-        "Inception": 2,
-    }
-    plain, with_heads = drawn["Inception"]
+    counts = {name: len(marks) for name, marks in drawn.items()}
+    assert counts == {"squeezenet": 3, "googlenet": 2}
+    plain, with_heads = drawn["googlenet"]
     assert plain.cost == pytest.approx(26.70, abs=0.005)
     assert with_heads.cost == pytest.approx(51.03, abs=0.005)
-    assert (plain.label, with_heads.label) == ("GoogLeNet", "heads auxiliary")
-    assert [mark.label for mark in drawn["SqueezeNet"]] == [
-        *("SqueezeNet", "simple", "complex")
+    assert [mark.label for mark in drawn["squeezenet"]] == [
+        *("SqueezeNet", "SqueezeNet, simple", "SqueezeNet, complex")
     ]
+    labels = (plain.label, with_heads.label)
+    assert labels == ("GoogLeNet", "GoogLeNet, heads auxiliary")
+    # Heads take no part in a prediction, so they add no work to it.
+    [one_place] = published_series(table, MACS)["googlenet"]
+    assert one_place.label == "GoogLeNet"
+    assert one_place.cost == pytest.approx(1_582.67, abs=0.01)
     assert table["params"].tolist() == [
         *(1_248_424, 1_248_424, 1_589_672),
         *(7_595_176, 6_998_552, 13_378_280),
     ]
     assert table["how"].tolist()[0] == "the family's paper"
     assert table["top5"].isna().tolist() == [False] * 3 + [True, False, False]
+
+
+def test_a_network_listed_twice_is_one():
+    some = experiment({"NIN": [WIDE, WIDE, NARROW], "AlexNet": AlexNet()})
+    assert some.series["NIN"] == [WIDE, NARROW]
+    assert len(some.keyed) == 3
+
+
+def test_points_of_several_families_have_no_paper_of_their_own():
+    some = experiment([Nin(), SqueezeNet()], published="table 3")
+    assert some.source.points == ()
+
+
+@pytest.mark.parametrize("family", [Vgg, ResNet, SqueezeNet])
+def test_published_points_without_a_printed_size_have_their_exact_one(family):
+    points = family.published()["single crop"].points
+    marks = published_marks(points, [""] * len(points))
+    assert len(marks) == len(points) >= 3
+    for mark, printed in zip(marks, points, strict=True):
+        exact = cost(printed.point.published_network()).params * 4 / 2**20
+        assert mark.cost == pytest.approx(printed.size_mib or exact)
 
 
 def test_sizes_that_nobody_prints_are_not_as_printed():
@@ -136,22 +157,32 @@ RUNS = pd.DataFrame(
 )
 
 
-def test_a_series_has_one_colour_in_every_panel():
+def test_series_of_a_family_share_colour_and_marker():
+    families = {"plain": "squeezenet", "norm": "squeezenet", "NIN": "nin"}
+    looks = looks_by_family(families)
+    plain, norm, nin = (looks[name] for name in families)
+    assert (plain.color, plain.marker) == (norm.color, norm.marker)
+    assert (plain.line, plain.hollow) != (norm.line, norm.hollow)
+    assert {plain.color, plain.marker}.isdisjoint({nin.color, nin.marker})
+    assert looks["squeezenet"] == plain
+
+
+def test_a_family_has_one_colour_in_every_panel():
     names = ["NIN", "NIN", "ResNet"]
     measured = [series_of_points(SUMMARY, RUNS, names, x) for x in (BYTES, MACS)]
     assert [mark.cost for mark in measured[0]["NIN"]] == [1, 4]
     assert measured[0]["ResNet"] == []  # no run of it is complete
-    printed = {"ResNet": ResNet.published()["single crop"].points}
+    printed = {"resnet": ResNet.published()["single crop"].points}
     table = published_table(printed)
     below = [published_series(table, scale) for scale in (BYTES, MACS)]
     axes = Figure().subplots(2, 2).reshape(-1).tolist()
-    draw_systems(axes, measured, below)
+    draw_systems(axes, measured, below, {"NIN": "nin", "ResNet": "resnet"})
     lines = {
         (place, line.get_label()): line.get_color()
         for place, ax in enumerate(axes)
         for line in ax.lines
     }
-    assert lines[0, "ResNet"] == lines[2, "ResNet"] == lines[3, "ResNet"]
+    assert lines[0, "ResNet"] == lines[2, "resnet"] == lines[3, "resnet"]
     assert lines[0, "ResNet"] != lines[0, "NIN"]
     assert axes[0].get_xscale() == axes[3].get_xscale() == "log"
     assert {text.get_text() for text in axes[2].texts} - {""} == {

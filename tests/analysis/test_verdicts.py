@@ -225,7 +225,15 @@ def test_a_claim_may_be_of_two_factors(better):
         ((0.5, "simple", 1), "a claim is of sr and bypass"),
         ((0.5, "double"), "bypass is 'double'; expected one of none, simple, complex"),
         ((0.25, "none"), "a claim is of sr and bypass"),
-        ({"sr": 0.5}, "bypass is None; expected one of none, simple, complex"),
+        (
+            {"sr": 0.5},
+            "a claim is of {'sr': 0.5}; expected a value for each of sr and ",
+        ),
+        (
+            {"sr": 0.5, "bypass": "none", "version": "1.1"},
+            "expected a value for each of sr and bypass",
+        ),
+        ((0.125, "none"), r"a claim compares \(0.125, 'none'\) with itself"),
     ],
 )
 def test_a_claim_of_no_combination_is_refused(value, said):

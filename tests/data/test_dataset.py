@@ -13,6 +13,7 @@ from dse.data.dataset import (
     balanced_part,
     channel_statistics,
     split_off,
+    train_size,
     validation_split,
 )
 from dse.errors import DseError
@@ -114,3 +115,9 @@ def test_a_class_of_one_image_stays_in_a_part():
     part = balanced_part(Dataset("x", "x", ("a", "b", "c"), train, test), 20)
     assert np.bincount(part.train.labels).tolist() == [10, 10, 1]
     assert part.fingerprint == "x-21"
+
+
+def test_the_size_of_train_is_that_of_its_split(tiny):
+    for dataset in (tiny, balanced_part(tiny, 37)):
+        split = validation_split(dataset, 3, 1)
+        assert train_size(dataset) == len(split.train)

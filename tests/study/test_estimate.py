@@ -7,11 +7,18 @@ import pytest
 
 import dse
 from dse.arch.cost import cost
+from dse.data.dataset import train_size
 from dse.errors import DseError
 from dse.families.nin import Nin
+from dse.families.resnet import ResNet
 from dse.families.squeezenet import SqueezeNet
+from dse.runs.cell import Cell
 from dse.runs.recipe import Recipe
-from dse.study.calibration import _nothing_compiled_before, speed_from_benchmark
+from dse.study.calibration import (
+    _nothing_compiled_before,
+    _random_images,
+    speed_from_benchmark,
+)
 from dse.study.estimate import (
     IMAGENET,
     ImageSet,
@@ -44,6 +51,18 @@ def test_work_and_time_by_hand():
     assert first.training_macs == pytest.approx(3 * macs * passes)
     assert first.seconds == pytest.approx(1e-9 * macs * passes + 2)
     assert told.seconds == pytest.approx(3 + sum(c.seconds for c in told.cells))
+
+
+def test_a_calibration_has_whole_groups_of_batch_norms():
+    """Whatever the network costs: a batch of few images is made of groups too."""
+    recipe = PRESETS["full"].recipe
+    for point in (ResNet(depth=20), ResNet(depth=110), Nin(norm="batch")):
+        architecture = network(point)
+        assert architecture.group == 32
+        dataset, short = _random_images(architecture, recipe, SET)
+        assert short.batch_size % 32 == 0
+        assert train_size(dataset) >= short.batch_size
+        Cell(architecture, short, "random", "", dataset.class_names)
 
 
 def test_arms_are_cells_of_their_own():

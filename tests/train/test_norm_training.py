@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dse.arch.build import Build
+from dse.data.dataset import balanced_part
 from dse.errors import DseError
 from dse.families.squeezenet import SqueezeNet
 from dse.models.network import Network
@@ -16,6 +17,7 @@ from dse.ops import FAST_ON_CPU
 from dse.runs.cell import Cell
 from dse.runs.events import Done
 from dse.runs.recipe import Recipe
+from dse.study.plan import make_point
 from dse.train import stepped
 from dse.train.engine import Engine
 from dse.train.memory import MemoryFeed
@@ -171,12 +173,29 @@ def test_a_batch_is_made_of_whole_groups(tiny, batch_size, fits):
     with pytest.raises(
         DseError,
         match=f"a batch has {batch_size} images, and the network's batch norms take 32 "
-        f"together; expected a multiple of that: set batch_size to {fits}",
+        f"images together; expected a multiple of that: set batch_size to {fits}",
     ):
         cell_of(network(group=32), replace(RECIPE, batch_size=batch_size), tiny)
 
 
-def test_fewer_images_than_a_group(tiny):
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (20, "and there are 20 to train on; expected 32 or more"),
+        (60, "and all 60 to train on would be one batch; .*: set batch_size to 32"),
+    ],
+)
+def test_fewer_images_than_a_batch(tiny, images, said):
     cell = cell_of(network(group=32), replace(RECIPE, batch_size=64), tiny)
-    with pytest.raises(DseError, match="a batch has 20 images, and the network's"):
-        Engine.of(cell, 20, FAST_ON_CPU)
+    with pytest.raises(DseError, match=said):
+        Engine.of(cell, images, FAST_ON_CPU)
+    assert Engine.of(cell, 32, FAST_ON_CPU).batch_size == 32
+    assert Engine.of(cell, 70, FAST_ON_CPU).batch_size == 64
+
+
+def test_a_plan_refuses_what_no_worker_could_train(tiny):
+    point = SqueezeNet(base_e=8, incr_e=8, norm="batch")
+    few = replace(tiny, train=balanced_part(tiny, 40).train)
+    with pytest.raises(DseError, match="36 to train on would be one batch"):
+        make_point(point, Recipe(1, 0.1, batch_size=64), few)
+    make_point(point, Recipe(1, 0.1, batch_size=32), few)

@@ -1,5 +1,7 @@
+import math
 from dataclasses import replace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,8 +13,10 @@ from dse.families.vgg import Vgg
 from dse.runs.cell import Cell
 from dse.runs.events import Done, EpochEnded, Failed, Started
 from dse.runs.recipe import Recipe
+from dse.train.losses import correct
 from dse.train.memory import MemoryFeed
 from dse.train.run import Trainer
+from dse.train.stepped import SteppedTraining
 
 
 def cell(dataset, recipe, **metaparameters):
@@ -85,6 +89,31 @@ def test_a_loss_that_is_not_finite_ends_the_run(tiny):
     assert events[-1].reason == "diverged"
     assert "epoch 1" in events[-1].detail
     assert not [e for e in events if isinstance(e, EpochEnded)]
+
+
+@pytest.mark.parametrize(("part", "epoch"), [("validation", 1), ("test", 2)])
+def test_scores_that_are_not_finite_end_the_run(tiny, monkeypatch, part, epoch):
+    """Running averages, or the last update, may overflow after a finite train loss."""
+    real, scored = SteppedTraining.score, []
+
+    def score(self, images):
+        scored.append(images)
+        [found] = real(self, images)
+        last = len(scored) == (1 if part == "validation" else 3)
+        return [{**found, "loss": math.nan if last else found["loss"]}]
+
+    monkeypatch.setattr(SteppedTraining, "score", score)
+    recipe = Recipe(2, 0.05, batch_size=16)
+    *_, failed = Trainer(MemoryFeed(tiny)).train(cell(tiny, recipe), (0,))
+    assert (failed.reason, failed.detail) == (
+        "diverged",
+        f"{part} loss is nan in epoch {epoch}",
+    )
+
+
+def test_a_score_that_is_no_number_is_no_right_answer():
+    scores = jnp.array([[jnp.nan, jnp.nan], [0.0, jnp.nan], [1.0, 0.0]])
+    np.testing.assert_array_equal(correct(scores, jnp.array([0, 0, 0])), [0, 0, 1])
 
 
 def test_training_at_chance_is_untrained(tiny):
