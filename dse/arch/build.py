@@ -28,6 +28,9 @@ __all__ = ["Architecture", "Build", "Shape", "scaled"]
 LARGEST = 2**16
 """Most pixels of a side, most channels and most classes."""
 
+IMAGENET_SIDE = 128
+"""Pixels of the shorter side from which on a family has its form for ImageNet."""
+
 
 class Build:
     """Builder of a network: each call adds a layer and returns its name, also `last`.
@@ -60,6 +63,11 @@ class Build:
         self.last = INPUT
         self._layers: list[Layer] = []
         self._shapes = {INPUT: input_shape}  # of the layers up to the last `shape`
+
+    @property
+    def is_small(self) -> bool:
+        """True if the images want a family's form for small images."""
+        return min(self.input_shape[:2]) < IMAGENET_SIDE
 
     def shape(self, of: str = "") -> Shape:
         """Output shape of a layer, by default the last.

@@ -37,7 +37,7 @@ class AlexNet(Family, name="alexnet"):
     def architecture(self, input_shape: Shape, classes: int) -> Architecture:
         """Build Caffe's or torchvision's network; below 128 pixels that of `_small`."""
         net = Build(input_shape, classes, "gaussian")
-        if min(input_shape[:2]) < 128:
+        if net.is_small:
             return self._small(net)
         caffe = self.towers != "one"
         for place, (two, one, kernel, stride, groups) in enumerate(CONVOLUTIONS, 1):

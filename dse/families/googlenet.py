@@ -51,7 +51,7 @@ class GoogLeNet(Family, name="googlenet"):
     def architecture(self, input_shape: Shape, classes: int) -> Architecture:
         """Build Caffe's network, or below 128 pixels that of Zhang et al. 2016."""
         net = Build(input_shape, classes, "xavier")
-        if min(input_shape[:2]) < 128:
+        if net.is_small:
             return self._small(net)
         norm = self.norm == "batch"
         self._conv(net, "conv1/7x7_s2", 64, 7, 2)

@@ -24,7 +24,8 @@ class Nin(Family, name="nin"):
 
     def architecture(self, input_shape: Shape, classes: int) -> Architecture:
         """Build the author's CIFAR network below 128 pixels, else the Caffe zoo's."""
-        net, small = Build(input_shape, classes, "gaussian"), min(input_shape[:2]) < 128
+        net = Build(input_shape, classes, "gaussian")
+        small = net.is_small
         blocks = CIFAR if small else (*IMAGENET, (3, 1, 1, 1024, 1024, 0))
         for i, (kernel, stride, padding, *filters) in enumerate(blocks, start=1):
             names = (f"conv{i}", f"cccp{2 * i - 1}", f"cccp{2 * i}")

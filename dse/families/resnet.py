@@ -46,7 +46,7 @@ class ResNet(Family, name="resnet"):
     def architecture(self, input_shape: Shape, classes: int) -> Architecture:
         """Build the paper's network for ImageNet, or for CIFAR below 128 pixels."""
         net = Build(input_shape, classes, "he_fan_out")
-        small = min(input_shape[:2]) < 128
+        small = net.is_small
         blocks: tuple[int, ...]
         filters: tuple[int, ...]
         if small:
@@ -102,7 +102,7 @@ class ResNet(Family, name="resnet"):
         if self.bypass == "residual":
             shortcut, option = source, self.shortcut
             if option == "published":
-                option = "A" if min(net.input_shape[:2]) < 128 else "B"
+                option = "A" if net.is_small else "B"
             changes = stride > 1 or net.shape(source)[2] != channels
             if option == "C" or (option == "B" and changes):
                 shortcut = net.conv(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dse.arch.build import Build
+from dse.arch.build import IMAGENET_SIDE, Build
 from dse.arch.closed_form import CostArrays, CostSum, Reals, in_blocks
 from dse.arch.family import SINGLE_CROP, Family, Published, Source, Values
 from dse.arch.graph import Architecture
@@ -18,7 +18,7 @@ from dse.bounds import brief
 from dse.errors import DseError
 from dse.fields import Grid, choice, share, text, whole
 
-FIRES, SMALLEST, IMAGENET = 8, 24, 128
+FIRES, SMALLEST = 8, 24
 """Fire modules; pixels of any input, and from where on the stem is the released one."""
 POOLS = {"1.0": (1, 4, 8), "1.1": (1, 3, 5)}
 """Modules that a max pool follows: 1 is conv1, 2 to 9 the Fire modules."""
@@ -181,7 +181,7 @@ class SqueezeNet(Family, name="squeezenet"):
                 f"the input is {side} pixels; expected at least {SMALLEST} "
                 "(pad or enlarge the images)"
             )
-        if side < IMAGENET:
+        if side < IMAGENET_SIDE:
             return Outer(True, 3, 1, 1, "same", {"relu": False, "initializer": "he"})
         last = {"padding": int(self.version == "1.0"), "initializer": "gaussian"}
         return Outer(False, CONV1[self.version][1], 2, 0, "ceil", last)

@@ -48,7 +48,8 @@ class Vgg(Family, name="vgg"):
         """
         if self.depth not in CONVOLUTIONS:
             raise DseError(f"depth is {self.depth}; expected 11, 13, 16 or 19")
-        net, small = Build(input_shape, classes, "he"), min(input_shape[:2]) < 128
+        net = Build(input_shape, classes, "he")
+        small = net.is_small
         norm = self.norm == "batch"
         stages = zip(CONVOLUTIONS[self.depth], FILTERS, strict=True)
         for stage, (convolutions, filters) in enumerate(stages, start=1):
