@@ -1,7 +1,7 @@
 """Fast forms of the convolution, for CPUs, where XLA's own choices are slow.
 
 1x1 convolutions are matrix products. A first layer with few channels is a product with
-patches.
+patches, and so are convolutions whose maps are as small as their kernels.
 """
 
 import jax.numpy as jnp
@@ -13,6 +13,9 @@ from dse.ops.windows import offsets
 
 PATCHED_CHANNELS = 4
 """Most input channels with which a convolution runs as patches times matrix."""
+PATCHED_PIXELS = 4
+"""Most pixels of an output map with which it does. XLA's gradients of 3x3 convolutions
+on maps of 2x2 took up to 60 times as long (experiments/benchmarks/convolutions.py)."""
 
 
 def convolution(
@@ -27,11 +30,9 @@ def convolution(
     """Compute `reference.convolution`, by matrix products where they are faster."""
     size, channels = kernel.shape[0], kernel.shape[2]
     pointwise = size == 1 and stride == 1
-    form = (
-        product_convolution
-        if pointwise or channels <= PATCHED_CHANNELS
-        else reference.convolution
-    )
+    rows, columns = ((n + 2 * padding - size) // stride + 1 for n in x.shape[1:3])
+    patched = channels <= PATCHED_CHANNELS or rows * columns <= PATCHED_PIXELS
+    form = product_convolution if pointwise or patched else reference.convolution
     return form(x, kernel, bias, stride=stride, padding=padding, groups=groups)
 
 

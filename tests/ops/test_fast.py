@@ -50,6 +50,28 @@ def test_convolution(channels, kernel, stride, padding):
     )
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(
+    ("side", "kernel", "stride", "padding"),
+    [
+        (1, 3, 1, 1),
+        (2, 3, 1, 1),
+        (3, 3, 1, 1),
+        (4, 3, 2, 1),
+        (6, 6, 1, 0),
+        (2, 5, 1, 2),
+    ],
+)
+def test_convolution_of_small_maps(side, kernel, stride, padding, groups):
+    generator = np.random.default_rng(side)
+    x = jnp.asarray(generator.normal(size=(3, side, side, 10)), jnp.float32)
+    shape = (kernel, kernel, 10 // groups, 6)
+    weights = jnp.asarray(generator.normal(size=shape), jnp.float32)
+    bias = jnp.asarray(generator.normal(size=6), jnp.float32)
+    at = {"stride": stride, "padding": padding, "groups": groups}
+    assert_same(lambda o, *given: o.convolution(*given, **at), x, weights, bias)
+
+
 @settings(deadline=None, max_examples=15)
 @given(
     height=st.integers(5, 9),
