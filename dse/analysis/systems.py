@@ -15,6 +15,9 @@ from dse.arch.cost import cost
 from dse.arch.family import Family, Published
 from dse.runs.labels import Shown, fields_of_points, labels
 
+LEGEND_SHARE = 0.25
+"""Share of the panel's height that is added for the legend."""
+
 ABBREVIATION = 3
 """Most letters of a family's name that are written as capitals, as VGG."""
 
@@ -156,7 +159,11 @@ def draw_systems(
             at = [(mark.cost, mark.percent) for mark in every]
             place_labels(ax, at, [mark.label for mark in every])
         legend = ax.get_legend()
-        if place and legend is not None:
+        if legend is not None:
             legend.remove()
+        if not place:
+            low, high = ax.get_ylim()
+            ax.set_ylim(low - LEGEND_SHARE * (high - low), high)
+            ax.legend(frameon=False, fontsize=7, ncols=2, loc="lower right")
         if place > 1:
             ax.set_ylabel("ImageNet top-5 accuracy, one crop, %")
