@@ -1,9 +1,10 @@
-"""Figure 3(b) with batch norm, trained for as long as three hours allow.
+"""Figure 3(b) with batch norm, trained longer.
 
     dse reproduce fig3b_trained --preset narrow --dataset path/to/cifar10
 
-`narrow` is a quarter of the paper's widths, all train images with augmentation, and as
-many epochs as two cores train in three hours. `full` is the paper's width, for a GPU.
+`narrow` is a quarter of the paper's widths and all train images with augmentation,
+meant for three hours of two cores; `full` is the paper's width, for a GPU. Neither was
+run yet.
 """
 
 from dataclasses import replace

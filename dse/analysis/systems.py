@@ -113,21 +113,25 @@ def published_series(table: pd.DataFrame, scale: Scale) -> dict[str, list[Mark]]
     return found
 
 
-def looks_by_family(families: Mapping[str, str]) -> dict[str, Look]:
+def looks_by_family(
+    families: Mapping[str, str],
+) -> tuple[dict[str, Look], dict[str, Look]]:
     """A colour and a marker for each family; its series differ in line and filling.
 
     Args:
         families: the family of each series.
+
+    Returns:
+        Looks of the series and of the families, by name.
     """
-    of_family: dict[str, list[Look]] = {}
-    found = {}
+    of_series: dict[str, Look] = {}
+    first: dict[str, Look] = {}
+    last: dict[str, Look] = {}
     for name, family in families.items():
-        if family not in of_family:
-            of_family[family] = [Look.numbered(len(of_family))]
-        else:
-            of_family[family].append(of_family[family][-1].another())
-        found[name] = of_family[family][-1]
-    return found | {family: looks[0] for family, looks in of_family.items()}
+        first.setdefault(family, Look.numbered(len(first)))
+        last[family] = last[family].another() if family in last else first[family]
+        of_series[name] = last[family]
+    return of_series, first
 
 
 def draw_systems(
@@ -145,25 +149,25 @@ def draw_systems(
         families: the family of each series, which decides colours and markers.
     """
     panels = zip(axes, (*measured, *published), (BYTES, MACS) * 2, strict=False)
-    looks = looks_by_family(families)
+    of_series, of_family = looks_by_family(families)
     for place, (ax, series, scale) in enumerate(panels):
         is_measured = place < len(measured)
         plain = {
             name: [replace(mark, label="") for mark in listed]
             for name, listed in series.items()
         }
+        looks = of_series if is_measured else of_family
         draw_series(ax, plain, scale, joined=is_measured, looks=looks)
         if not is_measured:
             ax.margins(x=0.12, y=0.1)
             every = [mark for listed in series.values() for mark in listed]
             at = [(mark.cost, mark.percent) for mark in every]
             place_labels(ax, at, [mark.label for mark in every])
-        legend = ax.get_legend()
-        if legend is not None:
-            legend.remove()
         if not place:
             low, high = ax.get_ylim()
             ax.set_ylim(low - LEGEND_SHARE * (high - low), high)
             ax.legend(frameon=False, fontsize=7, ncols=2, loc="lower right")
+        elif (legend := ax.get_legend()) is not None:
+            legend.remove()
         if place > 1:
             ax.set_ylabel("ImageNet top-5 accuracy, one crop, %")

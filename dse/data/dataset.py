@@ -263,9 +263,8 @@ def train_size(dataset: ImageData) -> int:
     labels, own = dataset.train.labels, dataset.own_validation
     if own is not None:
         return len(labels) - len(own)
-    _, counts = np.unique(labels, return_counts=True)
-    share = dataset.validation_share
-    return sum(int(count) - _held_out(int(count), share) for count in counts)
+    counts, share = np.bincount(labels).tolist(), dataset.validation_share
+    return sum(count - _held_out(count, share) for count in counts)
 
 
 def channel_statistics(

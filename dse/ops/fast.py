@@ -14,8 +14,8 @@ from dse.ops.windows import offsets
 PATCHED_CHANNELS = 4
 """Most input channels with which a convolution runs as patches times matrix."""
 PATCHED_PIXELS = 4
-"""Most pixels of an output map with which it does. XLA's gradients of 3x3 convolutions
-on maps of 2x2 took up to 60 times as long (experiments/benchmarks/convolutions.py)."""
+"""Most pixels of an output map with which it does. XLA's 3x3 convolutions on maps of
+2x2 take up to 42 times as long (experiments/benchmarks/convolutions.py)."""
 
 
 def convolution(

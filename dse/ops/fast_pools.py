@@ -1,7 +1,7 @@
 """Fast forms of the pools: XLA's own gradients of windows that overlap are slow.
 
-Its select-and-scatter takes up to a third of a training step, and the gradient of its
-window sum up to 40 times that of sums of slices (experiments/benchmarks/pools.py).
+Its select-and-scatter takes up to a third of a training step, and its window sum with
+the gradient up to 31 times as long as sums of slices (experiments/benchmarks/pools.py).
 """
 
 from functools import partial

@@ -17,8 +17,12 @@ ARM_MAY_CHANGE = tuple(name for name in Recipe.fields if name not in SHARED_BY_A
 """Recipe fields that arms may change: all arms see the same images equally often."""
 
 
-def check_points(points: Iterable[Any]) -> None:
+def check_points(points: Iterable[Any], of: str = "an experiment has") -> None:
     """Check that all points are networks of usable families.
+
+    Args:
+        points: the points.
+        of: words for the error before "the point".
 
     Raises:
         DseError: one is not.
@@ -26,7 +30,7 @@ def check_points(points: Iterable[Any]) -> None:
     for point in points:
         if not isinstance(point, Family):
             raise DseError(
-                f"an experiment has the point {point!r}; expected a network's "
+                f"{of} the point {point!r}; expected a network's "
                 "metaparameters, as SqueezeNet(sr=0.5)"
             )
         check_family(type(point), type(point).__name__)

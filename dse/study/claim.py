@@ -5,7 +5,7 @@ from typing import Any
 
 from dse.arch.family import Family
 from dse.bounds import check_number
-from dse.errors import DseError
+from dse.study.checks import check_points
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class TimesFewer:
         larger: the other network.
 
     Raises:
-        DseError: the factor is not a number from 1 to 10^9.
+        DseError: the factor is not a number from 1 to 10^9, or no network is compared.
     """
 
     sentence: str
@@ -111,12 +111,7 @@ class TimesFewer:
 
     def __post_init__(self) -> None:
         check_number("the factor of a claim", self.factor, 1, 1e9)
-        for network in (self.smaller, self.larger):
-            if not isinstance(network, Family):
-                raise DseError(
-                    f"a claim compares the network {network!r}; expected a network's "
-                    "metaparameters, as SqueezeNet()"
-                )
+        check_points((self.smaller, self.larger), "a claim compares")
 
 
 Measured = Beats | GainsLittle | OverfitsLess

@@ -220,10 +220,10 @@ class Experiment:
                     f"{' and '.join(self.factors) or 'no field: name a point'}"
                 )
             key = tuple(value[name] for name in self.factors)
+            key = key[0] if len(key) == 1 else key
         if len(self.factors) == 1:
             [name] = self.factors
-            [only] = key if isinstance(value, Mapping) else [value]
-            key = self._field(name).checked(name, only)
+            key = self._field(name).checked(name, key)
         elif isinstance(key, tuple) and len(key) == len(self.factors):
             pairs = zip(self.factors, key, strict=True)
             key = tuple(self._field(name).checked(name, x) for name, x in pairs)

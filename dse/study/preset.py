@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, replace
 
 from dse.bounds import MOST_REPLICATES, check_number, check_whole
-from dse.data.dataset import Dataset, ImageData, balanced_part, validation_split
+from dse.data.dataset import Dataset, ImageData, balanced_part, train_size
 from dse.data.load import EMBEDDED
 from dse.errors import DseError
 from dse.runs.recipe import Recipe
@@ -73,8 +73,7 @@ class Preset:
         """The recipe, with epochs and augmentation resolved for a dataset."""
         recipe = self.recipe.resolved(dataset.name, dataset.image_shape)
         if recipe.steps is not None:
-            images = len(validation_split(dataset, recipe.seed, 0).train)
-            per_epoch = max(1, images // recipe.batch_size)
+            per_epoch = max(1, train_size(dataset) // recipe.batch_size)
             return replace(recipe, epochs=math.ceil(recipe.steps / per_epoch))
         own = dataset.own_validation
         trained = len(dataset.train) - (0 if own is None else len(own))

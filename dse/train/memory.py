@@ -5,7 +5,7 @@ from functools import cached_property
 import jax.numpy as jnp
 import numpy as np
 
-from dse.data.dataset import Dataset, channel_statistics, validation_split
+from dse.data.dataset import Dataset, channel_statistics, train_size, validation_split
 from dse.ops.interface import Operations
 from dse.runs.cell import Cell
 from dse.train.loop import Member, Program, Saving
@@ -38,11 +38,10 @@ class MemoryFeed:
 
     def compile(self, cell: Cell, replicates: int) -> Program:
         """See `Feed`."""
-        train_size = len(validation_split(self._dataset, cell.recipe.seed, 0).train)
         return compile_program(
             cell,
             self._images,
-            train_size,
+            train_size(self._dataset),
             self._evaluation_batch,
             replicates,
             operations=self._operations,

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from dse.data.dataset import validation_split
+from dse.data.dataset import train_size, validation_split
 from dse.data.stream import StreamedDataset, StreamedPart
 from dse.runs.cell import Cell
 from dse.train.engine import epoch_order
@@ -60,9 +60,9 @@ class StreamedFeed:
 
     def compile(self, cell: Cell, replicates: int) -> Program:
         """See `Feed`."""
-        train_size = len(validation_split(self._dataset, cell.recipe.seed, 0).train)
-        functions = compile_functions(cell, self._dataset, train_size)
-        begin = partial(StreamedTraining, functions, self._dataset)
+        dataset = self._dataset
+        functions = compile_functions(cell, dataset, train_size(dataset))
+        begin = partial(StreamedTraining, functions, dataset)
         return Program(functions.engine, begin, functions.seconds)
 
     def member(self, cell: Cell, number: int) -> Member:

@@ -9,19 +9,15 @@ pool with its neighbours, and gains are smaller. It prints JSON.
 """
 
 import json
-import os
-from collections.abc import Callable
 from functools import partial
 from typing import Any
-
-os.environ.update(NPROC="1", PJRT_NPROC="1")
-
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from timing import microseconds_in_turn
+from timing import microseconds_in_turn, value_and_gradients_of
 
+from dse.execute.environment import settle_process
 from dse.ops import FAST_ON_CPU, REFERENCE
 
 POOLS = {
@@ -36,6 +32,7 @@ POOLS = {
 
 def main() -> None:
     """Measure, and print the medians in microseconds."""
+    settle_process()
     print(json.dumps([measured(name) for name in POOLS], indent=2))
 
 
@@ -56,19 +53,11 @@ def measured(name: str) -> dict[str, Any]:
     }
     out = jax.eval_shape(forms["average, fast"], x)
     above = jnp.asarray(np.random.default_rng(1).normal(size=out.shape), jnp.float32)
-    compiled = {form: (both(call), (x, above)) for form, call in forms.items()}
+    compiled = {
+        form: (value_and_gradients_of(call), (x, above)) for form, call in forms.items()
+    }
     compiled["pass"] = (jax.jit(lambda values: values + 1), (x,))
     return {"pool": name, "map": shape, **microseconds_in_turn(compiled)}
-
-
-def both(form: Callable[..., jax.Array]) -> Callable[..., Any]:
-    """Compiled: the value of a form, and the gradient of its input."""
-
-    def value_and_gradient(x: jax.Array, above: jax.Array) -> Any:
-        value, backward = jax.vjp(form, x)
-        return value, backward(above)
-
-    return jax.jit(value_and_gradient)
 
 
 if __name__ == "__main__":

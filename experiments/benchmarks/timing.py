@@ -28,11 +28,12 @@ def microseconds_in_turn(
     }
 
 
-def gradient_of(form: Callable[..., jax.Array]) -> Callable[..., Any]:
-    """The compiled gradient of a form, given its inputs and the gradient above it."""
+def value_and_gradients_of(form: Callable[..., jax.Array]) -> Callable[..., Any]:
+    """Compiled: a form's value and its inputs' gradients, given the one above it."""
 
-    def gradient(*given: jax.Array) -> Any:
+    def both(*given: jax.Array) -> Any:
         *inputs, above = given
-        return jax.vjp(form, *inputs)[1](above)
+        value, backward = jax.vjp(form, *inputs)
+        return value, backward(above)
 
-    return jax.jit(gradient)
+    return jax.jit(both)

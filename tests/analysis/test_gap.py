@@ -6,6 +6,7 @@ import pytest
 from dse.analysis.gap import draw_gap, with_gap
 from dse.analysis.plotting import Figure
 from dse.analysis.verdicts import judge
+from dse.errors import DseError
 from dse.families.alexnet import AlexNet
 from dse.families.nin import Nin
 from dse.families.squeezenet import SqueezeNet
@@ -99,3 +100,8 @@ def test_so_many_times_fewer_parameters(factor, verdict):
     [found] = judge(experiment(claim), {}, runs({"a": [0.1]}))
     assert found.verdict == verdict
     assert found.finding == "48.8 times: 1,248,424 and 60,965,224 parameters"
+
+
+def test_only_networks_have_so_many_parameters():
+    with pytest.raises(DseError, match="a claim compares the point 'nin'; expected a"):
+        TimesFewer("fewer", "abstract", 50.0, "nin", AlexNet())
