@@ -12,6 +12,7 @@ from dse.arch.graph import Architecture
 from dse.bounds import MOST, brief, is_whole
 from dse.errors import DseError
 from dse.fields import Kind
+from dse.runs.columns import columns_of
 from dse.runs.events import Kept
 from dse.runs.recipe import Recipe
 from dse.runs.records import StudyRecord
@@ -21,7 +22,7 @@ from dse.store.database import Store
 from dse.store.families import fields_of
 from dse.store.schema import architectures, artifacts, cells, runs, studies
 from dse.store.statement import only_reading, readable, settled
-from dse.store.views import columns_of, derived_names, stored_fields
+from dse.store.views import derived_names, stored_fields
 
 
 def _columns(kind: str, names: str) -> dict[str, str]:
@@ -97,6 +98,7 @@ def read_view(connection: Connection, name: str, study: str | None) -> pd.DataFr
     kinds = columns_of(fields)
     if "family" in frame:
         here = set(frame["family"].unique())
+        kinds |= columns_of({family: fields[family] for family in here})
         own = {x for family in here for x in fields[family]}
         own |= set(derived_names(connection, here))
         of_points = [*kinds, *derived_names(connection)]

@@ -51,7 +51,8 @@ def read_standing(store: Store, study: str | None = None) -> Standing:
         fields = stored_fields(connection)
     points = points.sort_values(["study", "position"], ignore_index=True)
     points["set"] = points["study"].map(lambda name: trained[name][0])
-    points["images"] = points["study"].map(lambda name: trained[name][1])
+    images = points["study"].map(lambda name: trained[name][1])
+    points["images"] = images.astype("int64")  # also where there are no points yet
     return Standing(points, typed(open_runs), fields)
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from dse.errors import DseError
-from dse.fields import Field, Fields, Kind
+from dse.fields import Field, Kind
+from dse.runs.columns import check_derived, columns_of
 from dse.store.schema import families
 
 Row = tuple[dict[str, Any], list[str]]
@@ -91,45 +91,26 @@ def derived_names(
     return list(dict.fromkeys(name for row in rows for name in row.derived))
 
 
-def columns_of(fields: Fields) -> dict[str, Kind]:
-    """Columns of metaparameters, with their kinds.
-
-    Raises:
-        DseError: a column has different SQL types in two families.
-    """
-    kinds: dict[str, Kind] = {}
-    for family, own in fields.items():
-        for name, field in own.items():
-            kind = kinds.setdefault(name, field.kind)
-            if SQL_TYPES[kind] != SQL_TYPES[field.kind]:
-                raise DseError(
-                    f"family {family} has {name} as {field.kind}, another family of "
-                    f"this database as {kind}: a column has one kind; rename "
-                    "it, or take another --storage"
-                )
-    return kinds
-
-
 def make_views(connection: Connection) -> None:
     """Make the views anew for the stored families.
 
     On a server they are replaced, with new columns last, to keep the rights that people
     were granted and people's own views of them.
+
+    Raises:
+        DseError: the families cannot share a table; rename a field, or take another
+            database.
     """
     kinds = columns_of(stored_fields(connection))
     derived = derived_names(connection)
-    for name in derived:
-        if name in kinds:
-            raise DseError(
-                f"a derived number is called {name}, as a metaparameter; rename one"
-            )
+    check_derived(kinds, derived)
     columns: dict[str, tuple[str, Kind]] = {
         **{name: ("metaparameters", kind) for name, kind in kinds.items()},
         **dict.fromkeys(derived, ("derived", "real")),
     }
     is_sqlite = connection.dialect.name == "sqlite"
     for name, query in VIEWS.items():
-        there = [] if is_sqlite else _columns_there(connection, name)
+        there = {} if is_sqlite else _columns_there(connection, name)
         ordered = [*(x for x in there if x in columns), *columns]
         expressions = [
             _extracted(x, *columns[x], is_sqlite) for x in dict.fromkeys(ordered)
@@ -139,16 +120,38 @@ def make_views(connection: Connection) -> None:
         made = query.replace(
             "{columns}", "".join(f", {column}" for column in expressions)
         )
+        grants: list[str] = []
+        if any(columns[x][1] == "real" and there.get(x) == "BIGINT" for x in columns):
+            # A column that is replaced must keep its type.
+            grants = _grants(connection, name)
+            connection.exec_driver_sql(f"DROP VIEW {name}")
         begin = "CREATE VIEW" if is_sqlite else "CREATE OR REPLACE VIEW"
         connection.exec_driver_sql(f"{begin} {name} AS {made}")
+        for grant in grants:
+            connection.exec_driver_sql(grant)
 
 
-def _columns_there(connection: Connection, view: str) -> list[str]:
-    """Columns of a view, in order; empty if there is no such view."""
+def _columns_there(connection: Connection, view: str) -> dict[str, str]:
+    """Columns of a view with their types, in order; empty if there is no such view."""
     inspector = inspect(connection)
     if view not in inspector.get_view_names():
-        return []
-    return [column["name"] for column in inspector.get_columns(view)]
+        return {}
+    return {x["name"]: str(x["type"]) for x in inspector.get_columns(view)}
+
+
+def _grants(connection: Connection, view: str) -> list[str]:
+    """Statements that grant again what others may do with a view of a server."""
+    query = text(
+        "SELECT grantee, privilege_type FROM information_schema.table_privileges "
+        "WHERE table_schema = current_schema() AND table_name = :view "
+        "AND grantee <> current_user"
+    )
+    quoted = connection.dialect.identifier_preparer.quote_identifier
+    return [
+        f"GRANT {row.privilege_type} ON {view} TO "
+        f"{'PUBLIC' if row.grantee == 'PUBLIC' else quoted(row.grantee)}"
+        for row in connection.execute(query, {"view": view})
+    ]
 
 
 def put_families(connection: Connection, rows: Mapping[str, Row]) -> None:

@@ -14,6 +14,7 @@ from dse.runs.run_state import RunState
 from dse.store.append import add_epoch, begin_run, complete_run, fail_run
 from dse.store.database import Store
 from dse.store.enter import register_points, register_study
+from dse.store.families import enter_families
 from dse.store.run_states import points_of, run_states
 from dse.study.plan import Plan, jobs_for, refuse_other_experiment
 from dse.study.tries import Tries
@@ -46,6 +47,9 @@ def register(
                 "longer; their runs are kept",
                 file=sys.stderr,
             )
+    # Before the studies: a refusal leaves none without points.
+    points = [point.metaparameters for plan in plans for point in plan.points]
+    store.patiently(partial(enter_families, store, points))
     for plan in plans:
         store.patiently(partial(register_study, store, plan.study))
         enter = partial(register_points, store, plan.study.name, plan.points)

@@ -12,6 +12,7 @@ from dse.data.dataset import ImageData
 from dse.declared import Declared
 from dse.errors import DseError
 from dse.fields import Field
+from dse.runs.columns import check_columns
 from dse.runs.recipe import Recipe
 from dse.study.checks import check_arms, check_points, check_values
 from dse.study.claim import Claim, SizesAsPrinted, TimesFewer, values_of
@@ -76,7 +77,9 @@ class Experiment:
                 "an experiment that varies several fields has their values in the "
                 "mapping; leave out values"
             )
-        check_points([*every_point(self.points), *filter(None, [self.anchor])])
+        points = [*every_point(self.points), *filter(None, [self.anchor])]
+        check_points(points)
+        check_columns(points)
         check_values(self.anchor, self.asked)
         if self.arms and any(name in Recipe.fields for name in self.asked):
             raise DseError(

@@ -20,6 +20,7 @@ from dse.spaces.space import Space, narrowed
 from dse.store import SEARCHES
 from dse.store.database import Store
 from dse.store.enter import register_points, register_study
+from dse.store.families import enter_families
 from dse.store.run_states import run_states
 from dse.study.driver import Listener, execute, mean_val_accuracy
 from dse.study.optuna_search import SamplerName, SearchProjection, make_sampler
@@ -125,6 +126,8 @@ def run_search(
     """
     shape, classes = dataset.image_shape, dataset.classes
     space = narrowed(wanted.space, wanted.budget, shape, classes)
+    # Before the study: a refusal leaves none without points.
+    store.patiently(partial(enter_families, store, [space.anchor]))
     store.patiently(partial(register_study, store, study))
     begin = partial(_Session, wanted, space, study, dataset, store, tries)
     session = store.patiently(begin)

@@ -21,10 +21,10 @@ from dse.families import (
 from dse.families.nin import Nin
 from dse.families.squeezenet import SqueezeNet
 from dse.fields import choice, share, whole
+from dse.runs.columns import columns_of
 from dse.runs.recipe import Recipe
 from dse.store.database import open_store
 from dse.store.query import view
-from dse.store.views import columns_of
 
 TINY = '''"""Two layers."""
 from dataclasses import dataclass

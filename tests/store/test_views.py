@@ -182,7 +182,7 @@ def test_numbers_keep_every_bit(store, tiny):
 
 @dataclass(frozen=True)
 class Clash(Network, name="clash"):
-    filters: float = real(8.0, "as tiny's, and of another kind", least=1, most=9)
+    filters: str = choice("few", ("few", "many"), "as tiny's, and of another kind")
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,11 @@ class Counts(Network, name="counts"):
 
     def derived(self):
         return {"gain": 1.0}
+
+
+@dataclass(frozen=True)
+class Finer(Network, name="finer"):
+    filters: float = real(0.5, "a share, where tiny's are counted", least=0, most=9)
 
 
 @dataclass(frozen=True)
@@ -209,7 +214,7 @@ class Reworked(Network, name="tiny"):
     [
         (
             Clash(),
-            "filters as (real|whole).* as (real|whole).*rename it, or take another",
+            "filters is a (choice|whole) in family .* rename one, or take another",
         ),
         (Counts(), "derived number is called gain, as a metaparameter; rename one"),
         (Reversed(), "derived number is called twice, as a metaparameter; rename one"),
@@ -226,6 +231,17 @@ def test_one_name_of_two_kinds_is_refused(store, tiny, point, said):
     assert_alike(view(store, "runs"), shown)
     # Another study goes on.
     enter(store, tiny, Tiny(3), study="third")
+
+
+def test_whole_and_real_numbers_of_one_name_are_a_column_of_real_ones(store, tiny):
+    enter(store, tiny, Tiny(8))
+    assert view(store, "runs")["filters"].dtype == "int64"
+    enter(store, tiny, Finer(0.25), study="finer")
+    assert view(store, "runs")["filters"].tolist() == [8.0, 0.25]
+    asked = sql(store, "SELECT filters / 2 AS half FROM runs ORDER BY family DESC")
+    assert asked["half"].tolist() == [4.0, 0.125]
+    # A study of one family has that family's kind.
+    assert view(store, "runs", TINY)["filters"].dtype == "int64"
 
 
 # A family that grows
@@ -298,6 +314,9 @@ def test_who_was_granted_the_views_reads_them_when_a_family_comes(
         assert len(view(theirs, "runs")) == 2
         enter(store, tiny, Tiny())
         assert len(view(theirs, "runs")) == 3
+        # A column that turns from whole into real numbers makes the views anew.
+        enter(store, tiny, Finer(), study="finer")
+        assert len(view(theirs, "runs")) == 4
     finally:
         theirs.engine.dispose()
         with closing(psycopg.connect(database, autocommit=True)) as connection:

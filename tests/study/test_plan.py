@@ -6,14 +6,18 @@ import pytest
 from dse.arch.build import Build
 from dse.arch.cost import cost
 from dse.arch.family import Family
+from dse.console.state import outlook
 from dse.errors import DseError
 from dse.families.nin import Nin
 from dse.families.squeezenet import SqueezeNet
-from dse.fields import share, whole
+from dse.fields import choice, share, whole
 from dse.runs.recipe import Recipe
 from dse.runs.run_state import RunState
 from dse.store.database import open_store
+from dse.store.enter import register_study
+from dse.store.query import study_names
 from dse.store.run_states import points_of
+from dse.store.status import read_standing
 from dse.study.driver import register
 from dse.study.experiment import Experiment
 from dse.study.loading import load_experiment, load_together
@@ -309,3 +313,43 @@ def test_a_list_of_points_may_gain_and_lose_some(workplace, tiny, capsys):
     assert told[1].values == SqueezeNet(4, 4).values
     with pytest.raises(DseError, match=r"holds another experiment \(family"):
         register(store, [plan(SqueezeNet(8, 8))], Tries())
+
+
+# A family that the database refuses
+
+
+@dataclass(frozen=True)
+class Worded(Family, name="worded"):
+    """`sr` is a word here, and SqueezeNet's is a number."""
+
+    sr: str = choice("half", ("half", "whole"), "as SqueezeNet's, in a word")
+
+    def architecture(self, input_shape, classes):
+        net = Build(input_shape, classes)
+        net.conv("scores", classes, kernel=1)
+        net.average("average")
+        return net.done()
+
+
+def test_a_family_that_a_database_refuses_leaves_no_study(tiny, workplace, plan):
+    store = open_store("sqlite:///results/dse.db")
+    register(store, [plan], Tries())
+    alone = replace(EXPERIMENT, anchor=Worded(), varied=None, values=())
+    with pytest.raises(DseError, match="sr is a choice in family worded") as refusal:
+        register(store, make_plans("worded", alone, "quick", tiny), Tries())
+    assert "take another --storage" in str(refusal.value)
+    assert study_names(store) == [plan.study.name]
+
+
+def test_families_that_share_no_table_are_no_experiment():
+    with pytest.raises(DseError, match="sr is a choice in family worded"):
+        Experiment("Both", presets=EXPERIMENT.presets, points=[SqueezeNet(), Worded()])
+
+
+def test_a_study_that_was_killed_before_its_points_has_a_status(tiny, workplace, plan):
+    store = open_store("sqlite:///results/dse.db")
+    register_study(store, plan.study)
+    standing = read_standing(store, plan.study.name)
+    state = outlook(standing.cells, standing.open_runs, standing.fields)
+    assert (state.total.planned, state.finished) == (0, False)
+    assert len(register(store, [plan], Tries())) == 2

@@ -18,7 +18,7 @@ from dse.runs.recipe import Recipe
 from dse.spaces.budget import Budget
 from dse.spaces.space import Space
 from dse.store.database import open_store
-from dse.store.query import view
+from dse.store.query import study_names, view
 from dse.study.optuna_study import open_study
 from dse.study.plan import study_record
 from dse.study.search import Search, run_search
@@ -231,3 +231,19 @@ def test_a_search_is_called_after_what_it_is(tiny):
 def test_spaces_that_make_no_sense(values, said):
     with pytest.raises(DseError, match=said):
         Space(SqueezeNet(), values)
+
+
+@dataclass(frozen=True)
+class Worded(Mine, name="worded"):
+    """`sr` is a word here, and SqueezeNet's is a number."""
+
+    sr: str = choice("half", ("half", "whole"), "as SqueezeNet's, in a word")
+
+
+def test_a_search_that_a_database_refuses_leaves_no_study(workplace, tiny):
+    space = Space(SqueezeNet(4, 4), {"sr": (0.25, 0.5)})
+    search(tiny, space, 1)
+    before = study_names(open_store("sqlite:///results/dse.db"))
+    with pytest.raises(DseError, match="sr is a choice in family worded"):
+        search(tiny, Space(Worded(), {"sr": ("half", "whole")}), 1)
+    assert study_names(open_store("sqlite:///results/dse.db")) == before

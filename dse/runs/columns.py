@@ -1,0 +1,71 @@
+"""Columns of metaparameters in tables: a name has one kind over all families."""
+
+from collections.abc import Collection, Iterable
+
+from dse.arch.family import Family
+from dse.errors import DseError
+from dse.fields import Fields, Kind
+
+ALIKE: tuple[tuple[frozenset[Kind], Kind], ...] = (
+    (frozenset({"whole", "real"}), "real"),
+    (frozenset({"choice", "text"}), "text"),
+)
+"""Different kinds that share a column, and the column's kind."""
+
+
+def columns_of(fields: Fields) -> dict[str, Kind]:
+    """Columns of metaparameters, with their kinds.
+
+    Whole and real numbers of one name are a column of real numbers.
+
+    Raises:
+        DseError: a name has kinds that cannot share a column in two families.
+    """
+    kinds: dict[str, Kind] = {}
+    first: dict[str, str] = {}
+    for family, own in fields.items():
+        for name, field in own.items():
+            before = kinds.setdefault(name, field.kind)
+            other = first.setdefault(name, family)
+            kind = _common(before, field.kind)
+            if kind is None:
+                raise DseError(
+                    f"{name} is a {field.kind} in family {family} and a {before} in "
+                    f"family {other}; a column of the tables has one kind: rename one, "
+                    "or take another --storage"
+                )
+            kinds[name] = kind
+    return kinds
+
+
+def _common(one: Kind, other: Kind) -> Kind | None:
+    """The kind of a column with values of both kinds; None if there is none."""
+    if one == other:
+        return one
+    return next((kind for kinds, kind in ALIKE if {one, other} <= kinds), None)
+
+
+def check_derived(kinds: Collection[str], derived: Iterable[str]) -> None:
+    """Refuse a derived number that has the name of a metaparameter.
+
+    Raises:
+        DseError: one has.
+    """
+    for name in derived:
+        if name in kinds:
+            raise DseError(
+                f"a derived number is called {name}, as a metaparameter; rename one"
+            )
+
+
+def check_columns(points: Iterable[Family]) -> None:
+    """Check that the families of these points can share a table.
+
+    Raises:
+        DseError: a name has different kinds, or is a metaparameter here and a derived
+            number there.
+    """
+    families = {point.name: point for point in points}
+    kinds = columns_of({name: point.fields for name, point in families.items()})
+    for point in families.values():
+        check_derived(kinds, point.derived())
