@@ -22,7 +22,7 @@ class DseError(Exception):
         super().__init__(without_passwords(message))
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """First line of an error's text, or its class if it has none.
 
     Passwords and memory addresses are removed.

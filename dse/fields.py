@@ -225,7 +225,7 @@ class Field:
 
 
 def _number(number: float) -> str:
-    return f"{number:,.0f}" if 1000 <= number < 2**62 else f"{number:g}"
+    return f"{number:,.0f}" if 1000 <= abs(number) < 2**62 else f"{number:g}"
 
 
 def _made(default: Any, field: Field) -> Any:

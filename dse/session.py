@@ -22,6 +22,7 @@ from dse.runs.records import Point, StudyRecord
 from dse.store.database import Store, open_store
 from dse.store.query import fingerprints
 from dse.store.run_states import run_states
+from dse.study.aliases import aliases_line
 from dse.study.driver import complete, project, register
 from dse.study.experiment import Experiment
 from dse.study.loading import Wanted, check_runs, load_together
@@ -93,6 +94,10 @@ class Sweep:
             progress.introduce(planned, executor.workers)
             for line in widths_lines(self.experiments, self._preset_name):
                 progress.say(line)
+            for plan in self._all_plans:
+                called = [(point.cell.id, label) for point, label in _labelled(plan)]
+                if line := aliases_line(called):
+                    progress.say(f"{plan.study.name}: {line}")
             with progress:
                 complete(
                     self._all_plans,
@@ -108,8 +113,9 @@ class Sweep:
         called, work = {}, {}
         for name, experiment in self.experiments.items():
             arms = experiment.recipes_changed
+            # In reverse: of aliases the first one's label is kept.
             for plan, arm in zip(self.plans[name], arms, strict=True):
-                for point, label in _labelled(experiment, plan):
+                for point, label in reversed(_labelled(plan)):
                     called[point.cell.id] = " ".join(filter(None, [arm, label]))
                     work[point.cell.id] = float(cost(point.cell.architecture).macs)
         runs = {cell_id: len(replicates) for cell_id, replicates in missing.items()}
@@ -139,19 +145,16 @@ class Sweep:
         )
 
 
-def _labelled(experiment: Experiment, plan: Plan) -> list[tuple[Point, str]]:
-    """Points with labels, in reverse: in a dict the first of aliases then wins.
-
-    A label is the name that the experiment gives the point, or what tells it apart.
-    """
+def _labelled(plan: Plan) -> list[tuple[Point, str]]:
+    """Points with the names that the experiment gives, or what tells them apart."""
     points = plan.points
-    if isinstance(experiment.points, Mapping):
-        return list(zip(points, map(str, plan.keyed), strict=True))[::-1]
+    if plan.names is not None:
+        return list(zip(points, plan.names, strict=True))
     families = [point.metaparameters for point in points]
     fields = fields_of_points(families)
     named = labels([Shown.of(point) for point in families], fields, named=True)
     lines = [label.replace("\n", " ") for label in named]
-    return list(zip(points, lines, strict=True))[::-1]
+    return list(zip(points, lines, strict=True))
 
 
 def search(

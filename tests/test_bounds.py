@@ -182,12 +182,12 @@ def test_presets_that_make_no_sense(change):
 def test_the_sum_of_all_runs_is_bounded():
     preset = Preset(width=1 / 16, replicates=2, recipe=Recipe(1, 0.1))
     values = [n / 1000 for n in range(1, 501)]
-    wide = Experiment("", SqueezeNet(), {"x": preset}, "sr", values)
+    wide = Experiment("X", SqueezeNet(), {"x": preset}, "sr", values)
     check_runs([wide, wide], preset, MOST_RUNS // 1000)
     with pytest.raises(DseError, match=r"1,000 cells: 1,001,000 runs; expected 1,000,"):
         check_runs([wide, wide], preset, MOST_RUNS // 1000 + 1)
     with pytest.raises(DseError, match="over 1,000,000,000 values; expected 10,000"):
-        Experiment("", SqueezeNet(), {"x": preset}, "base_e", range(10**9))
+        Experiment("X", SqueezeNet(), {"x": preset}, "base_e", range(10**9))
 
 
 def test_a_cost_that_no_database_holds():

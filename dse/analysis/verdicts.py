@@ -140,6 +140,8 @@ def _judge_measured(
     holds, fails = (below, above) if little else (above, below)
     verdict: Verdict = "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
     interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
+    if cell_of[first] == cell_of[second]:
+        interval = "both are one network here"
     if math.isnan(low):
         interval = f"{difference.pairs} replicates leave any difference open"
         if difference.are_equal:

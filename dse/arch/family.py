@@ -114,7 +114,7 @@ class Family(Declared):
             raise DseError(f"{error}; {self._needed(input_shape, classes)}") from error
         except DseError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             raise DseError(
                 f"{self.name} has no network of {self.short()}: "
@@ -139,7 +139,7 @@ class Family(Declared):
     def _needed(self, input_shape: Shape, classes: int) -> str:
         """Description of the least square input for which there is a network."""
         for side in range(min(input_shape[:2]) + 1, LARGEST_NEEDED + 1):
-            with suppress(Exception):  # a user's family may raise any
+            with suppress(Exception, SystemExit):  # a user's family may raise any
                 self.architecture((side, side, input_shape[2]), classes)
                 return f"{self.name} of {self.short()} needs {side}x{side} pixels"
         return f"{self.name} needs more than {LARGEST_NEEDED}x{LARGEST_NEEDED} pixels"

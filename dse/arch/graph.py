@@ -64,12 +64,18 @@ class Architecture:
         self, layer: AuxiliaryLoss, shapes: Mapping[str, Shape]
     ) -> None:
         """Check that the loss reads scores of the same classes and predicts nothing."""
+        if layer is self.layers[-1]:
+            raise DseError(
+                f"layer {layer.name!r} is an auxiliary loss and the last layer; "
+                "expected the scores that predict to come last"
+            )
         found, wanted = shapes[layer.name], shapes[self.layers[-1].name]
         read = [x.name for x in self.layers if layer.name in x.inputs]
-        if found != wanted or read or layer is self.layers[-1]:
+        if found != wanted or read:
             raise DseError(
-                f"layer {layer.name!r} is an auxiliary loss of {found}; expected "
-                f"scores as the last layer's, {wanted}, which no layer reads"
+                f"layer {layer.name!r} is an auxiliary loss of {found}"
+                f"{f', read by {read[0]!r}' if read else ''}; expected scores as the "
+                f"last layer's, {wanted}, which no layer reads"
             )
 
     def read_by(self, layer: Layer) -> list[Shape]:

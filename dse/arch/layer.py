@@ -3,7 +3,10 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
+
+from dse.errors import DseError
+from dse.fields import Field
 
 Shape = tuple[int, int, int]
 """Height, width and channels of one image's feature map."""
@@ -11,6 +14,14 @@ Shape = tuple[int, int, int]
 Initializer = Literal["he", "xavier", "gaussian", "he_fan_out"]
 """He: N(0, 2 / fan_in), or N(0, 2 / fan_out), where fan_out is a kernel's area times
 its filters. Xavier (Caffe): U(±sqrt(3 / fan_in)). Gaussian: N(0, s²)."""
+
+
+COUNT = Field("whole", "a number of filters, channels or groups", least=1, most=2**24)
+PIXELS = Field("whole", "a size in pixels", least=1, most=2**16)
+PADDING = Field("whole", "pixels beyond a side", least=0, most=2**16)
+INITIALIZERS = Field("choice", "an initialiser", options=get_args(Initializer))
+POSITIVE = Field("real", "a number above 0", least=0, most=1e6, above=True)
+CONSTANT = Field("real", "an initial value", least=-1e6, most=1e6)
 
 
 def later(default: Any) -> Any:
@@ -40,13 +51,27 @@ class Layer:
 
     Attributes:
         kind: name of the kind in JSON.
+        ranges: valid values of its own fields, by name.
         in_place: True if it may overwrite its input.
+
+    Raises:
+        DseError: a value is not valid.
     """
 
     kind: ClassVar[str]
+    ranges: ClassVar[Mapping[str, Field]] = {}
     in_place: ClassVar[bool] = False
     name: str
     inputs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise DseError(f"a layer is called {self.name!r}; expected a name, a text")
+        for name, known in self.ranges.items():
+            value = getattr(self, name)
+            checked = known.checked(f"{name} of layer {self.name!r}", value)
+            if known.kind == "whole":  # NumPy's numbers become Python's
+                object.__setattr__(self, name, checked)
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """Shape of the output for these input shapes; by default the first of them."""

@@ -4,15 +4,27 @@ Each kind has one forward function (`dse.models.forward`). Cost, initial weights
 identity are computed from the records.
 """
 
-import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Self
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self, get_args
 
-from dse.arch.layer import Initializer, Layer, Parameter, Shape, later
+from dse.arch.layer import (
+    CONSTANT,
+    COUNT,
+    INITIALIZERS,
+    PADDING,
+    PIXELS,
+    POSITIVE,
+    Initializer,
+    Layer,
+    Parameter,
+    Shape,
+    later,
+)
 from dse.arch.norms import BatchNorm, LocalResponseNorm
 from dse.errors import DseError
+from dse.fields import Field
 
 Rounding = Literal["ceil", "same", "floor"]
 """How the size of a pool's output is rounded; see `Pool`."""
@@ -29,6 +41,16 @@ class Convolution(Layer):
     """
 
     kind = "convolution"
+    ranges: ClassVar[Mapping[str, Field]] = {
+        "filters": COUNT,
+        "kernel": PIXELS,
+        "stride": PIXELS,
+        "padding": PADDING,
+        "initializer": INITIALIZERS,
+        "deviation": POSITIVE,
+        "groups": COUNT,
+        "bias": replace(CONSTANT, optional=True),
+    }
     filters: int
     kernel: int
     stride: int = 1
@@ -40,7 +62,7 @@ class Convolution(Layer):
 
     def output_shape(self, *inputs: Shape) -> Shape:
         height, width, channels = inputs[0]
-        if self.groups < 1 or channels % self.groups or self.filters % self.groups:
+        if channels % self.groups or self.filters % self.groups:
             raise DseError(
                 f"layer {self.name!r} has {self.groups} groups; expected a divisor of "
                 f"its {channels} input channels and of its {self.filters} filters"
@@ -65,7 +87,7 @@ class Convolution(Layer):
         return rows * columns * taps * filters
 
     def drawn_by(self, initializer: Initializer) -> Self:
-        return dataclasses.replace(self, initializer=initializer, deviation=0.01)
+        return replace(self, initializer=initializer, deviation=0.01)
 
     @property
     def filter_text(self) -> str:
@@ -80,6 +102,12 @@ class Dense(Layer):
     """
 
     kind = "dense"
+    ranges: ClassVar[Mapping[str, Field]] = {
+        "units": COUNT,
+        "initializer": INITIALIZERS,
+        "deviation": POSITIVE,
+        "bias": CONSTANT,
+    }
     units: int
     initializer: Initializer = "he"
     deviation: float = 0.01
@@ -99,7 +127,7 @@ class Dense(Layer):
         return math.prod(inputs[0]) * self.units
 
     def drawn_by(self, initializer: Initializer) -> Self:
-        return dataclasses.replace(self, initializer=initializer, deviation=0.01)
+        return replace(self, initializer=initializer, deviation=0.01)
 
     @property
     def filter_text(self) -> str:
@@ -115,6 +143,12 @@ class Pool(Layer):
     `margin` pixels of padding on each side; pixels that fill no window are left out.
     """
 
+    ranges: ClassVar[Mapping[str, Field]] = {
+        "window": PIXELS,
+        "stride": PIXELS,
+        "rounding": Field("choice", "a rule", options=get_args(Rounding)),
+        "margin": PADDING,
+    }
     window: int
     stride: int
     rounding: Rounding
@@ -202,6 +236,9 @@ class Dropout(Layer):
     """Zeroing of a share `rate` of the elements in training, scaling the rest up."""
 
     kind = "dropout"
+    ranges: ClassVar[Mapping[str, Field]] = {
+        "rate": Field("real", "a share", least=0, most=1, below=True)
+    }
     in_place = True
     rate: float
 
@@ -224,6 +261,7 @@ class Subsample(Layer):
     """
 
     kind = "subsample"
+    ranges: ClassVar[Mapping[str, Field]] = {"channels": COUNT, "stride": PIXELS}
     channels: int
     stride: int = 1
 
@@ -245,6 +283,7 @@ class AuxiliaryLoss(Layer):
     """
 
     kind = "auxiliary_loss"
+    ranges: ClassVar[Mapping[str, Field]] = {"weight": POSITIVE}
     in_place = True
     weight: float
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from dse.arch.layer import Layer, Parameter, Shape
+from dse.arch.layer import CONSTANT, COUNT, POSITIVE, Layer, Parameter, Shape
 from dse.bounds import brief, is_whole
 from dse.errors import DseError
+from dse.fields import Field
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,12 @@ class LocalResponseNorm(Layer):
     """
 
     kind = "local_response_norm"
+    ranges: ClassVar[Mapping[str, Field]] = {
+        "size": COUNT,
+        "alpha": Field("real", "a factor", least=0, most=1e6),
+        "beta": Field("real", "an exponent", least=0, most=100),
+        "k": POSITIVE,
+    }
     size: int = 5
     alpha: float = 1e-4
     beta: float = 0.75
@@ -40,6 +48,11 @@ class BatchNorm(Layer):
     """
 
     kind = "batch_norm"
+    ranges: ClassVar[Mapping[str, Field]] = {
+        "momentum": Field("real", "a share", least=0, most=1, below=True),
+        "epsilon": Field("real", "a small number", least=0, most=1, above=True),
+        "scale": CONSTANT,
+    }
     in_place = True
     group: int = 32
     momentum: float = 0.9

@@ -15,6 +15,7 @@ from dse.console.terminal import (
     say,
 )
 from dse.errors import printable
+from dse.study.aliases import aliases_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,13 @@ def print_estimate(estimate: "Estimate") -> None:
         f"{work:.3g} MACs in all",
         f"about {duration(estimate.seconds)}, by {estimate.speed.source}",
     )
-    say(*estimate.widths)
+    called = [
+        (str(number), _named(point, several))
+        for number, cell in enumerate(estimate.cells)
+        if cell.arm == estimate.cells[0].arm  # arms have the same points
+        for point in (cell.metaparameters, *cell.aliases)
+    ]
+    say(*estimate.widths, *filter(None, [aliases_line(called)]))
 
 
 def _named(point: "Family", with_family: bool) -> str:

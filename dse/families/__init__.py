@@ -42,6 +42,8 @@ clip_norm crop_padding mirror label_smoothing dropout initializer steps resize c
 pixel_mean seed
 """
 """Settings of a recipe, forbidden as names too, since experiments vary both."""
+FLAGS = "classes input_size channels json"
+"""Flags of `dse describe`, forbidden for new families; an archive may have them."""
 
 
 @cache
@@ -69,7 +71,7 @@ def family_called(name: str) -> type[Family]:
             return check_family(point.load(), f"entry point {name}")
         except DseError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise DseError(
                 f"family {name} of {point.value} cannot be loaded: {first_line(error)}"
             ) from error
@@ -103,7 +105,8 @@ def check_family(found: Any, where: str) -> type[Family]:
             "give it a name of its own"
         )
     for name in (*found.fields, *_derived_of(found, where)):
-        if why := refusal_of_field(name):
+        taken = "dse describe has a flag of that name" if name in FLAGS.split() else ""
+        if why := refusal_of_field(name) or taken:
             raise DseError(
                 f"{where} has a metaparameter {name!r}; {why}: call it otherwise"
             )
@@ -118,7 +121,7 @@ def _derived_of(found: type[Family], where: str) -> list[str]:
         return list(found().derived())
     except DseError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         without = [
             field.name
             for field in dataclasses.fields(found)  # type: ignore[arg-type]

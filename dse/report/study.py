@@ -1,6 +1,6 @@
 """Report on a study: a folder of tables and figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -75,8 +75,8 @@ def report_study(
         )
     points = shown_points(cells, fields)
     names = labels(points, fields)
-    if isinstance(experiment.points, Mapping):
-        names = _first(plan, [str(name) for name in plan.keyed])
+    if plan.names is not None:
+        names = [*_first(plan, plan.names).values()]
     tables = {"runs": every, "summary": summary, "epochs": epochs}
     table = printed_table(experiment) if experiment.shows == "layers" else None
     if table is not None:
@@ -117,12 +117,12 @@ def report_study(
     return Report(folder, summary, names, table_1=table, claims=claims, widths=widths)
 
 
-def _first(plan: Plan, names: Sequence[str]) -> list[str]:
-    """Names of the plan's distinct points: of a point listed twice, the first."""
+def _first(plan: Plan, names: Sequence[str]) -> dict[str, str]:
+    """Names of distinct points by key: of a point listed twice, the first."""
     found: dict[str, str] = {}
     for point, name in zip(plan.points, names, strict=True):
         found.setdefault(point.key, name)
-    return list(found.values())
+    return found
 
 
 def _data_and_recipe(study: StudyRecord, dataset: ImageData, rows: pd.DataFrame) -> str:
@@ -189,7 +189,10 @@ def _systems_figure(
 ) -> Figure:
     """Draw series against bytes and MACs, as measured and, below, as published."""
     series = experiment.series.items()
-    names = _first(plan, [name for name, points in series for _ in points])
+    # A network of two series is drawn in both.
+    names = [name for name, points in series for _ in points]
+    row_of = {key: row for row, key in enumerate(_first(plan, names))}
+    summary = summary.iloc[[row_of[point.key] for point in plan.points]]
     rows = 2 if len(published) else 1
     figure, axes = new_figure(2, experiment.title, caption, rows=rows)
     scales = (BYTES, MACS)

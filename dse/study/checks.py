@@ -2,19 +2,76 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from types import NoneType
+from typing import Any, Literal, get_args
 
 from dse.arch.family import Family
+from dse.bounds import brief
 from dse.errors import DseError
 from dse.families import check_family
 from dse.fields import unknown_name
 from dse.runs.recipe import Recipe
+from dse.study.points import check_listed
+from dse.study.preset import Preset
 
+Shows = Literal["size", "macs", "layers", "gap"]
+"""Contents of a report's figure."""
+SHOWN: tuple[str, ...] = get_args(Shows)
+
+ARGUMENTS: Mapping[str, tuple[Any, str]] = {
+    "title": (str, "a text"),
+    "presets": (Mapping, 'presets by name, as {"quick": Preset(...)}'),
+    "varied": (
+        (NoneType, str, Mapping),
+        'a field, as "sr", or fields with their values, as {"sr": (0.25, 0.5)}',
+    ),
+    "published": ((NoneType, str), "the name of a publication"),
+    "claims": ((list, tuple), "a list of claims"),
+    "arms": (Mapping, 'changes to the recipe by name, as {"slow": {"momentum": 0.5}}'),
+}
+"""Types of an experiment's arguments, and words for them."""
 MOST_VALUES = 10_000
 MOST_CELLS = 1_000_000
 SHARED_BY_ARMS = ("epochs", "steps", "seed", "resize", "crop", "pixel_mean")
 ARM_MAY_CHANGE = tuple(name for name in Recipe.fields if name not in SHARED_BY_ARMS)
 """Recipe fields that arms may change: all arms see the same images equally often."""
+
+
+def check_arguments(experiment: Any) -> None:
+    """Refuse arguments of an experiment that are of another type.
+
+    Args:
+        experiment: the experiment; networks and values have checks of their own.
+
+    Raises:
+        DseError: one is.
+    """
+    for name, (kinds, expected) in ARGUMENTS.items():
+        value = getattr(experiment, name)
+        if not isinstance(value, kinds) or value == "":
+            raise DseError(
+                f"the {name} of an experiment is {brief(value)}; expected {expected}"
+            )
+    if experiment.shows not in SHOWN:
+        raise DseError(
+            f"an experiment shows {brief(experiment.shows)}; expected one of "
+            f"{', '.join(SHOWN)}"
+        )
+    if not experiment.presets:
+        raise DseError("an experiment has no presets; expected one or more")
+    check_listed(experiment.points)
+    for name, preset in experiment.presets.items():
+        if not isinstance(preset, Preset):
+            raise DseError(
+                f"the preset {brief(name)} is {brief(preset)}; expected Preset(...)"
+            )
+    for name, changes in experiment.arms.items():
+        if not isinstance(changes, Mapping):
+            raise DseError(
+                f"the arm {brief(name)} is {brief(changes)}; expected its changes to "
+                'the recipe, as {"momentum": 0.5}'
+            )
 
 
 def check_points(points: Iterable[Any], of: str = "an experiment has") -> None:
@@ -79,8 +136,10 @@ def check_arms(
         recipes: the presets' recipes.
 
     Raises:
-        DseError: an arm changes how long it trains, or on which images.
+        DseError: an arm changes how long it trains, or on which images, or a value
+            does not fit.
     """
+    recipes = list(recipes)
     counted = any(recipe.steps for recipe in recipes)
     for arm, changes in arms.items():
         if counted and "batch_size" in changes:
@@ -94,3 +153,8 @@ def check_arms(
                 f"arm {arm} changes {', '.join(unknown)}; expected some of "
                 f"{', '.join(ARM_MAY_CHANGE)}: arms train equally long"
             )
+        for recipe in recipes if changes else ():
+            try:
+                replace(recipe, **changes)
+            except DseError as error:
+                raise DseError(f"arm {arm}: {error}") from error

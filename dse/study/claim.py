@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dse.arch.family import Family
-from dse.bounds import check_number
+from dse.arch.family import Family, Source
+from dse.bounds import brief, check_number
+from dse.errors import DseError
 from dse.study.checks import check_points
 
 
@@ -58,11 +59,21 @@ class SizesAsPrinted:
         sentence: the paper's sentence.
         section: its section.
         slips: values of the varied field whose printed size cannot be right.
+
+    Raises:
+        DseError: the slips are no list.
     """
 
     sentence: str
     section: str
     slips: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.slips, list | tuple):
+            raise DseError(
+                f"the slips of a claim are {brief(self.slips)}; expected a list of "
+                "values"
+            )
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,8 @@ class TimesFewer:
         larger: the other network.
 
     Raises:
-        DseError: the factor is not a number from 1 to 10^9, or no network is compared.
+        DseError: the factor is not a number from 1 to 10^9, no network is compared, or
+            one has no published form.
     """
 
     sentence: str
@@ -112,6 +124,14 @@ class TimesFewer:
     def __post_init__(self) -> None:
         check_number("the factor of a claim", self.factor, 1, 1e9)
         check_points((self.smaller, self.larger), "a claim compares")
+        for point in (self.smaller, self.larger):
+            try:
+                point.published_network()
+            except DseError as error:
+                raise DseError(
+                    f"a claim compares {point.name} of {point.short()} as published "
+                    f"for {point.side} pixels: {error}"
+                ) from error
 
 
 Measured = Beats | GainsLittle | OverfitsLess
@@ -132,3 +152,52 @@ def values_of(claim: Claim) -> tuple[Any, ...]:
             return slips
         case TimesFewer():
             return ()
+
+
+def check_fit(experiment: Any) -> None:
+    """Check that an experiment has what its claims and its publication name.
+
+    Args:
+        experiment: the experiment.
+
+    Raises:
+        DseError: it has no such points, publication or printed sizes.
+    """
+    keyed = experiment.keyed
+    published: dict[str, Source] = {}
+    for point in keyed.values():
+        published |= type(point).published()
+    if experiment.published is not None and experiment.published not in published:
+        raise DseError(
+            f"nothing is published as {experiment.published!r}; expected one of "
+            f"{', '.join(published) or 'none: the family has no published points'}"
+        )
+    for claim in experiment.claims:
+        if not isinstance(claim, Claim):
+            raise DseError(f"a claim is {brief(claim)}; expected one as Beats(...)")
+        if not (isinstance(claim.sentence, str) and isinstance(claim.section, str)):
+            raise DseError(
+                f"the sentence and the section of a claim are {brief(claim.sentence)} "
+                f"and {brief(claim.section)}; expected texts"
+            )
+        if isinstance(claim, TimesFewer):
+            continue
+        of_sizes = isinstance(claim, SizesAsPrinted)
+        if len(keyed) < 2 or (of_sizes and experiment.published is None):
+            raise DseError(
+                f"a claim of {type(claim).__name__} needs an experiment that "
+                "varies something, and for printed sizes a published source"
+            )
+        named = [experiment.key_of(value) for value in values_of(claim)]
+        slips = set(named)
+        if not of_sizes and len(slips) < len(named):
+            raise DseError(
+                f"a claim compares {named[0]!r} with itself; expected two points"
+            )
+        printed = experiment.printed.items()
+        sized = {x for x, found in printed if found.size_mib is not None}
+        if of_sizes and not sized - slips:
+            raise DseError(
+                f"a claim of printed sizes is of none: {experiment.published} prints "
+                "other networks; vary some of those, or leave the claim out"
+            )

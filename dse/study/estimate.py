@@ -5,7 +5,7 @@ come from a short calibration on this machine, or from a benchmark of another.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import nnls
@@ -103,6 +103,7 @@ class CellEstimate:
         macs: MACs of one image's forward pass.
         training_macs: MACs of all its runs.
         seconds: time of all its runs, on all workers.
+        aliases: other points with the same network.
     """
 
     arm: str
@@ -111,6 +112,7 @@ class CellEstimate:
     macs: int
     training_macs: float
     seconds: float
+    aliases: tuple[Family, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,12 +162,17 @@ def estimate(
     if recipe.steps is not None:
         seen = recipe.steps * recipe.batch_size
     scored = recipe.epochs * images.evaluated + images.test
-    cells = {}
+    cells: dict[tuple[str, str], CellEstimate] = {}
     for arm, point in points:
         architecture = point.network(images.image_shape, images.classes)
         costs = cost(architecture)
         passes = replicates * (seen + scored / TRAINING_PASSES)
         seconds = passes * speed.seconds_per_image(architecture)
+        same = cells.get((arm, architecture.id))
+        if same is not None:
+            aliases = (*same.aliases, point)
+            cells[arm, architecture.id] = replace(same, aliases=aliases)
+            continue
         cells[arm, architecture.id] = CellEstimate(
             arm,
             point,

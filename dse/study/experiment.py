@@ -5,19 +5,32 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from dse.arch.family import Family, Published, Source
+from dse.bounds import brief
 from dse.data.dataset import ImageData
 from dse.declared import Declared
 from dse.errors import DseError
 from dse.fields import Field
 from dse.runs.columns import check_columns
 from dse.runs.recipe import Recipe
-from dse.study.checks import check_arms, check_points, check_values
-from dse.study.claim import Claim, SizesAsPrinted, TimesFewer, values_of
+from dse.study.checks import (
+    Shows,
+    check_arguments,
+    check_arms,
+    check_points,
+    check_values,
+)
+from dse.study.claim import Claim, check_fit
 from dse.study.names import arm_names, check_names
-from dse.study.points import Points, every_point, named_points, series_of
+from dse.study.points import (
+    Points,
+    called_points,
+    every_point,
+    named_points,
+    series_of,
+)
 from dse.study.preset import Preset, named_preset
 
 
@@ -57,14 +70,13 @@ class Experiment:
     varied: str | Mapping[str, Sequence[Any]] | None = None
     values: Sequence[Any] = ()
     published: str | None = None
-    shows: Literal["size", "macs", "layers", "gap"] = "size"
+    shows: Shows = "size"
     claims: Sequence[Claim] = ()
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     points: Points = ()
 
     def __post_init__(self) -> None:
-        if not self.presets:
-            raise DseError("an experiment has no presets; expected one or more")
+        check_arguments(self)
         check_names("a preset", self.presets)
         if (self.anchor is None) == (not every_point(self.points)):
             raise DseError(
@@ -72,6 +84,11 @@ class Experiment:
             )
         if self.points and (self.varied is not None or self.values):
             raise DseError("an experiment with points varies nothing besides")
+        if self.varied is None and self.values:
+            raise DseError(
+                f"an experiment has the values {brief(list(self.values))} and varies "
+                "nothing; say which field is varied, as varied='sr'"
+            )
         if isinstance(self.varied, Mapping) and self.values:
             raise DseError(
                 "an experiment that varies several fields has their values in the "
@@ -93,40 +110,7 @@ class Experiment:
         check_names("an arm", self.arms or filter(None, self.recipes_changed))
         recipes = [preset.recipe for preset in self.presets.values()]
         check_arms(self.recipes_changed, recipes)
-        self._check_claims()
-
-    def _check_claims(self) -> None:
-        published: dict[str, Source] = {}
-        for point in self.keyed.values():
-            published |= type(point).published()
-        if self.published is not None and self.published not in published:
-            raise DseError(
-                f"nothing is published as {self.published!r}; expected one of "
-                f"{', '.join(published) or 'none: the family has no published points'}"
-            )
-        for claim in self.claims:
-            if isinstance(claim, TimesFewer):
-                continue
-            of_sizes = isinstance(claim, SizesAsPrinted)
-            if len(self.keyed) < 2 or (of_sizes and self.published is None):
-                raise DseError(
-                    f"a claim of {type(claim).__name__} needs an experiment that "
-                    "varies something, and for printed sizes a published source"
-                )
-            named = [self.key_of(value) for value in values_of(claim)]
-            slips = set(named)
-            if not of_sizes and len(slips) < len(named):
-                raise DseError(
-                    f"a claim compares {named[0]!r} with itself; expected two points"
-                )
-            sized = {
-                x for x, found in self.printed.items() if found.size_mib is not None
-            }
-            if of_sizes and not sized - slips:
-                raise DseError(
-                    f"a claim of printed sizes is of none: {self.published} prints "
-                    "other networks; vary some of those, or leave the claim out"
-                )
+        check_fit(self)
 
     @property
     def asked(self) -> Mapping[str, Sequence[Any]]:
@@ -242,6 +226,14 @@ class Experiment:
     def scaled(self, width: float) -> dict[Hashable, Family]:
         """The points by key, with their unstated widths scaled by `width`."""
         return {key: point.scaled(width) for key, point in self.keyed.items()}
+
+    def called(self, width: float) -> tuple[str, ...] | None:
+        """Names of `keyed` with unstated widths scaled, where the points have names."""
+        if not isinstance(self.points, Mapping):
+            return None
+        keys = [name for name, _ in called_points(self.points)]
+        shown = [name for name, _ in called_points(self.points, width)]
+        return tuple(dict(zip(keys, shown, strict=True)).values())
 
     @cached_property
     def recipes_changed(self) -> Mapping[str, Mapping[str, Any]]:

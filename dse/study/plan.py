@@ -27,11 +27,14 @@ class Plan:
         study: the study's record for the database.
         keyed: cells with their metaparameters, by key (`Experiment.keyed`).
         varied: the metaparameters in which they differ; None for a list of points.
+        names: what the experiment calls the points, in the order of `keyed`; None if
+            it leaves that to their metaparameters.
     """
 
     study: StudyRecord
     keyed: Mapping[Hashable, Point]
     varied: tuple[str, ...] | None = ()
+    names: tuple[str, ...] | None = None
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -95,7 +98,8 @@ def make_plans(
         study = study_record(called, preset_name, dataset, recipe, wanted)
         points = experiment.scaled(preset.width)
         cells = {key: make_point(x, recipe, dataset) for key, x in points.items()}
-        plans.append(Plan(study, cells, experiment.varied_names))
+        names = experiment.called(preset.width)
+        plans.append(Plan(study, cells, experiment.varied_names, names))
     return plans
 
 

@@ -1,12 +1,40 @@
 """The points of an experiment as a person lists them: plain, by name, or in series."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from dse.arch.family import Family
 from dse.errors import DseError
 
 Points = Mapping[str, Family | Sequence[Family]] | Sequence[Family]
 """Networks, networks by name, or several networks by the name of their series."""
+
+MOST_LETTERS = 60
+"""Longest name of a point or a series."""
+
+
+def check_listed(points: Any) -> None:
+    """Check what holds the points, and their names; not yet the points themselves.
+
+    Raises:
+        DseError: it is no list and no mapping, a name is not allowed, or a series is
+            empty.
+    """
+    if not isinstance(points, Mapping | list | tuple):
+        raise DseError(
+            f"the points of an experiment are a {type(points).__name__}; expected a "
+            "list of networks, or networks by name"
+        )
+    for name, each in points.items() if isinstance(points, Mapping) else ():
+        is_name = isinstance(name, str) and name.isprintable() and name == name.strip()
+        # Matplotlib leaves names with _ at the beginning out of a legend.
+        if not is_name or not 1 <= len(name) <= MOST_LETTERS or name[0] == "_":
+            raise DseError(
+                f"points are called {name!r}; expected a text of at most "
+                f"{MOST_LETTERS} letters that does not begin with _"
+            )
+        if not _several(each):
+            raise DseError(f"the series {name!r} has no networks; leave it out")
 
 
 def every_point(points: Points) -> list[Family]:
@@ -33,26 +61,44 @@ def _several(each: Family | Sequence[Family]) -> list[Family]:
     return list(each) if isinstance(each, list | tuple) else [each]  # type: ignore[list-item]
 
 
+def called_points(points: Points, width: float = 1.0) -> list[tuple[str, Family]]:
+    """Every network after its name: the given one, or its metaparameters.
+
+    Args:
+        points: the points.
+        width: factor of unstated widths, which changes the names of metaparameters.
+    """
+    if not isinstance(points, Mapping):
+        return _called_by_values("", points, width)
+    pairs: list[tuple[str, Family]] = []
+    for name, each in points.items():
+        if isinstance(each, Family):
+            pairs.append((name, each))
+        else:
+            pairs += _called_by_values(f"{name}, ", each, width)
+    return pairs
+
+
+def _called_by_values(
+    series: str, points: Iterable[Family], width: float
+) -> list[tuple[str, Family]]:
+    listed = list(points)
+    several = len({type(point) for point in listed}) > 1
+    pairs = []
+    for point in listed:
+        family = f"{point.name} " if several else ""
+        pairs.append((f"{series}{family}{point.scaled(width).short()}", point))
+    return pairs
+
+
 def named_points(points: Points) -> Mapping[str, Family]:
-    """Networks by name: the given one, or what differs from the family's default.
+    """Networks by name: the given one, or their metaparameters before any scaling.
 
     Raises:
         DseError: two different networks get the same name.
     """
-    several = len({type(point) for point in every_point(points)}) > 1
-    pairs: list[tuple[str, Family]] = []
-    if isinstance(points, Mapping):
-        for name, each in points.items():
-            if isinstance(each, Family):
-                pairs.append((name, each))
-            else:
-                pairs += [(f"{name}, {point.short()}", point) for point in each]
-    else:
-        for point in points:
-            short = point.short()
-            pairs.append((f"{point.name} {short}" if several else short, point))
     named: dict[str, Family] = {}
-    for name, point in pairs:
+    for name, point in called_points(points):
         if named.setdefault(name, point) != point:
             raise DseError(
                 f"two points are both called {name!r}; name them, as "

@@ -161,6 +161,8 @@ def _presets(settings: Settings) -> dict[str, Preset]:
             continue
         try:
             recipe = replace(preset.recipe, **changes)
+            for name, values in settings.recipes.items():
+                _ = [replace(recipe, **{name: value}) for value in values]
         except DseError as error:
             refusals.append(error)
         else:

@@ -48,7 +48,8 @@ def test_series_name_their_points():
     ("points", "said"),
     [
         ({"NIN": [WIDE, 3]}, "an experiment has the point 3; expected a network's"),
-        ({"NIN": []}, "an experiment has an anchor or points; expected one of them"),
+        ({"NIN": []}, "the series 'NIN' has no networks; leave it out"),
+        ([], "an experiment has an anchor or points; expected one of them"),
         ({"NIN": "wide"}, "an experiment has the point 'wide'"),
         ([[WIDE, NARROW]], r"an experiment has the point \[Nin"),
     ],

@@ -97,7 +97,7 @@ def test_printed_sizes_need_no_runs_and_a_slip_is_found():
         sizes = [c for c in shipped.claims if isinstance(c, SizesAsPrinted)]
         assert len(sizes) == 1
         alone = Experiment(
-            "",
+            "Sizes",
             shipped.anchor,
             PRESETS,
             shipped.varied,
@@ -109,7 +109,7 @@ def test_printed_sizes_need_no_runs_and_a_slip_is_found():
         assert judged.verdict == "PASS"
     claims = (SizesAsPrinted("", "6"),)
     bypasses = {"varied": "bypass", "values": shipped.values, "published": "table 3"}
-    naive = Experiment("", shipped.anchor, PRESETS, **bypasses, claims=claims)
+    naive = Experiment("X", shipped.anchor, PRESETS, **bypasses, claims=claims)
     [judged] = judged_of(naive, frame({}))
     assert judged.verdict == "FAIL"
     assert judged.finding == "complex: 6.06 MiB, printed 7.7"
@@ -149,7 +149,7 @@ def test_printed_sizes_are_of_the_papers_width_whatever_is_trained():
 
 def test_sizes_are_of_the_values_that_the_experiment_has():
     some = Experiment(
-        "",
+        "X",
         SqueezeNet(sr=0.5),
         PRESETS,
         "pct_3x3",
@@ -172,7 +172,7 @@ def test_a_claim_that_cannot_fail_is_refused():
     sizes = {"published": "figure 3(b)", "claims": (SizesAsPrinted("", "5.3"),)}
     anchor = SqueezeNet(sr=0.5)
     with pytest.raises(DseError, match="a claim of printed sizes is of none: figure 3"):
-        Experiment("", anchor, PRESETS, "pct_3x3", (0.3, 0.7), **sizes)
+        Experiment("X", anchor, PRESETS, "pct_3x3", (0.3, 0.7), **sizes)
     for margin in (float("nan"), -0.1, 2, True):
         with pytest.raises(DseError, match="the margin of a claim is"):
             GainsLittle("", "", 0.5, 1.0, margin)

@@ -239,12 +239,117 @@ def test_a_head_trains_and_is_not_counted_in_what_predicts():
     [
         (Dense("c", ("b",), 7),),  # other classes
         (Dense("c", ("loss",), 5),),  # it is read
-        (AuxiliaryLoss("last", ("b",), 0.3),),  # nothing is left that predicts
     ],
 )
 def test_an_auxiliary_loss_that_cannot_be_one(more):
     with pytest.raises(DseError, match="is an auxiliary loss of"):
         _with_head(*more)
+
+
+def test_an_auxiliary_loss_leaves_something_that_predicts():
+    with pytest.raises(DseError, match="'last' is an auxiliary loss and the last"):
+        _with_head(AuxiliaryLoss("last", ("b",), 0.3))
+
+
+CONSTANT = "expected a number from -1,000,000 to 1,000,000"
+WHOLE = "expected a whole number from 1 to"
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "said"),
+    [
+        (Convolution, (8.0, 3), f"filters of layer 'x' is 8.0; {WHOLE} 16,777,216"),
+        (Convolution, (0, 3), f"filters of layer 'x' is 0; {WHOLE} 16,777,216"),
+        (Convolution, (-8, 3), f"filters of layer 'x' is -8; {WHOLE} 16,777,216"),
+        (Convolution, (8, 0), f"kernel of layer 'x' is 0; {WHOLE} 65,536"),
+        (Convolution, (8, 3, 0), f"stride of layer 'x' is 0; {WHOLE} 65,536"),
+        (
+            Convolution,
+            (8, 3, 1, -1),
+            "padding of layer 'x' is -1; expected a whole number from 0 to 65,536",
+        ),
+        (
+            Convolution,
+            (8, 3, 1, 1, "kaiming"),
+            "initializer of layer 'x' is 'kaiming'; expected one of he, xavier, "
+            "gaussian, he_fan_out",
+        ),
+        (
+            Convolution,
+            (8, 3, 1, 1, "he", 0.0),
+            "deviation of layer 'x' is 0.0; expected a number above 0, up to 1,000,000",
+        ),
+        (
+            Convolution,
+            (8, 3, 1, 1, "he", 0.1, 0),
+            f"groups of layer 'x' is 0; {WHOLE} 16,777,216",
+        ),
+        (
+            Convolution,
+            (8, 3, 1, 1, "he", 0.1, 1, "zero"),
+            f"bias of layer 'x' is 'zero'; {CONSTANT}",
+        ),
+        (Dense, (10.5,), f"units of layer 'x' is 10.5; {WHOLE} 16,777,216"),
+        (
+            Dense,
+            (10, "he", 0.1, None),
+            f"bias of layer 'x' is None; {CONSTANT}",
+        ),
+        (MaxPool, (0, 2, "ceil"), f"window of layer 'x' is 0; {WHOLE} 65,536"),
+        (MaxPool, (-3, 2, "ceil"), f"window of layer 'x' is -3; {WHOLE} 65,536"),
+        (AveragePool, (2.5, 2, "same"), f"window of layer 'x' is 2.5; {WHOLE} 65,536"),
+        (AveragePool, (3, 0, "same"), f"stride of layer 'x' is 0; {WHOLE} 65,536"),
+        (
+            MaxPool,
+            (3, 2, "down"),
+            "rounding of layer 'x' is 'down'; expected one of ceil, same, floor",
+        ),
+        (
+            Dropout,
+            (50,),
+            "rate of layer 'x' is 50; expected a number from 0, under 1",
+        ),
+        (
+            AuxiliaryLoss,
+            (-3.0,),
+            "weight of layer 'x' is -3.0; expected a number above 0, up to 1,000,000",
+        ),
+        (
+            BatchNorm,
+            (32, 1.5),
+            "momentum of layer 'x' is 1.5; expected a number from 0, under 1",
+        ),
+        (
+            BatchNorm,
+            (32, 0.9, -1.0),
+            "epsilon of layer 'x' is -1.0; expected a number above 0, up to 1",
+        ),
+        (LocalResponseNorm, (0,), f"size of layer 'x' is 0; {WHOLE} 16,777,216"),
+        (
+            LocalResponseNorm,
+            (5, 1e-4, 0.75, 0.0),
+            "k of layer 'x' is 0.0; expected a number above 0, up to 1,000,000",
+        ),
+        (Subsample, (8, 0), f"stride of layer 'x' is 0; {WHOLE} 65,536"),
+    ],
+)
+def test_a_layer_checks_its_arguments(kind, arguments, said):
+    # Without beartype, as in a person's file.
+    with pytest.raises(DseError) as refused:
+        kind("x", ("input",), *arguments)
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize("name", [None, 5, ""])
+def test_a_layer_has_a_name(name):
+    with pytest.raises(DseError, match=r"a layer is called .*; expected a name"):
+        Relu(name, ("input",))
+
+
+def test_a_number_of_numpys_is_pythons_in_a_layer():
+    counted = Convolution("a", ("input",), np.int64(4), np.int64(3))
+    plain = Convolution("a", ("input",), 4, 3)
+    assert json.dumps(counted.to_json()) == json.dumps(plain.to_json())
 
 
 def test_what_layers_join():

@@ -300,6 +300,24 @@ def test_a_network_under_two_names_has_the_first(store, tiny):
     assert [label.partition(",")[0] for label in report.labels] == ["one", "one"]
 
 
+def test_a_network_of_two_series_is_drawn_in_both(store, tiny, monkeypatch):
+    half, whole = SqueezeNet(sr=0.5), SqueezeNet(sr=1.0)
+    points = {"less": [SqueezeNet(sr=0.25), half], "more": [whole, half]}
+    both = Experiment("Both", presets=FIRST.presets, points=points)
+    plans = fill(store, "both", both, tiny)
+    drawn = []
+    monkeypatch.setattr(
+        "dse.report.study.draw_systems",
+        lambda axes, measured, *_: drawn.append(measured),
+    )
+    report = report_experiment(store, "both", both, plans, tiny)
+    # By cost: the report has a row for each network, in the order of the points.
+    quarter, half, whole = (report.summary["bytes_fp32"] / 2**20).tolist()
+    [[by_bytes, _]] = drawn
+    costs = {name: [m.cost for m in marks] for name, marks in by_bytes.items()}
+    assert costs == {"less": [quarter, half], "more": [whole, half]}
+
+
 def test_a_study_of_overfitting_has_a_figure_of_it(store, tiny):
     gap = replace(FIRST, shows="gap")
     report = report_experiment(store, "gap", gap, fill(store, "gap", gap, tiny), tiny)

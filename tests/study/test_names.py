@@ -81,9 +81,9 @@ def test_one_name_in_two_spellings_or_folders_is_given_twice(tmp_path):
 @pytest.mark.parametrize("name", ["", "a/b", "..", "a\nb", "x" * 61])
 def test_presets_and_arms_are_words_too(name):
     with pytest.raises(DseError, match="a preset is called"):
-        Experiment("", SqueezeNet(), {name: QUICK})
+        Experiment("X", SqueezeNet(), {name: QUICK})
     with pytest.raises(DseError, match="an arm is called"):
-        Experiment("", SqueezeNet(), {"quick": QUICK}, arms={name: {}})
+        Experiment("X", SqueezeNet(), {"quick": QUICK}, arms={name: {}})
 
 
 SHARES = Experiment(

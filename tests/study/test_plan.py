@@ -99,7 +99,7 @@ def test_replicates_share_a_job_unless_workers_would_idle(plan):
 def test_experiments_that_train_together_agree_on_the_preset(workplace):
     text = """from dse import Experiment, Preset, Recipe, SqueezeNet
 QUICK = Preset(width=1 / 32, replicates=3, recipe=Recipe(1, 0.1))
-EXPERIMENT = Experiment("", SqueezeNet(), {"quick": QUICK})
+EXPERIMENT = Experiment("X", SqueezeNet(), {"quick": QUICK})
 """
     (workplace / "own.py").write_text(text)
     loaded, name, preset = load_together(["fig3a", "table3"], None)
