@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from dse.errors import DseError
-from dse.store import DEFAULT_STORAGE, transfer
+from dse.store import DEFAULT_STORAGE, statement, transfer
 from dse.store import query as reading
 from dse.store.database import open_store
 from dse.store.forget import Forgotten
@@ -31,7 +31,7 @@ def query(sql: str, storage: str = DEFAULT_STORAGE) -> pd.DataFrame:
     Raises:
         DseError: it writes, or the database does not understand it.
     """
-    return reading.sql(open_store(storage, create=False), sql)
+    return statement.sql(open_store(storage, create=False), sql)
 
 
 def forget(

@@ -1,4 +1,4 @@
-"""Read the database: views as frames, counts, people's own SQL, and networks."""
+"""Read the database: views as frames, counts, and networks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,6 @@ from dse.store.artifacts import read_weights
 from dse.store.database import Store
 from dse.store.families import fields_of
 from dse.store.schema import architectures, artifacts, cells, runs, studies
-from dse.store.statement import only_reading, readable, settled
 from dse.store.views import derived_names, stored_fields
 
 
@@ -187,27 +186,6 @@ def status(store: Store, study: str | None = None) -> pd.DataFrame:
     return cells[["study", "cell_id", "family", *columns, "note"]].reset_index(
         drop=True
     )
-
-
-def sql(store: Store, query: str) -> pd.DataFrame:
-    """Read the rows of a person's SELECT; whole numbers stay whole.
-
-    Raises:
-        DseError: the statement writes, is not SQL that the database understands, or
-            asks for no columns or for two of one name.
-    """
-    statement = readable(store, query)
-    with store.reading() as connection, only_reading(store, connection, query):
-        result = connection.exec_driver_sql(statement)
-        names = list(result.keys()) if result.returns_rows else []
-        if not names:
-            raise DseError(f"query {query!r} asks for no columns; expected SELECT ...")
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise DseError(f"two columns are called {twice[0]!r}; name one with AS")
-        rows = result.fetchall()
-    columns = zip(*rows, strict=True) if rows else [()] * len(names)
-    return pd.DataFrame(dict(zip(names, map(settled, columns), strict=True)))
 
 
 def weights_path(store: Store, run_id: int) -> Path | None:

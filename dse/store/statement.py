@@ -1,18 +1,25 @@
-"""Restrict a person's SQL to reading this database, and type the result."""
+"""Read what a person's own SQL asks for; it can read this database, and no more."""
 
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from dse.errors import DseError
 from dse.store.database import Store
+from dse.store.views import VIEWS
+
+UNKNOWN_COLUMN = re.compile(
+    r'no such column: "?(?:\w+\.)?(\w+)|column "?(?:\w+\.)?(\w+)"? does not exist'
+)
+"""Part of a database's error; one of the groups is the column's name."""
 
 READS = ("select", "with", "values", "explain", "table")
 _SPACE = r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
@@ -31,6 +38,54 @@ WRITES = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
 SETTINGS = ("table_info", "table_xinfo", "table_list", "index_list", "index_info")
 """Pragmas of SQLite that only describe the tables and indexes."""
 FUNCTIONS_REFUSED = ("load_extension", "fts3_tokenizer", "readfile", "writefile")
+
+
+def sql(store: Store, query: str) -> pd.DataFrame:
+    """Read the rows of a person's SELECT; whole numbers stay whole.
+
+    Raises:
+        DseError: the statement writes, is not SQL that the database understands, or
+            asks for no columns, for one that is not there, or for two of one name.
+    """
+    statement = readable(store, query)
+    try:
+        with store.reading() as connection, only_reading(store, connection, query):
+            names, rows = _rows_of(connection, statement, query)
+    except DseError as error:
+        unknown = UNKNOWN_COLUMN.search(str(error))
+        if unknown is None:
+            raise
+        raise _unknown_column(store, unknown[1] or unknown[2]) from error
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return pd.DataFrame(dict(zip(names, map(settled, columns), strict=True)))
+
+
+def _rows_of(
+    connection: Connection, statement: str, query: str
+) -> tuple[list[str], Sequence[Any]]:
+    """Names of the columns, and the rows; `query` is what the person wrote."""
+    result = connection.exec_driver_sql(statement)
+    names = list(result.keys()) if result.returns_rows else []
+    if not names:
+        raise DseError(f"query {query!r} asks for no columns; expected SELECT ...")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DseError(f"two columns are called {twice[0]!r}; name one with AS")
+    return names, result.fetchall()
+
+
+def _unknown_column(store: Store, name: str) -> DseError:
+    with store.reading() as connection:
+        results = [
+            connection.execute(text(f"SELECT * FROM {x} LIMIT 0")) for x in VIEWS
+        ]
+        known = {column for result in results for column in [*result.keys()]}
+    near = get_close_matches(name, sorted(known), n=3)
+    meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+    return DseError(
+        f"no such column: {name}{meant}; dse query 'SELECT * FROM runs LIMIT 1' shows "
+        "the columns, among them the metaparameters of the families in this database"
+    )
 
 
 def readable(store: Store, query: str) -> str:

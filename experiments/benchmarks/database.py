@@ -35,8 +35,9 @@ from dse.console.look import look, reading_store
 from dse.console.status import print_status
 from dse.files import write_whole
 from dse.store.database import Store, open_store
-from dse.store.query import sql, view
+from dse.store.query import view
 from dse.store.run_states import run_states
+from dse.store.statement import sql
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,12 @@ def test_a_metaparameter_has_a_name_of_its_own(name):
         check_family(with_field(name, whole(1, "taken")), "More")
 
 
+@pytest.mark.parametrize("name", ["classes", "channels", "input_size", "json"])
+def test_a_metaparameter_is_not_called_as_a_flag_of_describe(name):
+    with pytest.raises(DseError, match="dse describe has a flag of that name: call it"):
+        check_family(with_field(name, whole(1, "taken")), "More")
+
+
 @pytest.mark.parametrize("name", ["Depth", "größe", "_x", "a" * 61])
 def test_a_metaparameter_is_called_in_plain_letters(name):
     with pytest.raises(DseError, match="expected small letters, digits and _: call it"):
@@ -250,10 +256,14 @@ def test_a_network_that_cannot_be_made_says_where():
         def architecture(self, input_shape, classes):
             if self.filters == 8:
                 return {}[classes]
+            if self.filters == 7:
+                sys.exit(0)
             return None
 
     with pytest.raises(DseError, match=r"faulty has no network of filters 8: KeyErr.*"):
         Faulty().network((32, 32, 3), 10)
+    with pytest.raises(DseError, match="has no network of filters 7: SystemExit: 0"):
+        Faulty(7).network((32, 32, 3), 10)
     with pytest.raises(DseError, match="gives NoneType as its network; expected an A"):
         Faulty(9).network((32, 32, 3), 10)
 

@@ -13,7 +13,8 @@ from test_store import RECIPE, fill
 from dse.errors import DseError
 from dse.store.database import open_store
 from dse.store.enter import register_study
-from dse.store.query import load_network, sql, view
+from dse.store.query import load_network, view
+from dse.store.statement import sql
 from dse.store.transfer import export_studies, import_file
 from dse.study.plan import study_record
 

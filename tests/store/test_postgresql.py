@@ -34,7 +34,8 @@ from dse.store.append import begin_run, fail_run
 from dse.store.database import open_store
 from dse.store.enter import register_points, register_study
 from dse.store.messages import Unreachable
-from dse.store.query import load_network, sql, status, view
+from dse.store.query import load_network, status, view
+from dse.store.statement import sql
 from dse.store.status import read_standing
 from dse.store.transfer import export_studies, import_file
 

@@ -21,9 +21,10 @@ from dse.store.database import open_store
 from dse.store.enter import register_points, register_study
 from dse.store.forget import forget
 from dse.store.merge import merge
-from dse.store.query import load_network, sql, status, view
+from dse.store.query import load_network, status, view
 from dse.store.run_states import run_states
 from dse.store.schema import SCHEMA_VERSION
+from dse.store.statement import sql
 from dse.store.transfer import export_studies, import_file
 from dse.study.plan import make_point, study_record
 
@@ -305,6 +306,24 @@ def test_wrong_sql_is_one_line(store):
     with pytest.raises(DseError, match="no such column: accuracy") as error:
         sql(store, "SELECT accuracy FROM runs")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "meant"),
+    [
+        ("SELECT pct_3x FROM runs", "pct_3x", " (did you mean pct_3x3?)"),
+        ("SELECT r.zzz FROM runs r", "zzz", ""),
+        ("SELECT status FROM runs WHERE zzz > 3", "zzz", ""),
+    ],
+)
+def test_a_column_that_is_not_there(store, tiny, query, name, meant):
+    fill(store, tiny)
+    with pytest.raises(DseError) as error:
+        sql(store, query)
+    said = (
+        f"no such column: {name}{meant}; dse query 'SELECT * FROM runs LIMIT 1' shows"
+    )
+    assert str(error.value).startswith(said)
 
 
 def test_an_unknown_study_is_named(store, tiny):

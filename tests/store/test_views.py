@@ -22,7 +22,8 @@ from dse.fields import choice, flag, real, share, whole
 from dse.store.database import open_store
 from dse.store.enter import register_points, register_study
 from dse.store.families import fields_of
-from dse.store.query import sql, status, view
+from dse.store.query import status, view
+from dse.store.statement import sql
 from dse.store.status import read_standing
 from dse.store.transfer import export_studies, import_file
 from dse.store.views import VIEWS
@@ -242,6 +243,17 @@ def test_whole_and_real_numbers_of_one_name_are_a_column_of_real_ones(store, tin
     assert asked["half"].tolist() == [4.0, 0.125]
     # A study of one family has that family's kind.
     assert view(store, "runs", TINY)["filters"].dtype == "int64"
+
+
+def test_a_column_of_a_family_that_is_not_stored_is_named(store, tiny):
+    enter(store, tiny, Tiny())
+    with pytest.raises(DseError, match="no such column: freq;") as refused:
+        sql(store, "SELECT freq FROM runs")
+    assert "\n" not in str(refused.value)
+    with pytest.raises(
+        DseError, match=r"column: filter \(did you mean filters\?\); dse"
+    ):
+        sql(store, "SELECT r.filter FROM runs r")
 
 
 # A family that grows
