@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,6 +25,8 @@ SINGLE_CROP = "single crop"
 families are compared."""
 
 IMAGENET_CLASSES = 1000
+PACKAGE = f"{Path(__file__).parents[1]}/"
+"""Folder of this package, whose lines are not where a person's mistake is."""
 LARGEST_NEEDED = 256
 """Most pixels of a side that are tried where an input is too small."""
 
@@ -115,7 +118,9 @@ class Family(Declared):
         except DseError:
             raise
         except (Exception, SystemExit) as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
+            frames = traceback.extract_tb(error.__traceback__)
+            theirs = [x for x in frames if not x.filename.startswith(PACKAGE)]
+            place = [*frames, *theirs][-1]
             raise DseError(
                 f"{self.name} has no network of {self.short()}: "
                 f"{type(error).__name__}: {error} ({place.filename}, line "

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
+from dse.bounds import brief
 from dse.errors import DseError
 from dse.fields import Field
 
@@ -67,6 +68,11 @@ class Layer:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise DseError(f"a layer is called {self.name!r}; expected a name, a text")
+        if wrong := [x for x in self.inputs if not isinstance(x, str)]:
+            raise DseError(
+                f"layer {self.name!r} reads {brief(wrong[0])}; expected the name of a "
+                "layer"
+            )
         for name, known in self.ranges.items():
             value = getattr(self, name)
             checked = known.checked(f"{name} of layer {self.name!r}", value)

@@ -346,6 +346,11 @@ def test_a_layer_has_a_name(name):
         Relu(name, ("input",))
 
 
+def test_a_layer_reads_layers_by_name():
+    with pytest.raises(DseError, match=r"'s' reads \['a', 'b'\]; expected the name of"):
+        Add("s", (["a", "b"],))
+
+
 def test_a_number_of_numpys_is_pythons_in_a_layer():
     counted = Convolution("a", ("input",), np.int64(4), np.int64(3))
     plain = Convolution("a", ("input",), 4, 3)

@@ -3,6 +3,7 @@
 import re
 import sys
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -258,10 +259,16 @@ def test_a_network_that_cannot_be_made_says_where():
                 return {}[classes]
             if self.filters == 7:
                 sys.exit(0)
+            if self.filters == 6:
+                Build(input_shape, classes).conv("conv", 8, kernell=3)
             return None
 
     with pytest.raises(DseError, match=r"faulty has no network of filters 8: KeyErr.*"):
         Faulty().network((32, 32, 3), 10)
+    # The place is the person's line, not one of the package that it led to.
+    said = rf"filters 6: TypeError: .*kernell.*{Path(__file__).name}, line \d+"
+    with pytest.raises(DseError, match=said):
+        Faulty(6).network((32, 32, 3), 10)
     with pytest.raises(DseError, match="has no network of filters 7: SystemExit: 0"):
         Faulty(7).network((32, 32, 3), 10)
     with pytest.raises(DseError, match="gives NoneType as its network; expected an A"):
