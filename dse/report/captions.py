@@ -28,7 +28,9 @@ def data_line(dataset: ImageData) -> str:
 
 def recipe_line(recipe: Recipe) -> str:
     """Describe a recipe in a line."""
-    passes = f"{recipe.epochs} epochs" if recipe.steps is None else ""
+    length, unit = recipe.epochs, "epoch"
+    if recipe.steps is not None:
+        length, unit = recipe.steps, "step"
     augmentation = [f"crop ±{recipe.crop_padding}"] if recipe.crop_padding else []
     if recipe.resize is not None:
         augmentation.append(f"crop {recipe.crop} of {recipe.resize} pixels")
@@ -45,7 +47,7 @@ def recipe_line(recipe: Recipe) -> str:
     if recipe.initializer is not None:
         more.append(f"{recipe.initializer.capitalize()} initialisation")
     main = (
-        f"SGD, {passes or f'{recipe.steps} steps'}, batch {recipe.batch_size}, peak "
+        f"SGD, {_counted(str(length), unit)}, batch {recipe.batch_size}, peak "
         f"rate {recipe.peak_learning_rate:g}, momentum {recipe.momentum:g}, decay "
         f"{recipe.weight_decay:g}, {' and '.join(augmentation) or 'no augmentation'}"
     )
@@ -76,7 +78,11 @@ def replicates_line(summary: pd.DataFrame, seed: int) -> str:
     """Describe the number of replicates of a cell, and their seed."""
     least, most = summary["replicates"].min(), summary["replicates"].max()
     counted = f"{least}" if least == most else f"{least} to {most}"
-    return f"{counted} replicates a cell, sweep seed {seed}"
+    return f"{_counted(counted, 'replicate')} a cell, sweep seed {seed}"
+
+
+def _counted(number: str, unit: str) -> str:
+    return f"{number} {unit}" if number == "1" else f"{number} {unit}s"
 
 
 def untrained_line(runs: pd.DataFrame) -> str:

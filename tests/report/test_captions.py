@@ -17,6 +17,8 @@ def test_a_recipe_in_a_line():
         "SGD, 3 epochs, batch 64, peak rate 0.05, momentum 0.9, decay 0.0002, "
         "no augmentation, warm-up 10 %, clipped at 1"
     )
+    once = replace(plain, epochs=1)
+    assert recipe_line(once).startswith("SGD, 1 epoch, batch 64")
     more = Recipe(
         3,
         0.05,
@@ -46,6 +48,8 @@ def test_replicates_in_a_line():
     even, odd = (pd.DataFrame({"replicates": listed}) for listed in ([3, 3], [2, 3]))
     assert replicates_line(even, 0) == "3 replicates a cell, sweep seed 0"
     assert replicates_line(odd, 7) == "2 to 3 replicates a cell, sweep seed 7"
+    alone = pd.DataFrame({"replicates": [1, 1]})
+    assert replicates_line(alone, 0) == "1 replicate a cell, sweep seed 0"
 
 
 def test_runs_at_chance_in_a_line():
