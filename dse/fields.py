@@ -175,6 +175,8 @@ class Field:
         """Format a value for people: `SR 0.5`, `25 %`."""
         if isinstance(value, bool) or not isinstance(value, float | int):
             return self.label.format("none" if value is None else value)
+        if value != value:  # None in a column of numbers
+            return self.label.format("none")
         if self.kind == "real":
             return self.label.format(f"{100 * value if '%' in self.label else value:g}")
         return self.label.format(int(value))

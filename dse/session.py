@@ -94,7 +94,7 @@ class Sweep:
             progress.introduce(planned, executor.workers)
             for line in widths_lines(self.experiments, self._preset_name):
                 progress.say(line)
-            for plan in self._all_plans:
+            for plan, *_ in self.plans.values():  # arms have the same points
                 called = [(point.cell.id, label) for point, label in _labelled(plan)]
                 if line := aliases_line(called):
                     progress.say(f"{plan.study.name}: {line}")

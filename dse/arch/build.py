@@ -80,7 +80,12 @@ class Build:
         return self._shapes[of or self.last]
 
     def add(self, layer: Layer) -> str:
-        """Add any layer unchanged."""
+        """Add any layer.
+
+        Raises:
+            DseError: see `Layer.checked`.
+        """
+        layer = layer.checked()
         self._layers.append(layer)
         self.last = layer.name
         return self.last

@@ -2,11 +2,11 @@
 
 import dataclasses
 import math
+import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -25,8 +25,6 @@ SINGLE_CROP = "single crop"
 families are compared."""
 
 IMAGENET_CLASSES = 1000
-PACKAGE = f"{Path(__file__).parents[1]}/"
-"""Folder of this package, whose lines are not where a person's mistake is."""
 LARGEST_NEEDED = 256
 """Most pixels of a side that are tried where an input is too small."""
 
@@ -119,8 +117,8 @@ class Family(Declared):
             raise
         except (Exception, SystemExit) as error:
             frames = traceback.extract_tb(error.__traceback__)
-            theirs = [x for x in frames if not x.filename.startswith(PACKAGE)]
-            place = [*frames, *theirs][-1]
+            own = getattr(sys.modules.get(type(self).__module__), "__file__", None)
+            place = [*frames, *(x for x in frames if x.filename == own)][-1]
             raise DseError(
                 f"{self.name} has no network of {self.short()}: "
                 f"{type(error).__name__}: {error} ({place.filename}, line "
@@ -131,6 +129,8 @@ class Family(Declared):
                 f"{self.name} gives {type(made).__name__} as its network; expected "
                 "an Architecture: end with return net.done()"
             )
+        for layer in made.layers:
+            layer.checked()
         return made
 
     def published_network(self) -> Architecture:

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
+import numpy as np
+
 from dse.bounds import brief
 from dse.errors import DseError
-from dse.fields import Field
+from dse.fields import Field, plain
 
 Shape = tuple[int, int, int]
 """Height, width and channels of one image's feature map."""
@@ -22,6 +24,7 @@ PIXELS = Field("whole", "a size in pixels", least=1, most=2**16)
 PADDING = Field("whole", "pixels beyond a side", least=0, most=2**16)
 INITIALIZERS = Field("choice", "an initialiser", options=get_args(Initializer))
 POSITIVE = Field("real", "a number above 0", least=0, most=1e6, above=True)
+DEVIATION = Field("real", "a deviation", least=0, most=1e6)
 CONSTANT = Field("real", "an initial value", least=-1e6, most=1e6)
 
 
@@ -55,8 +58,6 @@ class Layer:
         ranges: valid values of its own fields, by name.
         in_place: True if it may overwrite its input.
 
-    Raises:
-        DseError: a value is not valid.
     """
 
     kind: ClassVar[str]
@@ -65,19 +66,34 @@ class Layer:
     name: str
     inputs: tuple[str, ...]
 
-    def __post_init__(self) -> None:
+    def checked(self) -> Self:
+        """Check the values of a new layer; one that is stored is taken as it is.
+
+        Returns:
+            This layer, with plain numbers in place of NumPy's.
+
+        Raises:
+            DseError: a value is not valid.
+        """
         if not isinstance(self.name, str) or not self.name:
             raise DseError(f"a layer is called {self.name!r}; expected a name, a text")
-        if wrong := [x for x in self.inputs if not isinstance(x, str)]:
+        inputs = self.inputs if isinstance(self.inputs, list | tuple) else [self.inputs]
+        if inputs is not self.inputs or not all(isinstance(x, str) for x in inputs):
             raise DseError(
-                f"layer {self.name!r} reads {brief(wrong[0])}; expected the name of a "
-                "layer"
+                f"layer {self.name!r} reads {brief(self.inputs)}; expected names of "
+                "layers"
             )
+        changed = {}
         for name, known in self.ranges.items():
-            value = getattr(self, name)
-            checked = known.checked(f"{name} of layer {self.name!r}", value)
-            if known.kind == "whole":  # NumPy's numbers become Python's
-                object.__setattr__(self, name, checked)
+            value = plain(getattr(self, name))
+            if isinstance(value, np.generic):
+                value = value.item()
+            elif isinstance(value, np.ndarray):
+                value = str(value)  # nothing can be compared with an array
+            known.checked(f"{name} of layer {self.name!r}", value)
+            if value is not getattr(self, name):
+                changed[name] = value
+        return dataclasses.replace(self, **changed) if changed else self
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """Shape of the output for these input shapes; by default the first of them."""

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, Self, get_args
 from dse.arch.layer import (
     CONSTANT,
     COUNT,
+    DEVIATION,
     INITIALIZERS,
     PADDING,
     PIXELS,
@@ -47,7 +48,7 @@ class Convolution(Layer):
         "stride": PIXELS,
         "padding": PADDING,
         "initializer": INITIALIZERS,
-        "deviation": POSITIVE,
+        "deviation": DEVIATION,
         "groups": COUNT,
         "bias": replace(CONSTANT, optional=True),
     }
@@ -105,7 +106,7 @@ class Dense(Layer):
     ranges: ClassVar[Mapping[str, Field]] = {
         "units": COUNT,
         "initializer": INITIALIZERS,
-        "deviation": POSITIVE,
+        "deviation": DEVIATION,
         "bias": CONSTANT,
     }
     units: int

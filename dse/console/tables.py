@@ -71,7 +71,9 @@ def print_estimate(estimate: "Estimate") -> None:
         if cell.arm == estimate.cells[0].arm  # arms have the same points
         for point in (cell.metaparameters, *cell.aliases)
     ]
-    say(*estimate.widths, *filter(None, [aliases_line(called)]))
+    # Experiments that are planned together may share points.
+    different = dict.fromkeys(called)
+    say(*estimate.widths, *filter(None, [aliases_line(different)]))
 
 
 def _named(point: "Family", with_family: bool) -> str:

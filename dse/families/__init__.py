@@ -104,8 +104,9 @@ def check_family(found: Any, where: str) -> type[Family]:
             f"{where} is called {found.name!r}, as one that comes with the package; "
             "give it a name of its own"
         )
+    flags = set(FLAGS.split()) & set(found.fields)
     for name in (*found.fields, *_derived_of(found, where)):
-        taken = "dse describe has a flag of that name" if name in FLAGS.split() else ""
+        taken = "dse describe has a flag of that name" if name in flags else ""
         if why := refusal_of_field(name) or taken:
             raise DseError(
                 f"{where} has a metaparameter {name!r}; {why}: call it otherwise"

@@ -1,6 +1,6 @@
 """Columns of metaparameters in tables: a name has one kind over all families."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from dse.arch.family import Family
 from dse.errors import DseError
@@ -12,6 +12,14 @@ ALIKE: tuple[tuple[frozenset[Kind], Kind], ...] = (
 )
 """Different kinds that share a column, and the column's kind."""
 
+NOUNS: Mapping[Kind, str] = {
+    "whole": "a whole number",
+    "real": "a real number",
+    "choice": "a word",
+    "text": "a text",
+    "flag": "True or False",
+}
+
 
 def columns_of(fields: Fields) -> dict[str, Kind]:
     """Columns of metaparameters, with their kinds.
@@ -22,17 +30,16 @@ def columns_of(fields: Fields) -> dict[str, Kind]:
         DseError: a name has kinds that cannot share a column in two families.
     """
     kinds: dict[str, Kind] = {}
-    first: dict[str, str] = {}
+    first: dict[str, tuple[str, Kind]] = {}
     for family, own in fields.items():
         for name, field in own.items():
-            before = kinds.setdefault(name, field.kind)
-            other = first.setdefault(name, family)
-            kind = _common(before, field.kind)
+            other, before = first.setdefault(name, (family, field.kind))
+            kind = _common(kinds.get(name, field.kind), field.kind)
             if kind is None:
                 raise DseError(
-                    f"{name} is a {field.kind} in family {family} and a {before} in "
-                    f"family {other}; a column of the tables has one kind: rename one, "
-                    "or take another --storage"
+                    f"{name} is {NOUNS[field.kind]} in family {family} and "
+                    f"{NOUNS[before]} in family {other}; a column of the tables has "
+                    "one kind: rename one, or take another --storage"
                 )
             kinds[name] = kind
     return kinds
@@ -68,4 +75,5 @@ def check_columns(points: Iterable[Family]) -> None:
     families = {point.name: point for point in points}
     kinds = columns_of({name: point.fields for name, point in families.items()})
     for point in families.values():
-        check_derived(kinds, point.derived())
+        # Of the point of all defaults, which is known to have them.
+        check_derived(kinds, type(point)().derived())

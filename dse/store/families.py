@@ -19,7 +19,8 @@ def enter_families(store: Store, points: Iterable[Family]) -> None:
     Stored points of a family that has got fields since get the defaults of these.
 
     Raises:
-        DseError: a field has another kind in the database, in any family.
+        DseError: a field has another kind in the database, in this family, or one that
+            cannot share a column with another family's.
     """
     kinds = {point.name: point for point in points}
     rows: dict[str, Row] = {

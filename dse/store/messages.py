@@ -58,6 +58,8 @@ HINTS = {
     "timeout expired": "check that the server runs and that host and port are right",
     "resolve host": "check the host's name",
     "on socket": "check that the server runs and where its socket is",
+    "view .* other objects depend on it": "a column's type changes: drop your own "
+    "views of it, repeat the command, and make them again",
     "FATAL: .* does not exist": "create it, or name another --storage",
 }
 """Advice to the user, by a pattern in the database's error."""

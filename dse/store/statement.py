@@ -17,9 +17,9 @@ from dse.store.database import Store
 from dse.store.views import VIEWS
 
 UNKNOWN_COLUMN = re.compile(
-    r'no such column: "?(?:\w+\.)?(\w+)|column "?(?:\w+\.)?(\w+)"? does not exist'
+    r"no such column: (.+?)(?: - should this be .*)?$|column (\S+) does not exist"
 )
-"""Part of a database's error; one of the groups is the column's name."""
+"""Part of a database's error; one of the groups is the column as it was written."""
 
 READS = ("select", "with", "values", "explain", "table")
 _SPACE = r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
@@ -53,9 +53,10 @@ def sql(store: Store, query: str) -> pd.DataFrame:
             names, rows = _rows_of(connection, statement, query)
     except DseError as error:
         unknown = UNKNOWN_COLUMN.search(str(error))
-        if unknown is None:
+        asked = [name for name in VIEWS if re.search(rf"(?i)\b{name}\b", query)]
+        if unknown is None or not asked:
             raise
-        raise _unknown_column(store, unknown[1] or unknown[2]) from error
+        raise _unknown_column(store, unknown[1] or unknown[2], asked) from error
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     return pd.DataFrame(dict(zip(names, map(settled, columns), strict=True)))
 
@@ -74,18 +75,26 @@ def _rows_of(
     return names, result.fetchall()
 
 
-def _unknown_column(store: Store, name: str) -> DseError:
+def _unknown_column(store: Store, written: str, asked: Sequence[str]) -> DseError:
+    """The error of a query for a column that the views in it do not have."""
+    name = written.rpartition(".")[2].strip("\"'`[]")
     with store.reading() as connection:
-        results = [
-            connection.execute(text(f"SELECT * FROM {x} LIMIT 0")) for x in VIEWS
-        ]
-        known = {column for result in results for column in [*result.keys()]}
-    near = get_close_matches(name, sorted(known), n=3)
-    meant = f" (did you mean {' or '.join(near)}?)" if near else ""
-    return DseError(
-        f"no such column: {name}{meant}; dse query 'SELECT * FROM runs LIMIT 1' shows "
-        "the columns, among them the metaparameters of the families in this database"
+        columns = {
+            view: list(connection.execute(text(f"SELECT * FROM {view} LIMIT 0")).keys())
+            for view in VIEWS
+        }
+    said = [f"no such column: {name}"]
+    if holders := [view for view, own in columns.items() if name in own]:
+        said = [f"{said[0]} in {' or '.join(asked)}", f"{' and '.join(holders)} has it"]
+    else:
+        known = [column for view in asked for column in columns[view]]
+        near = get_close_matches(name, dict.fromkeys(known), n=3)
+        said[0] += f" (did you mean {' or '.join(near)}?)" if near else ""
+    said.append(
+        f"dse query 'SELECT * FROM {asked[0]} LIMIT 1' shows the columns, among them "
+        "the metaparameters of the families in this database"
     )
+    return DseError("; ".join(said))
 
 
 def readable(store: Store, query: str) -> str:

@@ -95,7 +95,9 @@ def make_views(connection: Connection) -> None:
     """Make the views anew for the stored families.
 
     On a server they are replaced, with new columns last, to keep the rights that people
-    were granted and people's own views of them.
+    were granted and people's own views of them. A column whose type changes cannot be
+    replaced: the view is then dropped, which the server refuses where people have own
+    views of it, and what was granted is granted again.
 
     Raises:
         DseError: the families cannot share a table; rename a field, or take another
@@ -139,18 +141,27 @@ def _columns_there(connection: Connection, view: str) -> dict[str, str]:
     return {x["name"]: str(x["type"]) for x in inspector.get_columns(view)}
 
 
+GRANTS = """
+    SELECT '' AS part, a.privilege_type, a.is_grantable, a.grantee,
+        pg_get_userbyid(a.grantee) AS role
+    FROM pg_class c, aclexplode(c.relacl) a
+    WHERE c.oid = to_regclass(:view) AND a.grantee <> c.relowner
+    UNION ALL
+    SELECT ' (' || quote_ident(t.attname) || ')', a.privilege_type, a.is_grantable,
+        a.grantee, pg_get_userbyid(a.grantee)
+    FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
+    WHERE c.oid = to_regclass(:view) AND a.grantee <> c.relowner"""
+"""What others than the owner may do with a view of a server, or a column of it."""
+
+
 def _grants(connection: Connection, view: str) -> list[str]:
     """Statements that grant again what others may do with a view of a server."""
-    query = text(
-        "SELECT grantee, privilege_type FROM information_schema.table_privileges "
-        "WHERE table_schema = current_schema() AND table_name = :view "
-        "AND grantee <> current_user"
-    )
     quoted = connection.dialect.identifier_preparer.quote_identifier
     return [
-        f"GRANT {row.privilege_type} ON {view} TO "
-        f"{'PUBLIC' if row.grantee == 'PUBLIC' else quoted(row.grantee)}"
-        for row in connection.execute(query, {"view": view})
+        f"GRANT {row.privilege_type}{row.part} ON {view} TO "
+        f"{quoted(row.role) if row.grantee else 'PUBLIC'}"
+        f"{' WITH GRANT OPTION' if row.is_grantable else ''}"
+        for row in connection.execute(text(GRANTS), {"view": view})
     ]
 
 

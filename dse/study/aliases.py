@@ -1,4 +1,4 @@
-"""A line on points that are one network, which is trained once."""
+"""A line on points that are one network, and so one cell."""
 
 from collections.abc import Iterable
 
@@ -22,7 +22,7 @@ def aliases_line(points: Iterable[tuple[str, str]]) -> str:
     more = len(shared) - MOST_SHOWN
     listed = "; ".join(shared[:MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")
     networks = "1 network" if len(labels) == 1 else f"{len(labels)} networks"
-    return f"{count} points are {networks}, each trained once: {listed}"
+    return f"{count} points are {networks}, a cell each: {listed}"
 
 
 def _shown(listed: list[str]) -> str:

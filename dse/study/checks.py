@@ -26,6 +26,7 @@ ARGUMENTS: Mapping[str, tuple[Any, str]] = {
         (NoneType, str, Mapping),
         'a field, as "sr", or fields with their values, as {"sr": (0.25, 0.5)}',
     ),
+    "values": ((list, tuple, range), "a list or a tuple"),
     "published": ((NoneType, str), "the name of a publication"),
     "claims": ((list, tuple), "a list of claims"),
     "arms": (Mapping, 'changes to the recipe by name, as {"slow": {"momentum": 0.5}}'),
@@ -51,7 +52,7 @@ def check_arguments(experiment: Any) -> None:
         value = getattr(experiment, name)
         if not isinstance(value, kinds) or value == "":
             raise DseError(
-                f"the {name} of an experiment is {brief(value)}; expected {expected}"
+                f"{name} of an experiment: {brief(value)}; expected {expected}"
             )
     if experiment.shows not in SHOWN:
         raise DseError(
@@ -66,12 +67,21 @@ def check_arguments(experiment: Any) -> None:
             raise DseError(
                 f"the preset {brief(name)} is {brief(preset)}; expected Preset(...)"
             )
+    if isinstance(experiment.varied, Mapping):
+        _check_texts("a field that varies", experiment.varied)
     for name, changes in experiment.arms.items():
         if not isinstance(changes, Mapping):
             raise DseError(
                 f"the arm {brief(name)} is {brief(changes)}; expected its changes to "
                 'the recipe, as {"momentum": 0.5}'
             )
+        _check_texts(f"a setting in the arm {brief(name)}", changes)
+
+
+def _check_texts(what: str, names: Iterable[Any]) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise DseError(f"{what} is called {brief(name)}; expected a text")
 
 
 def check_points(points: Iterable[Any], of: str = "an experiment has") -> None:

@@ -13,7 +13,7 @@ from dse.runs.events import FINAL, Done, EpochEnded, Event, Failed, Started
 from dse.runs.run_state import RunState
 from dse.store.append import add_epoch, begin_run, complete_run, fail_run
 from dse.store.database import Store
-from dse.store.enter import register_points, register_study
+from dse.store.enter import refuse_other_study, register_points, register_study
 from dse.store.families import enter_families
 from dse.store.run_states import points_of, run_states
 from dse.study.plan import Plan, jobs_for, refuse_other_experiment
@@ -31,7 +31,8 @@ def register(
         The missing replicates by cell; a cell of several plans is one cell.
 
     Raises:
-        DseError: a study of that name has another recipe or another experiment.
+        DseError: a study of that name has another recipe or another experiment, or a
+            family shares no table with those of the database.
     """
     missing: dict[str, tuple[int, ...]] = {}
     for plan in plans:
@@ -47,6 +48,8 @@ def register(
                 "longer; their runs are kept",
                 file=sys.stderr,
             )
+    for plan in plans:
+        store.patiently(partial(refuse_other_study, store, plan.study))
     # Before the studies: a refusal leaves none without points.
     points = [point.metaparameters for plan in plans for point in plan.points]
     store.patiently(partial(enter_families, store, points))

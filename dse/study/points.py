@@ -30,8 +30,8 @@ def check_listed(points: Any) -> None:
         # Matplotlib leaves names with _ at the beginning out of a legend.
         if not is_name or not 1 <= len(name) <= MOST_LETTERS or name[0] == "_":
             raise DseError(
-                f"points are called {name!r}; expected a text of at most "
-                f"{MOST_LETTERS} letters that does not begin with _"
+                f"points are called {name!r}; expected a text of 1 to {MOST_LETTERS} "
+                "printable letters, without spaces around it or _ at its beginning"
             )
         if not _several(each):
             raise DseError(f"the series {name!r} has no networks; leave it out")

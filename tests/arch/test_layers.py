@@ -1,11 +1,13 @@
 """What a record says of itself: shape, parameters, work and identity."""
 
 import json
+import re
 
 import jax
 import numpy as np
 import pytest
 
+from dse.arch.build import Build
 from dse.arch.cost import cost
 from dse.arch.graph import Architecture
 from dse.arch.layer import Parameter
@@ -25,6 +27,7 @@ from dse.arch.layers import (
 )
 from dse.arch.norms import BatchNorm, LocalResponseNorm
 from dse.errors import DseError
+from dse.fields import UnstatedReal, UnstatedWhole
 from dse.models.forward import FORWARD
 from dse.models.network import initial_weights
 
@@ -276,8 +279,14 @@ WHOLE = "expected a whole number from 1 to"
         ),
         (
             Convolution,
-            (8, 3, 1, 1, "he", 0.0),
-            "deviation of layer 'x' is 0.0; expected a number above 0, up to 1,000,000",
+            (8, 3, 1, 1, "he", -0.1),
+            "deviation of layer 'x' is -0.1; expected a number from 0 to 1,000,000",
+        ),
+        (
+            Convolution,
+            (8, 3, 1, 1, np.array(["he"])),
+            "initializer of layer 'x' is \"['he']\"; expected one of he, xavier, "
+            "gaussian, he_fan_out",
         ),
         (
             Convolution,
@@ -334,27 +343,54 @@ WHOLE = "expected a whole number from 1 to"
     ],
 )
 def test_a_layer_checks_its_arguments(kind, arguments, said):
-    # Without beartype, as in a person's file.
+    layer = kind("x", ("input",), *arguments)
     with pytest.raises(DseError) as refused:
-        kind("x", ("input",), *arguments)
+        layer.checked()
     assert str(refused.value) == said
+    # So does the builder, and so is a network refused that was made without it.
+    with pytest.raises(DseError, match=re.escape(said)):
+        Build((8, 8, 3), 10).add(layer)
+
+
+def test_a_stored_layer_is_taken_as_it_is():
+    """Networks of before were trained with what is refused now."""
+    layers = (BatchNorm("a", ("input",), 4, 1.0), Dense("b", ("a",), 5))
+    stored = json.loads(json.dumps(Architecture((8, 8, 3), layers).to_json()))
+    assert Architecture.from_json(stored).layers == layers
+
+
+def test_a_number_that_nobody_stated_is_checked_too():
+    layer = Convolution("x", ("input",), UnstatedReal(8.0), 3)
+    with pytest.raises(
+        DseError, match=r"filters of layer 'x' is 8.0; expected a whole"
+    ):
+        layer.checked()
+    found = Convolution("x", ("input",), UnstatedWhole(8), 3).checked()
+    assert type(found.filters) is int
 
 
 @pytest.mark.parametrize("name", [None, 5, ""])
 def test_a_layer_has_a_name(name):
     with pytest.raises(DseError, match=r"a layer is called .*; expected a name"):
-        Relu(name, ("input",))
+        Relu(name, ("input",)).checked()
 
 
-def test_a_layer_reads_layers_by_name():
-    with pytest.raises(DseError, match=r"'s' reads \['a', 'b'\]; expected the name of"):
-        Add("s", (["a", "b"],))
+@pytest.mark.parametrize("inputs", [(["a", "b"],), "input", None, ("a", 3)])
+def test_a_layer_reads_layers_by_name(inputs):
+    with pytest.raises(DseError, match=r"'s' reads .*; expected names of layers"):
+        Add("s", inputs).checked()
 
 
 def test_a_number_of_numpys_is_pythons_in_a_layer():
-    counted = Convolution("a", ("input",), np.int64(4), np.int64(3))
-    plain = Convolution("a", ("input",), 4, 3)
+    counted = Convolution(
+        "a", ("input",), np.int64(4), np.int64(3), bias=np.float32(0.5)
+    ).checked()
+    plain = Convolution("a", ("input",), 4, 3, bias=0.5)
     assert json.dumps(counted.to_json()) == json.dumps(plain.to_json())
+    norm = BatchNorm("b", ("a",), np.int64(4), np.float32(0.5)).checked()
+    assert json.dumps(norm.to_json()) == json.dumps(
+        BatchNorm("b", ("a",), 4, 0.5).to_json()
+    )
 
 
 def test_what_layers_join():

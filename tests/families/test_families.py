@@ -203,6 +203,15 @@ def test_a_metaparameter_is_not_called_as_a_flag_of_describe(name):
         check_family(with_field(name, whole(1, "taken")), "More")
 
 
+def test_a_derived_number_may_be_called_as_a_flag():
+    @dataclass(frozen=True)
+    class More(Whole, name="more"):
+        def derived(self):
+            return {"channels": 2.0}
+
+    assert check_family(More, "More") is More
+
+
 @pytest.mark.parametrize("name", ["Depth", "größe", "_x", "a" * 61])
 def test_a_metaparameter_is_called_in_plain_letters(name):
     with pytest.raises(DseError, match="expected small letters, digits and _: call it"):

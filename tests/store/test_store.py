@@ -314,6 +314,9 @@ def test_wrong_sql_is_one_line(store):
         ("SELECT pct_3x FROM runs", "pct_3x", " (did you mean pct_3x3?)"),
         ("SELECT r.zzz FROM runs r", "zzz", ""),
         ("SELECT status FROM runs WHERE zzz > 3", "zzz", ""),
+        ("SELECT main.runs.zz FROM runs", "zz", ""),
+        ("SELECT [a b] FROM runs", "a b", ""),
+        ('SELECT r."a b" FROM runs r', "a b", ""),
     ],
 )
 def test_a_column_that_is_not_there(store, tiny, query, name, meant):

@@ -215,7 +215,7 @@ class Reworked(Network, name="tiny"):
     [
         (
             Clash(),
-            "filters is a (choice|whole) in family .* rename one, or take another",
+            "filters is a (word|whole number) in .* rename one, or take another",
         ),
         (Counts(), "derived number is called gain, as a metaparameter; rename one"),
         (Reversed(), "derived number is called twice, as a metaparameter; rename one"),
@@ -250,8 +250,14 @@ def test_a_column_of_a_family_that_is_not_stored_is_named(store, tiny):
     with pytest.raises(DseError, match="no such column: freq;") as refused:
         sql(store, "SELECT freq FROM runs")
     assert "\n" not in str(refused.value)
-    with pytest.raises(DseError, match=r"column: filter \(did you mean filters or"):
+    with pytest.raises(DseError, match=r"column: filter \(did you mean filters\?\);"):
         sql(store, "SELECT r.filter FROM runs r")
+    with pytest.raises(DseError, match="train_loss in runs; epochs has it; dse query"):
+        sql(store, "SELECT train_loss FROM runs")
+    # Of what is no view, the database's own words.
+    with pytest.raises(DseError, match=r"column.*zzz.*") as refused:
+        sql(store, "SELECT zzz FROM dse_artifacts")
+    assert "dse query" not in str(refused.value)
 
 
 # A family that grows
@@ -309,6 +315,15 @@ def test_a_family_whose_code_is_not_here_is_read(store, tiny):
     assert len(view(store, "runs")) == 3
 
 
+GRANTED = """
+    SELECT c.relname, t.attname, c.relacl, t.attacl
+    FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid
+    WHERE c.relkind = 'v' AND c.relname IN ('runs', 'cells', 'epochs')
+        AND (t.attname = 'study' OR t.attacl IS NOT NULL)
+    ORDER BY c.relname, t.attname"""
+"""What may be done with each view as a whole, and with single columns."""
+
+
 def test_who_was_granted_the_views_reads_them_when_a_family_comes(
     database, workplace, tiny, postgresql
 ):
@@ -324,9 +339,18 @@ def test_who_was_granted_the_views_reads_them_when_a_family_comes(
         assert len(view(theirs, "runs")) == 2
         enter(store, tiny, Tiny())
         assert len(view(theirs, "runs")) == 3
+        with closing(psycopg.connect(database, autocommit=True)) as connection:
+            connection.execute("REVOKE SELECT ON epochs FROM reader")
+            connection.execute("GRANT SELECT (epoch) ON epochs TO reader")
+            connection.execute("GRANT SELECT ON cells TO reader WITH GRANT OPTION")
+            connection.execute("GRANT SELECT ON cells TO PUBLIC")
+            granted = connection.execute(GRANTED).fetchall()
+        assert len(granted) == 4
         # A column that turns from whole into real numbers makes the views anew.
         enter(store, tiny, Finer(), study="finer")
         assert len(view(theirs, "runs")) == 4
+        with closing(psycopg.connect(database, autocommit=True)) as connection:
+            assert connection.execute(GRANTED).fetchall() == granted
     finally:
         theirs.engine.dispose()
         with closing(psycopg.connect(database, autocommit=True)) as connection:
@@ -347,6 +371,20 @@ def test_a_persons_own_view_of_ours_is_no_hindrance(store, tiny):
         0.75,
         0.75,
     ]
+
+
+def test_a_persons_own_view_of_a_column_whose_type_changes(database, tiny):
+    """A server drops no view that another one reads; it says what to do."""
+    store = open_store(database)
+    enter(store, tiny, Tiny())
+    with store.writing() as connection:
+        connection.exec_driver_sql("CREATE VIEW best AS SELECT filters FROM runs")
+    with pytest.raises(DseError, match="drop your own views of it, repeat the command"):
+        enter(store, tiny, Finer(), study="finer")
+    with store.writing() as connection:
+        connection.exec_driver_sql("DROP VIEW best")
+    enter(store, tiny, Finer(), study="finer")
+    assert view(store, "runs")["filters"].tolist() == [8.0, 0.5]
 
 
 def test_families_that_come_at_once_are_all_there(database, workplace, tiny):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from dse.arch.build import Build
@@ -29,28 +30,38 @@ def experiment(**more):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"title": None}, "the title of an experiment is None; expected a text"),
-        ({"title": 5}, "the title of an experiment is 5; expected a text"),
-        ({"title": ""}, "the title of an experiment is ''; expected a text"),
+        ({"title": None}, "title of an experiment: None; expected a text"),
+        ({"title": 5}, "title of an experiment: 5; expected a text"),
+        ({"title": ""}, "title of an experiment: ''; expected a text"),
         (
             {"presets": [PRESETS["quick"]]},
-            r"the presets of an experiment is \[Preset.*; expected presets by name",
+            r"presets of an experiment: \[Preset.*; expected presets by name",
         ),
         ({"presets": {"quick": 3}}, "the preset 'quick' is 3; expected Preset"),
-        ({"varied": ["sr"]}, r"the varied of an experiment is \['sr'\]; expected a fi"),
+        ({"varied": ["sr"]}, r"varied of an experiment: \['sr'\]; expected a fi"),
         ({"values": (0.5,)}, r"has the values \[0.5\] and varies nothing; say which"),
-        ({"published": 3}, "the published of an experiment is 3; expected the name"),
+        ({"published": 3}, "published of an experiment: 3; expected the name"),
+        ({"values": 5}, "values of an experiment: 5; expected a list or a tuple"),
+        (
+            {"values": np.array([0.1, 0.2])},
+            "values of an experiment: array.*; expected a list or a tuple",
+        ),
+        ({"varied": {5: (1,)}}, "a field that varies is called 5; expected a text"),
+        (
+            {"arms": {"a": {5: 1}}},
+            "a setting in the arm 'a' is called 5; expected a te",
+        ),
         ({"shows": "mac"}, "shows 'mac'; expected one of size, macs, layers, gap"),
         (
             {"claims": SizesAsPrinted("", "")},
-            "the claims of an experiment is SizesAsPrinted.*expected a list of claims",
+            "claims of an experiment: SizesAsPrinted.*expected a list of claims",
         ),
         ({"claims": ["fewer"]}, "a claim is 'fewer'; expected one as Beats"),
         (
             {"varied": "sr", "values": (0.1, 0.2), "claims": [Beats(3, "", 0.1, 0.2)]},
             "the sentence and the section of a claim are 3 and ''; expected texts",
         ),
-        ({"arms": ["slow"]}, r"the arms of an experiment is \['slow'\]; expected chan"),
+        ({"arms": ["slow"]}, r"arms of an experiment: \['slow'\]; expected chan"),
         ({"arms": {"slow": 0.5}}, "the arm 'slow' is 0.5; expected its changes to"),
         (
             {"arms": {"a": {}, "heavy": {"momentum": 5}}},
@@ -85,7 +96,7 @@ def test_a_claim_of_a_network_that_is_not_published_for_imagenet():
     "name", [5, None, "", "_x", ("a", "b"), "x" * 61, "a\nb", " a", "a\x1b"]
 )
 def test_a_name_of_points_is_a_text_that_a_figure_shows(name):
-    with pytest.raises(DseError, match=r"points are called .*; expected a text of at"):
+    with pytest.raises(DseError, match=r"points are called .*; expected a text of 1"):
         experiment(points={name: [Nin()]})
 
 
@@ -139,13 +150,12 @@ def test_a_series_of_several_families_names_them():
 def test_points_that_are_one_network_are_told():
     assert aliases_line([("a", "one"), ("b", "two")]) == ""
     assert aliases_line([("a", "one"), ("b", "two"), ("a", "three")]) == (
-        "3 points are 2 networks, each trained once: one = three"
+        "3 points are 2 networks, a cell each: one = three"
     )
     assert aliases_line([("a", "one")] * 3) == (
-        "3 points are 1 network, each trained once: one (3 times)"
+        "3 points are 1 network, a cell each: one (3 times)"
     )
     many = [(letter, f"{letter}{i}") for letter in "abcde" for i in range(2)]
     assert aliases_line(many) == (
-        "10 points are 5 networks, each trained once: a0 = a1; b0 = b1; c0 = c1; and 2 "
-        "more"
+        "10 points are 5 networks, a cell each: a0 = a1; b0 = b1; c0 = c1; and 2 more"
     )

@@ -335,14 +335,14 @@ def test_a_family_that_a_database_refuses_leaves_no_study(tiny, workplace, plan)
     store = open_store("sqlite:///results/dse.db")
     register(store, [plan], Tries())
     alone = replace(EXPERIMENT, anchor=Worded(), varied=None, values=())
-    with pytest.raises(DseError, match="sr is a choice in family worded") as refusal:
+    with pytest.raises(DseError, match="sr is a word in family worded") as refusal:
         register(store, make_plans("worded", alone, "quick", tiny), Tries())
     assert "take another --storage" in str(refusal.value)
     assert study_names(store) == [plan.study.name]
 
 
 def test_families_that_share_no_table_are_no_experiment():
-    with pytest.raises(DseError, match="sr is a choice in family worded"):
+    with pytest.raises(DseError, match="sr is a word in family worded"):
         Experiment("Both", presets=EXPERIMENT.presets, points=[SqueezeNet(), Worded()])
 
 

@@ -244,6 +244,6 @@ def test_a_search_that_a_database_refuses_leaves_no_study(workplace, tiny):
     space = Space(SqueezeNet(4, 4), {"sr": (0.25, 0.5)})
     search(tiny, space, 1)
     before = study_names(open_store("sqlite:///results/dse.db"))
-    with pytest.raises(DseError, match="sr is a choice in family worded"):
+    with pytest.raises(DseError, match="sr is a word in family worded"):
         search(tiny, Space(Worded(), {"sr": ("half", "whole")}), 1)
     assert study_names(open_store("sqlite:///results/dse.db")) == before
