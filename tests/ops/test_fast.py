@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dse.ops import FAST_ON_CPU, REFERENCE
+from dse.ops import FAST_ON_CPU, REFERENCE, fast
 
 
 def assert_same(function, *arguments):
@@ -48,6 +48,55 @@ def test_convolution(channels, kernel, stride, padding):
         weights,
         bias,
     )
+
+
+@pytest.mark.parametrize(
+    ("columns", "channels", "kernel", "filters", "block"),
+    [
+        (4, 1, 3, 5, 4),  # a block is a whole row
+        (12, 3, 3, 32, 4),
+        (12, 4, 5, 4, 4),
+        (12, 3, 5, 33, 2),
+        (2, 2, 3, 40, 2),
+    ],
+)
+def test_convolution_in_blocks(columns, channels, kernel, filters, block, monkeypatch):
+    blocks = []
+
+    def seen(*given):
+        blocks.append(given[3])
+        return block_convolution(*given)
+
+    block_convolution = fast.block_convolution
+    monkeypatch.setattr(fast, "block_convolution", seen)
+    generator = np.random.default_rng(columns)
+    x = jnp.asarray(generator.normal(size=(2, 5, columns, channels)), jnp.float32)
+    shape = (kernel, kernel, channels, filters)
+    weights = jnp.asarray(generator.normal(size=shape), jnp.float32)
+    at = {"stride": 1, "padding": kernel // 2}
+    assert_same(lambda o, *two: o.convolution(*two, None, **at), x, weights)
+    assert set(blocks) == {block}
+
+
+@pytest.mark.parametrize(
+    ("columns", "kernel", "padding", "filters", "has_bias"),
+    [
+        (10, 3, 1, 5, False),  # no whole blocks of four
+        (12, 3, 0, 5, False),  # another size
+        (12, 7, 3, 40, True),  # three pixels around blocks of two
+        (12, 3, 1, 65, False),  # filters enough for patches of single outputs
+        (12, 3, 1, 5, True),  # SqueezeNet's cells keep their rounding
+    ],
+)
+def test_what_is_not_worked_on_in_blocks(
+    columns, kernel, padding, filters, has_bias, monkeypatch
+):
+    monkeypatch.setattr(fast, "block_convolution", None)
+    x, weights = jnp.ones((2, 8, columns, 3)), jnp.ones((kernel, kernel, 3, filters))
+    bias = jnp.ones(filters) if has_bias else None
+    out = FAST_ON_CPU.convolution(x, weights, bias, stride=1, padding=padding)
+    # In the middle every tap of three channels is there, and so is the bias.
+    assert out[0, 4, 5, 0] == 3 * kernel**2 + has_bias
 
 
 @pytest.mark.parametrize("groups", [1, 2])
