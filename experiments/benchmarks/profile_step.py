@@ -1,10 +1,11 @@
 """Time of a training step by kind of operation.
 
-    python experiments/benchmarks/profile_step.py --base-e 16 --sr 0.5
-    python experiments/benchmarks/profile_step.py --base-e 128 --input-shape 32 32 3
+    python experiments/benchmarks/profile_step.py
+    python experiments/benchmarks/profile_step.py --longest 20 --input-shape 32 32 3
+        --family resnet --values depth=20 width=0.25
 
-It traces an epoch of a few steps with JAX's profiler and sums XLA's operations by kind.
-Tracing itself slows down small operations.
+It traces an epoch of a few steps with JAX's profiler and sums XLA's operations by kind;
+`--longest` lists single ones. Tracing itself slows down small operations.
 """
 
 import collections
@@ -19,7 +20,7 @@ from pathlib import Path
 import tyro
 
 from dse.execute.environment import settle_process
-from dse.families.squeezenet import SqueezeNet
+from dse.families import family_called
 from dse.study.presets import PRESETS
 
 KINDS = {
@@ -38,20 +39,20 @@ class Profile:
     """Profile one network's training on this machine.
 
     Attributes:
-        base_e: Width, also for incr_e.
-        sr: Squeeze ratio.
-        pct_3x3: Share of 3x3 filters.
+        family: A family's name, or path/mine.py:Mine.
+        values: Its metaparameters, as width=0.25.
         input_shape: Height, width, channels.
         batch_size: Images per step.
         steps: Steps to trace.
+        longest: Number of single operations to list.
     """
 
-    base_e: int = 16
-    sr: float = 0.5
-    pct_3x3: float = 0.5
+    family: str = "squeezenet"
+    values: tuple[str, ...] = ("base_e=16", "incr_e=16", "sr=0.5")
     input_shape: tuple[int, int, int] = (28, 28, 1)
     batch_size: int = 32
     steps: int = 20
+    longest: int = 0
 
 
 def main() -> None:
@@ -62,13 +63,13 @@ def main() -> None:
     import jax
     from contender import dse_epochs
 
-    point = SqueezeNet(
-        wanted.base_e, wanted.base_e, sr=wanted.sr, pct_3x3=wanted.pct_3x3
-    )
+    family = family_called(wanted.family)
+    pairs = [word.partition("=")[::2] for word in wanted.values]
+    point = family.of({name: family.fields[name].read(name, x) for name, x in pairs})
     recipe = replace(PRESETS["quick"].recipe, batch_size=wanted.batch_size, epochs=1000)
     epoch = dse_epochs(
         {
-            "family": point.name,
+            "family": wanted.family,
             "metaparameters": point.values,
             "input_shape": wanted.input_shape,
             "recipe": asdict(recipe),
@@ -85,13 +86,17 @@ def main() -> None:
             told = json.load(opened)
     events = told["traceEvents"] if isinstance(told, dict) else told
     times: collections.Counter[str] = collections.Counter()
+    single: collections.Counter[str] = collections.Counter()
     for event in events:
         if event.get("ph") == "X" and "hlo_op" in event.get("args", {}):
             times[kind(event["name"])] += event["dur"]
+            single[event["name"]] += event["dur"]
     whole = sum(times.values())
     print(f"{point.short()}: {whole / wanted.steps / 1000:.2f} ms a step")
     for name, microseconds in times.most_common():
         print(f"{microseconds / whole:6.1%}  {name}")
+    for name, microseconds in single.most_common(wanted.longest):
+        print(f"{microseconds / wanted.steps / 1000:6.2f} ms  {name}")
 
 
 def kind(name: str) -> str:
