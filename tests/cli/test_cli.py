@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from dse.cli.parsing import _first_paragraph
+from dse.data.load import EMBEDDED, load
 
 DSE = [sys.executable, "-m", "dse.cli"]
 
@@ -15,6 +16,12 @@ def dse(*words, **options):
     return subprocess.run(
         [*DSE, *map(str, words)], capture_output=True, text=True, **options
     )
+
+
+@pytest.fixture(scope="module")
+def _embedded_set_is_decoded():
+    """Decoding it tells of its progress where it takes more than two seconds."""
+    load(EMBEDDED)
 
 
 def test_describe_prints_table_1_without_jax(workplace):
@@ -115,6 +122,7 @@ def test_help_has_an_example(verb, workplace):
         (["forget", "x", "y", "--replicate"], 1, "--replicate names none"),
     ],
 )
+@pytest.mark.usefixtures("_embedded_set_is_decoded")
 def test_bad_input_is_one_line_and_a_status(words, status, complaint, workplace):
     done = dse(*words)
     assert done.returncode == status
