@@ -133,16 +133,17 @@ def _judge_measured(
             "in common, so no interval exists; repeat the sweep with more --seeds"
         ) from error
     low, high = difference.interval(error_rate)
-    if cell_of[first] == cell_of[second]:
-        low = high = 0.0  # rounding gave both the same network
+    is_one_network = cell_of[first] == cell_of[second]  # by rounding
+    if is_one_network:
+        low = high = 0.0
     above, below = low > bound, high <= bound
     little = isinstance(claim, GainsLittle)
     holds, fails = (below, above) if little else (above, below)
     verdict: Verdict = "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
     interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
-    if cell_of[first] == cell_of[second]:
+    if is_one_network:
         interval = "both are one network here"
-    if math.isnan(low):
+    elif math.isnan(low):
         interval = f"{difference.pairs} replicates leave any difference open"
         if difference.are_equal:
             interval = f"the same in all {difference.pairs} replicates, so no interval"

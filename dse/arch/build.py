@@ -8,18 +8,16 @@ from dse.arch.layer import Initializer, Layer, Shape
 from dse.arch.layers import (
     Add,
     AuxiliaryLoss,
-    AveragePool,
     Concat,
     Convolution,
     Dense,
     Dropout,
     GlobalAverage,
-    MaxPool,
     Relu,
-    Rounding,
     Subsample,
 )
 from dse.arch.norms import BatchNorm, LocalResponseNorm
+from dse.arch.pools import AveragePool, MaxPool, Rounding
 from dse.bounds import brief, check_whole, is_whole
 from dse.errors import DseError
 
@@ -144,7 +142,7 @@ class Build:
         *,
         source: str = "",
     ) -> str:
-        """Add max pooling; see `dse.arch.layers.Pool`."""
+        """Add max pooling; see `dse.arch.pools.Pool`."""
         reads = (source or self.last,)
         return self.add(MaxPool(name, reads, window, stride, rounding, margin))
 
@@ -158,7 +156,7 @@ class Build:
         *,
         source: str = "",
     ) -> str:
-        """Add average pooling; see `dse.arch.layers.Pool`."""
+        """Add average pooling; see `dse.arch.pools.Pool`."""
         reads = (source or self.last,)
         return self.add(AveragePool(name, reads, window, stride, rounding, margin))
 

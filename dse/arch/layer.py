@@ -57,7 +57,6 @@ class Layer:
         kind: name of the kind in JSON.
         ranges: valid values of its own fields, by name.
         in_place: True if it may overwrite its input.
-
     """
 
     kind: ClassVar[str]
@@ -77,8 +76,8 @@ class Layer:
         """
         if not isinstance(self.name, str) or not self.name:
             raise DseError(f"a layer is called {self.name!r}; expected a name, a text")
-        inputs = self.inputs if isinstance(self.inputs, list | tuple) else [self.inputs]
-        if inputs is not self.inputs or not all(isinstance(x, str) for x in inputs):
+        is_list = isinstance(self.inputs, list | tuple)
+        if not is_list or not all(isinstance(x, str) for x in self.inputs):
             raise DseError(
                 f"layer {self.name!r} reads {brief(self.inputs)}; expected names of "
                 "layers"

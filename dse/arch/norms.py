@@ -49,6 +49,7 @@ class BatchNorm(Layer):
 
     kind = "batch_norm"
     ranges: ClassVar[Mapping[str, Field]] = {
+        # A group of one is refused with its reason, by `output_shape`.
         "group": Field("whole", "images", least=1, most=2**20),
         "momentum": Field("real", "a share", least=0, most=1, below=True),
         "epsilon": Field("real", "a small number", least=0, most=1, above=True),

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from dse.arch.layers import AveragePool, Convolution, Dense, MaxPool, Subsample
+from dse.arch.layers import Convolution, Dense, Subsample
 from dse.arch.norms import BatchNorm
+from dse.arch.pools import AveragePool, MaxPool
 from dse.ops.interface import Operations
 from dse.ops.norm import batch_norm, local_response_norm, normed
 

@@ -165,14 +165,14 @@ def estimate(
     cells: dict[tuple[str, str], CellEstimate] = {}
     for arm, point in points:
         architecture = point.network(images.image_shape, images.classes)
-        costs = cost(architecture)
-        passes = replicates * (seen + scored / TRAINING_PASSES)
-        seconds = passes * speed.seconds_per_image(architecture)
         same = cells.get((arm, architecture.id))
         if same is not None:
             aliases = (*same.aliases, point)
             cells[arm, architecture.id] = replace(same, aliases=aliases)
             continue
+        costs = cost(architecture)
+        passes = replicates * (seen + scored / TRAINING_PASSES)
+        seconds = passes * speed.seconds_per_image(architecture)
         cells[arm, architecture.id] = CellEstimate(
             arm,
             point,

@@ -9,18 +9,16 @@ from torch import nn
 from dse.arch.graph import INPUT, Architecture
 from dse.arch.layers import (
     Add,
-    AveragePool,
     Concat,
     Convolution,
     Dense,
     Dropout,
     GlobalAverage,
-    MaxPool,
-    Pool,
     Relu,
     Subsample,
 )
 from dse.arch.norms import BatchNorm, LocalResponseNorm
+from dse.arch.pools import AveragePool, MaxPool, Pool
 from dse.runs.recipe import Recipe
 
 

@@ -8,15 +8,14 @@ from dse.arch.cost import cost
 from dse.arch.graph import Architecture
 from dse.arch.layers import (
     Add,
-    AveragePool,
     Concat,
     Convolution,
     Dense,
     Dropout,
     GlobalAverage,
-    MaxPool,
     Relu,
 )
+from dse.arch.pools import AveragePool, MaxPool
 from dse.errors import DseError
 
 

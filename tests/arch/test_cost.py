@@ -11,7 +11,8 @@ from flax import nnx
 from dse.arch.cost import cost
 from dse.arch.describe import table_1
 from dse.arch.graph import Architecture
-from dse.arch.layers import AveragePool, Concat, Convolution, Dense, MaxPool, Relu
+from dse.arch.layers import Concat, Convolution, Dense, Relu
+from dse.arch.pools import AveragePool, MaxPool
 from dse.errors import DseError
 from dse.families.nin import Nin
 from dse.families.squeezenet import SqueezeNet

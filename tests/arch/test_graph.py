@@ -1,7 +1,8 @@
 import pytest
 
 from dse.arch.graph import Architecture
-from dse.arch.layers import Add, Concat, Convolution, GlobalAverage, MaxPool, Relu
+from dse.arch.layers import Add, Concat, Convolution, GlobalAverage, Relu
+from dse.arch.pools import MaxPool
 from dse.errors import DseError
 from dse.families.squeezenet import SqueezeNet
 

@@ -15,17 +15,16 @@ from dse.arch.layers import (
     LAYERS,
     Add,
     AuxiliaryLoss,
-    AveragePool,
     Concat,
     Convolution,
     Dense,
     Dropout,
     GlobalAverage,
-    MaxPool,
     Relu,
     Subsample,
 )
 from dse.arch.norms import BatchNorm, LocalResponseNorm
+from dse.arch.pools import AveragePool, MaxPool
 from dse.errors import DseError
 from dse.fields import UnstatedReal, UnstatedWhole
 from dse.models.forward import FORWARD
@@ -347,7 +346,7 @@ def test_a_layer_checks_its_arguments(kind, arguments, said):
     with pytest.raises(DseError) as refused:
         layer.checked()
     assert str(refused.value) == said
-    # So does the builder, and so is a network refused that was made without it.
+    # So does the builder.
     with pytest.raises(DseError, match=re.escape(said)):
         Build((8, 8, 3), 10).add(layer)
 

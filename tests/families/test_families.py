@@ -11,9 +11,13 @@ import pytest
 from dse.arch.build import Build
 from dse.arch.cost import cost
 from dse.arch.family import Family
+from dse.arch.graph import Architecture
+from dse.arch.layers import Dropout
+from dse.cli.describe import Describe
 from dse.errors import DseError
 from dse.families import (
     COLUMNS,
+    FLAGS,
     SETTINGS,
     check_family,
     family_called,
@@ -268,12 +272,17 @@ def test_a_network_that_cannot_be_made_says_where():
                 return {}[classes]
             if self.filters == 7:
                 sys.exit(0)
+            if self.filters == 5:
+                return Architecture(input_shape, (Dropout("drop", ("input",), 50),))
             if self.filters == 6:
                 Build(input_shape, classes).conv("conv", 8, kernell=3)
             return None
 
     with pytest.raises(DseError, match=r"faulty has no network of filters 8: KeyErr.*"):
         Faulty().network((32, 32, 3), 10)
+    # A network that was made without the builder is checked too.
+    with pytest.raises(DseError, match="rate of layer 'drop' is 50; expected a number"):
+        Faulty(5).network((32, 32, 3), 10)
     # The place is the person's line, not one of the package that it led to.
     said = rf"filters 6: TypeError: .*kernell.*{Path(__file__).name}, line \d+"
     with pytest.raises(DseError, match=said):
@@ -290,6 +299,7 @@ def test_no_column_and_no_setting_is_forgotten(workplace):
     store = open_store("sqlite:///a.db")
     columns = {x for name in ("runs", "cells", "epochs") for x in view(store, name)}
     assert columns - set(COLUMNS.split()) == set()
+    assert set(FLAGS.split()) == {field.name for field in fields(Describe)}
 
 
 def test_what_is_left_open_is_scaled():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dse.arch.cost import cost
-from dse.arch.layers import AveragePool, Convolution, Dense, Dropout, MaxPool
+from dse.arch.layers import Convolution, Dense, Dropout
+from dse.arch.pools import AveragePool, MaxPool
 from dse.errors import DseError
 from dse.families.nin import Nin
 

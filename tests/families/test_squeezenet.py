@@ -1,6 +1,7 @@
 import pytest
 
-from dse.arch.layers import Add, Convolution, MaxPool
+from dse.arch.layers import Add, Convolution
+from dse.arch.pools import MaxPool
 from dse.errors import DseError
 from dse.families.squeezenet import SqueezeNet
 

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from dse.arch.cost import cost
-from dse.arch.layers import Dropout, MaxPool
+from dse.arch.layers import Dropout
+from dse.arch.pools import MaxPool
 from dse.errors import DseError
 from dse.families.vgg import Vgg
 

@@ -7,7 +7,8 @@ import pytest
 
 from dse.arch.build import Build
 from dse.arch.graph import Architecture
-from dse.arch.layers import AveragePool, Dense, GlobalAverage
+from dse.arch.layers import Dense, GlobalAverage
+from dse.arch.pools import AveragePool
 from dse.families.alexnet import AlexNet
 from dse.families.googlenet import GoogLeNet
 from dse.families.nin import Nin

@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 
 from dse.arch.graph import Architecture
-from dse.arch.layers import (
-    Add,
-    Concat,
-    Convolution,
-    Dropout,
-    GlobalAverage,
-    MaxPool,
-    Relu,
-)
+from dse.arch.layers import Add, Concat, Convolution, Dropout, GlobalAverage, Relu
+from dse.arch.pools import MaxPool
 from dse.errors import DseError
 from dse.families.squeezenet import SqueezeNet
 from dse.models.network import Network, initial_weights

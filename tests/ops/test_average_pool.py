@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dse.arch.layers import AveragePool
+from dse.arch.pools import AveragePool
 from dse.ops import FAST_ON_CPU, FAST_ON_GPU, REFERENCE, STACKED
 
 FORMS = {x.average_pool for x in (REFERENCE, FAST_ON_CPU, FAST_ON_GPU, STACKED)}
