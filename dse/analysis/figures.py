@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from dse.analysis.labelling import label_below
 from dse.analysis.looks import OURS, PAPER, Look
 from dse.analysis.plotting import (
-    LABEL,
     Axes,
     FuncFormatter,
 )
@@ -264,15 +264,9 @@ def tick_percents(ax: Axes) -> None:
 def _label(ax: Axes, marks: Sequence[Mark]) -> None:
     """Put labels below points, intervals and runs, and make room for them."""
     ax.margins(x=0.09, y=0.12)
-    for mark in marks:
-        ax.annotate(
-            mark.label,
-            (mark.cost, min([mark.percent, *mark.runs, *mark.ends])),
-            xytext=(0, -5),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            **LABEL,
-        )
     low, high = ax.get_ylim()
     ax.set_ylim(low - 0.08 * (high - low), high)
+    lowest = [min([mark.percent, *mark.runs, *mark.ends]) for mark in marks]
+    costs = [mark.cost for mark in marks]
+    points = list(zip(costs, lowest, strict=True))
+    label_below(ax, points, [mark.label for mark in marks])

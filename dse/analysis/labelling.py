@@ -45,24 +45,59 @@ def place_labels(
 
     The limits of the axes must be final.
     """
-    scale = 72 / ax.figure.dpi
-    at = [(scale * ax.transData.transform(point)).tolist() for point in points]
+    at = [_on_page(ax, point) for point in points]
     taken = [Box(x - POINT, y - POINT, x + POINT, y + POINT) for x, y in at]
     for point, (x, y), label in zip(points, at, labels, strict=True):
         boxes = [_box(x, y, label, *place) for place in PLACES]
         free = [not any(box.meets(other) for other in taken) for box in boxes]
         chosen = free.index(True) if any(free) else 0
         taken.append(boxes[chosen])
-        across, up, horizontal, vertical = PLACES[chosen]
-        ax.annotate(
-            label,
-            point,
-            xytext=(across, up),
-            textcoords="offset points",
-            ha=horizontal,
-            va=vertical,
-            **LABEL,
-        )
+        _annotate(ax, label, point, *PLACES[chosen])
+
+
+def label_below(
+    ax: Axes, points: Sequence[tuple[float, float]], labels: Sequence[str]
+) -> None:
+    """Label points below them, the upper ones first; a line lower if that is taken.
+
+    The limits of the axes must be final.
+    """
+    across, up, *_ = place = PLACES[0]
+    lower = [0] * len(points)
+    taken: list[Box] = []
+    for i in sorted(range(len(points)), key=lambda i: -points[i][1]):
+        x, y = _on_page(ax, points[i])
+        while any(_box(x, y - lower[i], labels[i], *place).meets(o) for o in taken):
+            lower[i] += 1
+        taken.append(_box(x, y - lower[i], labels[i], *place))
+    for point, label, down in zip(points, labels, lower, strict=True):
+        _annotate(ax, label, point, across, up - down, *place[2:])
+
+
+def _on_page(ax: Axes, point: tuple[float, float]) -> tuple[float, float]:
+    """A point of the data in points of the page."""
+    x, y = ax.transData.transform(point) * 72 / ax.figure.dpi
+    return float(x), float(y)
+
+
+def _annotate(
+    ax: Axes,
+    label: str,
+    point: tuple[float, float],
+    across: float,
+    up: float,
+    horizontal: str,
+    vertical: str,
+) -> None:
+    ax.annotate(
+        label,
+        point,
+        xytext=(across, up),
+        textcoords="offset points",
+        ha=horizontal,
+        va=vertical,
+        **LABEL,
+    )
 
 
 def _box(

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from dse.analysis.labelling import Box, place_labels
+from dse.analysis.labelling import Box, label_below, place_labels
 from dse.analysis.plotting import Figure, drawing
 
 
@@ -41,3 +41,24 @@ def test_where_nothing_is_free_a_label_is_still_there():
     points = [(0.5, 0.5)] * 12
     place_labels(ax, points, [f"network {i}" for i in range(12)])
     assert len(ax.texts) == 12
+
+
+def test_labels_below_points_of_one_size():
+    """As none and simple bypass, which have as many parameters."""
+    points = [(5.0, 50.0), (5.0, 50.3), (5.1, 49.9), (9.0, 50.0)]
+    labels = ["none", "simple", "other", "far"]
+    with drawing():
+        figure = Figure(figsize=(5, 4))
+        ax = figure.subplots()
+        ax.plot(*np.array(points).T, "o")
+        ax.set_xlim(0, 10)
+        ax.set_ylim(40, 60)
+        label_below(ax, points, labels)
+        figure.draw_without_rendering()
+        drawn = {text.get_text(): text.get_window_extent() for text in ax.texts}
+    for one, other in itertools.combinations(drawn.values(), 2):
+        assert not one.overlaps(other)
+    assert drawn["simple"].y0 > drawn["none"].y1 > drawn["other"].y1
+    for (x, y), label in zip(points, labels, strict=True):
+        assert drawn[label].y1 < ax.transData.transform((x, y))[1]
+        assert drawn[label].x0 < ax.transData.transform((x, y))[0] < drawn[label].x1

@@ -119,7 +119,7 @@ def test_a_persons_sql(store, tiny):
     assert counted["n"].tolist() == [2]
     left = sql(store, "SELECT 7 % 4 AS x, '%s :y' AS y, '100 %%' AS z")
     assert left.values.tolist() == [[3, "%s :y", "100 %%"]]
-    with pytest.raises(DseError, match="^no such column: accuracy .did you") as error:
+    with pytest.raises(DseError, match=r"^no such column: accuracy \(did you") as error:
         sql(store, "SELECT accuracy FROM runs")
     assert "\n" not in str(error.value)
 
