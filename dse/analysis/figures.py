@@ -8,10 +8,7 @@ import pandas as pd
 
 from dse.analysis.labelling import label_below
 from dse.analysis.looks import OURS, PAPER, Look
-from dse.analysis.plotting import (
-    Axes,
-    FuncFormatter,
-)
+from dse.analysis.plotting import Axes, FuncFormatter
 from dse.arch.cost import MEBIBYTE, cost
 from dse.arch.family import Published
 
@@ -266,7 +263,5 @@ def _label(ax: Axes, marks: Sequence[Mark]) -> None:
     ax.margins(x=0.09, y=0.12)
     low, high = ax.get_ylim()
     ax.set_ylim(low - 0.08 * (high - low), high)
-    lowest = [min([mark.percent, *mark.runs, *mark.ends]) for mark in marks]
-    costs = [mark.cost for mark in marks]
-    points = list(zip(costs, lowest, strict=True))
+    points = [(m.cost, min([m.percent, *m.runs, *m.ends])) for m in marks]
     label_below(ax, points, [mark.label for mark in marks])

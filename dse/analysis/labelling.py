@@ -110,7 +110,8 @@ def _box(
     vertical: str,
 ) -> Box:
     """Approximate place of a label on the page."""
-    width = LETTER * len(label)
+    lines = label.split("\n")
+    width, height = LETTER * max(map(len, lines)), HEIGHT * len(lines)
     left = x + across - width * {"left": 0, "center": 0.5, "right": 1}[horizontal]
-    low = y + up - HEIGHT * {"bottom": 0, "center": 0.5, "top": 1}[vertical]
-    return Box(left, low, left + width, low + HEIGHT)
+    low = y + up - height * {"bottom": 0, "center": 0.5, "top": 1}[vertical]
+    return Box(left, low, left + width, low + height)

@@ -16,21 +16,27 @@ def test_rectangles_by_hand():
     assert not box.meets(Box(0, 6, 10, 9))
 
 
-def test_labels_of_neighbours_do_not_overlap():
-    points = [(10.0, 50.0), (11.0, 50.2), (12.0, 49.9), (40.0, 70.0)]
-    labels = ["GoogLeNet", "ResNet 18", "heads auxiliary", "far"]
+def drawn_by(place, points, labels, across, up):
+    """The axes, and where its labels lie in pixels; none lies on another."""
     with drawing():
         figure = Figure(figsize=(5, 4))
         ax = figure.subplots()
         ax.plot(*np.array(points).T, "o")
-        ax.set_xlim(0, 60)
-        ax.set_ylim(40, 80)
-        place_labels(ax, points, labels)
+        ax.set_xlim(*across)
+        ax.set_ylim(*up)
+        place(ax, points, labels)
         figure.draw_without_rendering()
         drawn = [text.get_window_extent() for text in ax.texts]
     assert [text.get_text() for text in ax.texts] == labels
     for one, other in itertools.combinations(drawn, 2):
         assert not one.overlaps(other)
+    return ax, drawn
+
+
+def test_labels_of_neighbours_do_not_overlap():
+    points = [(10.0, 50.0), (11.0, 50.2), (12.0, 49.9), (40.0, 70.0)]
+    labels = ["GoogLeNet", "ResNet 18", "heads auxiliary", "far"]
+    ax, drawn = drawn_by(place_labels, points, labels, (0, 60), (40, 80))
     # What has room is labelled below.
     assert drawn[3].y1 < ax.transData.transform(points[3])[1]
 
@@ -46,19 +52,11 @@ def test_where_nothing_is_free_a_label_is_still_there():
 def test_labels_below_points_of_one_size():
     """As none and simple bypass, which have as many parameters."""
     points = [(5.0, 50.0), (5.0, 50.3), (5.1, 49.9), (9.0, 50.0)]
-    labels = ["none", "simple", "other", "far"]
-    with drawing():
-        figure = Figure(figsize=(5, 4))
-        ax = figure.subplots()
-        ax.plot(*np.array(points).T, "o")
-        ax.set_xlim(0, 10)
-        ax.set_ylim(40, 60)
-        label_below(ax, points, labels)
-        figure.draw_without_rendering()
-        drawn = {text.get_text(): text.get_window_extent() for text in ax.texts}
-    for one, other in itertools.combinations(drawn.values(), 2):
-        assert not one.overlaps(other)
-    assert drawn["simple"].y0 > drawn["none"].y1 > drawn["other"].y1
-    for (x, y), label in zip(points, labels, strict=True):
-        assert drawn[label].y1 < ax.transData.transform((x, y))[1]
-        assert drawn[label].x0 < ax.transData.transform((x, y))[0] < drawn[label].x1
+    labels = ["none", "simple\n(two lines)", "other", "far"]
+    ax, drawn = drawn_by(label_below, points, labels, (0, 10), (40, 60))
+    none, simple, other, _ = drawn
+    assert simple.y0 > none.y1 > other.y1
+    for point, box in zip(points, drawn, strict=True):
+        x, y = ax.transData.transform(point)
+        assert box.y1 < y
+        assert box.x0 < x < box.x1
