@@ -2,9 +2,9 @@
 
     dse reproduce fig3b_trained --preset narrow --dataset path/to/cifar10
 
-`narrow` is a quarter of the paper's widths and all train images with augmentation,
-meant for three hours of two cores; `full` is the paper's width, for a GPU. Neither was
-run yet.
+`narrow` is a quarter of the paper's widths and all train images with augmentation:
+three hours of two cores for its 27 runs. `full` is the paper's width, for a GPU; it was
+not run yet. The recipe was chosen with experiments/fig3b_recipes.py.
 """
 
 from dataclasses import replace
@@ -13,9 +13,11 @@ from dse import Beats, Experiment, GainsLittle, Preset, Recipe, SqueezeNet
 
 RECIPE = Recipe(
     epochs=8,
-    peak_learning_rate=0.1,
+    peak_learning_rate=0.05,
+    schedule="cosine",
     batch_size=32,
     warmup_share=0.1,
+    crop_padding=2,
     clip_norm=None,
     dropout=0.0,
 )

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 # Before JAX starts: one thread as in a worker, and no accelerator.
@@ -15,6 +16,15 @@ from samples import SMALL_EXPERIMENT, striped, write_image_folder
 from dse.cli import main
 from dse.data.dataset import Dataset
 from dse.execute import worker_process
+
+
+def pytest_collection_modifyitems(items):
+    """Files of slow tests come first: none is begun when the other workers are done.
+
+    A file is one worker's (`--dist loadfile`): what a module shares is made once.
+    """
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dse.analysis.comparison import Comparison, compare, error_of_each_end
+from dse.analysis.comparison import Difference, error_of_each_end
 from dse.analysis.looks import OURS
 from dse.analysis.plotting import Axes
-from dse.errors import DseError
 
 
 def compare_recipes(runs: pd.DataFrame) -> pd.DataFrame:
@@ -27,9 +26,10 @@ def compare_recipes(runs: pd.DataFrame) -> pd.DataFrame:
         Per recipe in order `arm`, `runs`, `untrained`, `diverged`, `val_accuracy` (mean
         over completed runs), `difference` from the first recipe in the blocks that both
         completed, and its interval `low`, `high`. Each end errs in 5 % over the number
-        of recipes after the first (`dse.analysis.comparison`). NaN if too few runs
-        completed. `test_accuracy`, `test_difference`, `test_low` and `test_high` are
-        the same on test images, since a chosen recipe looks too good on validation.
+        of recipes after the first (`dse.analysis.comparison`). The difference is NaN
+        if they share no block, the interval if they share one. `test_accuracy`,
+        `test_difference`, `test_low` and `test_high` are the same on test images, since
+        a chosen recipe looks too good on validation.
     """
     runs = runs.drop_duplicates(["arm", "run_id"])  # runs of aliases are there twice
     arms = runs["arm"].unique().tolist()
@@ -42,33 +42,22 @@ def compare_recipes(runs: pd.DataFrame) -> pd.DataFrame:
         rows[reason] = by_arm(count).fillna(0).astype("int64")
     runs = runs.assign(block=blocks)
     error = error_of_each_end(len(arms) - 1)
-    completed = runs[runs["status"] == "complete"].groupby("arm")
+    completed = runs[runs["status"] == "complete"]
     for score, prefix in (("val_accuracy", ""), ("test_accuracy", "test_")):
-        rows[score] = by_arm(completed[score].mean())
+        rows[score] = by_arm(completed.groupby("arm")[score].mean())
+        scores = completed.pivot(index="block", columns="arm", values=score)
+        scores = scores.reindex(columns=arms)
+        gains = scores.sub(scores[arms[0]], axis=0)
         names = [f"{prefix}{name}" for name in ("difference", "low", "high")]
-        comparison = _compared(runs, score)
-        rows[names] = [_told(comparison, arm, arms[0], error) for arm in arms]
+        rows[names] = [_told(gains[arm].dropna(), error) for arm in arms]
     return rows
 
 
-def _compared(runs: pd.DataFrame, score: str) -> Comparison | None:
-    try:
-        return compare(runs, "arm", "block", score)
-    except DseError:
-        return None
-
-
-def _told(
-    comparison: Comparison | None, arm: str, first: str, error: float
-) -> tuple[float, float, float]:
-    if arm == first:
-        return 0.0, math.nan, math.nan
-    if comparison is None or not {arm, first} <= set(comparison.subjects):
-        return (math.nan,) * 3
-    try:
-        difference = comparison.difference(arm, first)
-    except DseError:
-        return (math.nan,) * 3
+def _told(gains: pd.Series, error: float) -> tuple[float, float, float]:
+    """The mean of a recipe's gains within blocks, and its interval."""
+    difference = Difference(float(gains.mean()), float(gains.std()), len(gains))
+    if len(gains) < 2:
+        return difference.estimate, math.nan, math.nan
     return difference.estimate, *difference.interval(error)
 
 

@@ -165,9 +165,14 @@ def print_recipes(report: "Report") -> None:
         "gain on test": _points(report.summary, "test_difference"),
     }
     print_table(list(columns), zip(*columns.values(), strict=True), left=2)
+    certain = (
+        ", which are too few for an interval"
+        if report.summary["low"].isna().all()
+        else f"; all that lie above 0, or below, do so with 95 %; {ENDS}"
+    )
     print(
         "validation accuracy; gains are points over the first recipe in the runs that "
-        f"both completed; all that lie above 0, or below, do so with 95 %; {ENDS}"
+        f"both completed{certain}"
     )
 
 

@@ -47,7 +47,7 @@ def recipe_line(recipe: Recipe) -> str:
     if recipe.initializer is not None:
         more.append(f"{recipe.initializer.capitalize()} initialisation")
     main = (
-        f"SGD, {_counted(str(length), unit)}, batch {recipe.batch_size}, peak "
+        f"SGD, {counted(str(length), unit)}, batch {recipe.batch_size}, peak "
         f"rate {recipe.peak_learning_rate:g}, momentum {recipe.momentum:g}, decay "
         f"{recipe.weight_decay:g}, {' and '.join(augmentation) or 'no augmentation'}"
     )
@@ -77,11 +77,12 @@ def published_widths(source: Source) -> str:
 def replicates_line(summary: pd.DataFrame, seed: int) -> str:
     """Describe the number of replicates of a cell, and their seed."""
     least, most = summary["replicates"].min(), summary["replicates"].max()
-    counted = f"{least}" if least == most else f"{least} to {most}"
-    return f"{_counted(counted, 'replicate')} a cell, sweep seed {seed}"
+    number = f"{least}" if least == most else f"{least} to {most}"
+    return f"{counted(number, 'replicate')} a cell, sweep seed {seed}"
 
 
-def _counted(number: str, unit: str) -> str:
+def counted(number: str, unit: str) -> str:
+    """A number with its unit, in the singular or plural."""
     return f"{number} {unit}" if number == "1" else f"{number} {unit}s"
 
 

@@ -9,7 +9,7 @@ from dse.analysis.plotting import drawing, new_figure
 from dse.analysis.recipes import compare_recipes, draw_recipes
 from dse.data.dataset import ImageData
 from dse.errors import DseError
-from dse.report.captions import data_line, recipe_line
+from dse.report.captions import counted, data_line, recipe_line
 from dse.report.folder import write_report
 from dse.report.result import Report
 from dse.runs.records import StudyRecord
@@ -51,14 +51,19 @@ def report_recipes(
     summary = compare_recipes(runs.drop_duplicates(["arm", "cell_id", "replicate"]))
     changes = [study.recipe.changes_from(first) for study in studies.values()]
     summary.insert(1, "changes", changes)
-    networks = runs["arch_id"].nunique()
-    replicates, widths = study.replicates, widths_line(experiment, study.preset)
+    networks = counted(str(runs["arch_id"].nunique()), "network")
+    replicates = counted(str(study.replicates), "replicate")
+    widths = widths_line(experiment, study.preset)
+    bars = (
+        "dots: differences, of too few runs for an interval."
+        if summary["low"].isna().all()
+        else "bars: intervals of paired differences, each end of which errs in 5 % "
+        "over their number."
+    )
     with drawing():
         caption = (
             f"{data_line(dataset)}. {arm}: {recipe_line(first)}.\n"
-            f"{networks} networks, {widths}; "
-            f"{replicates} replicates, sweep seed {first.seed}; bars: intervals of "
-            "paired differences, each end of which errs in 5 % over their number."
+            f"{networks}, {widths}; {replicates}, sweep seed {first.seed}; {bars}"
         )
         figure, [axes] = new_figure(1, experiment.title, caption, width=7.5)
         draw_recipes(axes, summary)

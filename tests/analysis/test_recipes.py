@@ -63,6 +63,18 @@ def test_where_the_first_stays_at_chance_the_others_have_their_means():
     assert math.isnan(rows["difference"][1])
 
 
+def test_one_pair_has_a_difference_and_no_interval():
+    rows = compare_recipes(
+        frame({"first": [0.5, None, None, None], "b": [0.52, 0.6, None, 0.7]})
+    )
+    assert rows["difference"].tolist() == pytest.approx([0, 0.02])
+    assert rows["test_difference"].tolist() == pytest.approx([0, 0.02])
+    assert rows[["low", "high"]].isna().to_numpy().all()
+    _, [axes] = new_figure(1, "Recipes", "")
+    draw_recipes(axes, rows)
+    assert axes.lines[0].get_xdata() == pytest.approx([0, 2])
+
+
 def test_aliases_count_once():
     runs = frame({"first": [0.5, 0.6, 0.8, 0.7], "b": [0.5, 0.6, 0.8, 0.7]})
     rows = compare_recipes(pd.concat([runs, runs]))
