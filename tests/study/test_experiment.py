@@ -1,6 +1,6 @@
 """An experiment refuses, before any work, what cannot be what a person means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from dse.runs.recipe import Recipe
 from dse.study.aliases import aliases_line
 from dse.study.claim import Beats, SizesAsPrinted, TimesFewer
 from dse.study.experiment import Experiment
+from dse.study.loading import load_experiment
 from dse.study.points import named_points
 from dse.study.preset import Preset
 
@@ -159,3 +160,11 @@ def test_points_that_are_one_network_are_told():
     assert aliases_line(many) == (
         "10 points are 5 networks, a cell each: a0 = a1; b0 = b1; c0 = c1; and 2 more"
     )
+
+
+def test_figure_3b_is_trained_for_hours_with_the_recipe_that_was_chosen():
+    _, recipes = load_experiment("fig3b_recipes")
+    _, trained = load_experiment("fig3b_trained")
+    tried, used = recipes.presets["narrow"], trained.presets["narrow"]
+    assert replace(tried.recipe, **recipes.arms["chosen"]) == used.recipe
+    assert (recipes.anchor, tried.width) == (trained.anchor, used.width)
