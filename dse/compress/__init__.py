@@ -1,0 +1,1 @@
+"""Compression of trained weights: pruning, shared weights, coding and its files."""

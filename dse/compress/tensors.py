@@ -1,0 +1,169 @@
+"""The forms in which a compressed network keeps an array of weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+from numpy.typing import NDArray
+
+from dse.errors import DseError
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Dense:
+    """All weights as 32-bit floats."""
+
+    values: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axes of the array."""
+        return self.values.shape
+
+    def array(self) -> Array:
+        """The weights."""
+        return self.values
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """The kept weights of a pruned array; the others are 0.
+
+    Attributes:
+        shape: axes of the array.
+        positions: ascending positions of kept weights in the flattened array.
+        values: the kept weights.
+
+    Raises:
+        DseError: positions are not ascending within the array.
+    """
+
+    shape: tuple[int, ...]
+    positions: Int64[np.ndarray, " kept"]
+    values: Float32[np.ndarray, " kept"]
+
+    def __post_init__(self) -> None:
+        check_positions(self.shape, self.positions)
+
+    def array(self) -> Array:
+        """The weights, zeros among them."""
+        return _scattered(self.shape, self.positions, self.values)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Kept weights that share the values of a codebook; the others are 0.
+
+    Attributes:
+        shape: axes of the array.
+        positions: as in `Sparse`.
+        codes: of each kept weight, its value's place in the codebook.
+        codebook: at most 256 values.
+
+    Raises:
+        DseError: positions or codes are not valid.
+    """
+
+    shape: tuple[int, ...]
+    positions: Int64[np.ndarray, " kept"]
+    codes: UInt8[np.ndarray, " kept"]
+    codebook: Float32[np.ndarray, " values"]
+
+    def __post_init__(self) -> None:
+        check_positions(self.shape, self.positions)
+        highest = int(self.codes.max(initial=0))
+        if len(self.codes) and highest >= len(self.codebook):
+            raise DseError(
+                f"a weight has the code {highest}; the codebook has "
+                f"{len(self.codebook)} values"
+            )
+
+    def array(self) -> Array:
+        """The weights, zeros among them."""
+        return _scattered(self.shape, self.positions, self.codebook[self.codes])
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Weights on a grid of equal steps.
+
+    Attributes:
+        lowest: weight of code 0.
+        step: distance of neighbours.
+        codes: of each weight, in the array's shape.
+    """
+
+    lowest: float
+    step: float
+    codes: UInt8[np.ndarray, "..."]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axes of the array."""
+        return self.codes.shape
+
+    def array(self) -> Array:
+        """The weights."""
+        grid = np.float32(self.lowest) + np.float32(self.step) * np.arange(256)
+        weights: Array = grid.astype(np.float32)[self.codes]
+        return weights
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A kernel as the product of two matrices (Denton et al. 2014).
+
+    Attributes:
+        shape: axes of the kernel; its last axis is the outputs.
+        left: inputs of one output x rank.
+        right: rank x outputs.
+    """
+
+    shape: tuple[int, ...]
+    left: Float32[np.ndarray, "inputs rank"]
+    right: Float32[np.ndarray, "rank outputs"]
+
+    def array(self) -> Array:
+        """The product."""
+        product: Array = (self.left @ self.right).reshape(self.shape)
+        return product
+
+
+Tensor = Dense | Sparse | Shared | Linear | Factors
+"""An array of weights in some form."""
+Tensors = Mapping[str, Mapping[str, Tensor]]
+"""Tensors by layer name, then by parameter name."""
+
+
+def check_positions(
+    shape: tuple[int, ...], positions: Int64[np.ndarray, " kept"]
+) -> None:
+    """Check that positions ascend within an array of `shape`.
+
+    Raises:
+        DseError: they do not.
+    """
+    size = prod(shape)
+    if not len(positions):
+        return
+    if positions[0] < 0 or positions[-1] >= size or (np.diff(positions) <= 0).any():
+        raise DseError(
+            f"positions of weights are not ascending from 0 to {size - 1:,}, where an "
+            f"array of {shape} has its weights"
+        )
+
+
+def _scattered(
+    shape: tuple[int, ...],
+    positions: Int64[np.ndarray, " kept"],
+    values: Float32[np.ndarray, " kept"],
+) -> Array:
+    if len(positions) == prod(shape):
+        return values.reshape(shape)
+    flat = np.zeros(prod(shape), np.float32)
+    flat[positions] = values
+    return flat.reshape(shape)
