@@ -10,7 +10,7 @@ UTF-8. A stream is what `dse.compress.streams` writes.
     sparse   positions, values of the kept weights
     shared   positions, values in the codebook less one (1), codebook, bits of a code
              (1), stream of codes
-    linear   weight of code 0, step, stream of codes of 8 bits
+    linear   positions, weight of code 0, step, stream of codes of 8 bits
     factors  rank (4), left, right
     positions   kept weights (4), bits of a gap (1), number of gaps (4), stream of gaps;
              where all weights are kept 0 bits, 0 gaps and no stream
@@ -150,15 +150,16 @@ def _written(tensor: Tensor, coding: Coding) -> Iterable[bytes]:
             yield struct.pack("<B", bits)
             yield write_stream(tensor.codes, bits, huffman=coding.codes)
         case Linear():
+            yield from _positions(tensor, coding)
             yield struct.pack("<ff", tensor.lowest, tensor.step)
-            yield write_stream(tensor.codes.reshape(-1), 8, huffman=coding.codes)
+            yield write_stream(tensor.codes, 8, huffman=coding.codes)
         case Factors():
             yield struct.pack("<I", tensor.left.shape[1])
             yield _floats(tensor.left)
             yield _floats(tensor.right)
 
 
-def _positions(tensor: Sparse | Shared, coding: Coding) -> Iterable[bytes]:
+def _positions(tensor: Sparse | Shared | Linear, coding: Coding) -> Iterable[bytes]:
     kept = len(tensor.positions)
     if kept == prod(tensor.shape):
         yield struct.pack("<IBI", kept, 0, 0)
@@ -231,9 +232,15 @@ def _read_shared(octets: Octets, shape: tuple[int, ...]) -> _Read:
 
 
 def _read_linear(octets: Octets, shape: tuple[int, ...]) -> _Read:
+    kept, bits, streams = _read_positions(octets, prod(shape))
     lowest, step = map(float, _values(octets, 2))
-    codes = read_stream(octets, prod(shape), 8)
-    return [codes], lambda found: Linear(lowest, step, found.reshape(shape))
+    codes = read_stream(octets, kept, 8)
+
+    def make(*numbers: Any) -> Tensor:
+        *gaps, found = numbers
+        return Linear(shape, _positions_from(kept, bits, *gaps), found, lowest, step)
+
+    return [*streams, codes], make
 
 
 def _read_factors(octets: Octets, shape: tuple[int, ...]) -> _Read:

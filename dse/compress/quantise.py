@@ -5,8 +5,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from dse.compress.tensors import Linear
-
 Start = Literal["linear", "density", "random"]
 """Of the first codebook: equal steps from the least to the largest weight, quantiles of
 the weights, or weights drawn at random (Deep Compression, section 3.2)."""
@@ -52,12 +50,16 @@ def nearest(weights: Kept, codebook: Values) -> UInt8[np.ndarray, " kept"]:
     return np.asarray(codes, np.uint8)
 
 
-def on_grid(weights: Float32[np.ndarray, "..."]) -> Linear:
-    """Plain linear quantisation to 8 bits: 256 equal steps over the array's range."""
+def on_grid(weights: Kept) -> tuple[UInt8[np.ndarray, " kept"], float, float]:
+    """Plain linear quantisation to 8 bits: 256 equal steps over the weights' range.
+
+    Returns:
+        The place of each weight in the grid, the weight of place 0, and the step.
+    """
     lowest, highest = float(weights.min()), float(weights.max())
-    step = np.float32((highest - lowest) / 255) or np.float32(1)
-    codes = np.rint((weights.astype(np.float64) - lowest) / float(step))
-    return Linear(lowest, float(step), np.clip(codes, 0, 255).astype(np.uint8))
+    step = float(np.float32((highest - lowest) / 255)) or 1.0
+    codes = np.rint((weights.astype(np.float64) - lowest) / step)
+    return np.clip(codes, 0, 255).astype(np.uint8), lowest, step
 
 
 def _first(

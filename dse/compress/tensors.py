@@ -89,28 +89,37 @@ class Shared:
 
 @dataclass(frozen=True)
 class Linear:
-    """Weights on a grid of equal steps.
+    """Kept weights on a grid of 256 equal steps; the others are 0.
 
     Attributes:
+        shape: axes of the array.
+        positions: as in `Sparse`.
+        codes: of each kept weight, its place in the grid.
         lowest: weight of code 0.
         step: distance of neighbours.
-        codes: of each weight, in the array's shape.
+
+    Raises:
+        DseError: positions are not ascending within the array.
     """
 
+    shape: tuple[int, ...]
+    positions: Int64[np.ndarray, " kept"]
+    codes: UInt8[np.ndarray, " kept"]
     lowest: float
     step: float
-    codes: UInt8[np.ndarray, "..."]
+
+    def __post_init__(self) -> None:
+        check_positions(self.shape, self.positions)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Axes of the array."""
-        return self.codes.shape
+    def codebook(self) -> Float32[np.ndarray, " values"]:
+        """The values of the grid."""
+        grid = np.float32(self.lowest) + np.float32(self.step) * np.arange(256)
+        return grid.astype(np.float32)
 
     def array(self) -> Array:
-        """The weights."""
-        grid = np.float32(self.lowest) + np.float32(self.step) * np.arange(256)
-        weights: Array = grid.astype(np.float32)[self.codes]
-        return weights
+        """The weights, zeros among them."""
+        return _scattered(self.shape, self.positions, self.codebook[self.codes])
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,13 @@ TENSORS = {
         "bias": Dense(floats(16)),
     },
     "conv10": {
-        "kernel": Linear(-1.5, 0.01, DRAWN.integers(0, 256, (1, 1, 16, 4), np.uint8)),
+        "kernel": Linear(
+            (1, 1, 16, 4),
+            places(64, 50),
+            DRAWN.integers(0, 256, 50, np.uint8),
+            -1.5,
+            0.01,
+        ),
         "bias": Dense(floats(4)),
     },
     "fc": {"kernel": Factors((2, 2, 4, 5), floats(16, 3), floats(3, 5))},

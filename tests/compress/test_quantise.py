@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dse.compress.quantise import cluster, nearest, on_grid
+from dse.compress.tensors import Linear
 
 STARTS = ("linear", "density", "random")
 
@@ -72,18 +73,20 @@ def test_the_starts_are_what_they_are_called():
 
 
 def test_a_grid_of_eight_bits_by_hand():
-    weights = np.array([[-1.0, 0.0], [1.55, 0.51]], np.float32)
-    grid = on_grid(weights)
+    weights = np.array([-1.0, 0.0, 1.55, 0.51], np.float32)
+    codes, lowest, step = on_grid(weights)
     # 255 steps over 2.55 are of 0.01.
-    assert grid.lowest == -1
-    assert grid.step == pytest.approx(0.01, rel=1e-6)
-    assert grid.codes.tolist() == [[0, 100], [255, 151]]
+    assert lowest == -1
+    assert step == pytest.approx(0.01, rel=1e-6)
+    assert codes.tolist() == [0, 100, 255, 151]
+    grid = Linear((4,), np.arange(4), codes, lowest, step)
     np.testing.assert_allclose(grid.array(), weights, atol=1e-6)
 
 
 @given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=40))
 def test_a_grid_is_at_most_half_a_step_away(listed):
     weights = np.array(listed, np.float32)
-    grid = on_grid(weights)
+    codes, lowest, step = on_grid(weights)
+    grid = Linear((len(weights),), np.arange(len(weights)), codes, lowest, step)
     away = np.abs(grid.array().astype(float) - weights).max()
-    assert away <= 0.5 * grid.step * 1.01 + 1e-4
+    assert away <= 0.5 * step * 1.01 + 1e-4
