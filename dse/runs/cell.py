@@ -1,8 +1,11 @@
-"""A cell: the architecture, recipe and dataset that are trained together."""
+"""A cell: the architecture, recipe and dataset that are trained together.
+
+What is done to the trained weights afterwards belongs to it too.
+"""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +13,7 @@ from dse.arch.graph import Architecture
 from dse.errors import DseError
 from dse.files import short_digest
 from dse.runs.recipe import Recipe
+from dse.runs.stages import Stage, check_stages
 
 NUMERICS_VERSION = 3
 """Version of the numerics, raised by hand with any change that can alter a result."""
@@ -24,9 +28,10 @@ class Cell:
         dataset: its name.
         dataset_fingerprint: identity of its content.
         class_names: its classes, for users of the trained network.
+        stages: what is done to the trained weights, in order.
 
     Raises:
-        DseError: see `check_batch`.
+        DseError: see `check_batch` and `check_stages`.
     """
 
     architecture: Architecture
@@ -34,15 +39,25 @@ class Cell:
     dataset: str
     dataset_fingerprint: str
     class_names: tuple[str, ...]
+    stages: tuple[Stage, ...] = ()
 
     def __post_init__(self) -> None:
         check_batch(self.architecture, self.recipe.batch_size)
+        check_stages(self.stages)
 
     @cached_property
     def id(self) -> str:
         """Identifier: sixteen hexadecimal digits of a hash of what affects a result."""
         recipe = self.recipe.to_json()
-        return cell_id(self.architecture.id, recipe, self.dataset_fingerprint)
+        stages = [stage.to_json() for stage in self.stages]
+        return cell_id(
+            self.architecture.id, recipe, self.dataset_fingerprint, stages=stages
+        )
+
+    @property
+    def parent(self) -> "Cell | None":
+        """The cell with one stage less, whose weights this one begins from."""
+        return replace(self, stages=self.stages[:-1]) if self.stages else None
 
 
 def check_batch(
@@ -81,13 +96,19 @@ def cell_id(
     recipe: Mapping[str, Any],
     dataset_fingerprint: str,
     numerics_version: int = NUMERICS_VERSION,
+    stages: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """Compute the identifier of a cell from its parts; see `Cell.id`."""
+    """Compute the identifier of a cell from its parts; see `Cell.id`.
+
+    A cell without stages is what it was before there were any.
+    """
     deciding: dict[str, Any] = {
         "architecture": architecture_id,
         "recipe": recipe,
         "dataset": dataset_fingerprint,
         "numerics_version": numerics_version,
     }
+    if stages:
+        deciding["stages"] = list(stages)
     text = json.dumps(deciding, sort_keys=True)
     return short_digest(text, 16)
