@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
-from samples import READ, write_image_folder
+from samples import READ, SMALL_EXPERIMENT, write_image_folder
 
 import dse
 from dse.store.database import open_store
@@ -38,22 +40,27 @@ def table(folder) -> pd.DataFrame:
     return runs.sort_values(["cell_id", "replicate"]).reset_index(drop=True)
 
 
+class Undisturbed(NamedTuple):
+    folder: Path
+    done: subprocess.CompletedProcess
+    seconds: float
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, tiny_folder):
     """A folder in which the small experiment was reproduced, and what that printed."""
-    from samples import SMALL_EXPERIMENT
-
     folder = tmp_path_factory.mktemp("undisturbed")
     text = SMALL_EXPERIMENT.replace("DATASET", str(tiny_folder))
     (folder / "small.py").write_text(text)
+    began = time.monotonic()
     done = run("reproduce", "small.py", folder=folder)
     assert done.returncode == 0, done.stderr
-    return folder, done
+    return Undisturbed(folder, done, time.monotonic() - began)
 
 
 @pytest.mark.slow
 def test_reproduce_writes_runs_summary_and_figure(undisturbed):
-    folder, done = undisturbed
+    folder, done = undisturbed.folder, undisturbed.done
     report = folder / "results" / "small" / "stripes-quick"
     assert {file.name for file in report.iterdir()} == {
         "config.json",
@@ -87,7 +94,7 @@ def test_reproduce_writes_runs_summary_and_figure(undisturbed):
 
 @pytest.mark.slow
 def test_a_finished_plan_trains_nothing(undisturbed):
-    folder, _ = undisturbed
+    folder = undisturbed.folder
     before = table(folder)
     again = run("reproduce", "small.py", folder=folder)
     assert again.returncode == 0
@@ -99,7 +106,7 @@ def test_a_finished_plan_trains_nothing(undisturbed):
 
 @pytest.mark.slow
 def test_every_cell_is_a_trial_with_its_values(undisturbed):
-    folder, _ = undisturbed
+    folder = undisturbed.folder
     url = f"sqlite:///{folder}/results/dse.db"
     study = open_study(open_store(url), "small/stripes-quick")
     means = dse.load_runs(storage=url).groupby("pct_3x3")["val_accuracy"].mean()
@@ -113,7 +120,7 @@ def test_every_cell_is_a_trial_with_its_values(undisturbed):
 
 @pytest.mark.slow
 def test_query_status_export_and_predict(undisturbed, tiny_folder, tmp_path):
-    folder, _ = undisturbed
+    folder = undisturbed.folder
     rows = run(
         "query",
         "SELECT run_id, test_accuracy FROM runs WHERE status = 'complete' ORDER BY 2",
@@ -135,7 +142,7 @@ def test_query_status_export_and_predict(undisturbed, tiny_folder, tmp_path):
 
 @pytest.mark.slow
 def test_another_recipe_in_the_same_study_is_refused(undisturbed, tmp_path):
-    folder, _ = undisturbed
+    folder = undisturbed.folder
     (tmp_path / "small.py").write_text(
         (folder / "small.py").read_text().replace("epochs=4", "epochs=5")
     )
@@ -153,7 +160,7 @@ def test_another_recipe_in_the_same_study_is_refused(undisturbed, tmp_path):
 
 @pytest.mark.slow
 def test_killed_at_three_random_moments_and_resumed(undisturbed, tmp_path):
-    folder, _ = undisturbed
+    folder = undisturbed.folder
     seed = random.SystemRandom().randrange(10**6)
     moments = random.Random(seed)
     (tmp_path / "small.py").write_text((folder / "small.py").read_text())
@@ -165,7 +172,7 @@ def test_killed_at_three_random_moments_and_resumed(undisturbed, tmp_path):
             stderr=subprocess.DEVNULL,
         )
         try:
-            process.wait(timeout=moments.uniform(1, 14))
+            process.wait(timeout=moments.uniform(0.5, undisturbed.seconds))
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
@@ -181,7 +188,7 @@ def test_killed_at_three_random_moments_and_resumed(undisturbed, tmp_path):
 @pytest.mark.slow
 def test_two_experiments_in_one_command_share_a_cell(undisturbed, tmp_path):
     """Killed once on the way: the shared cell is trained once, as it is alone."""
-    folder, _ = undisturbed
+    folder = undisturbed.folder
     text = (folder / "small.py").read_text()
     (tmp_path / "small.py").write_text(text)
     (tmp_path / "other.py").write_text(text.replace("0.75", "0.5"))
@@ -319,7 +326,7 @@ ANOTHER_SETUP = {
 def test_the_same_bits_and_figures_whatever_the_user_has_set(
     undisturbed, tmp_path, executor
 ):
-    folder, _ = undisturbed
+    folder = undisturbed.folder
     (tmp_path / "small.py").write_text((folder / "small.py").read_text())
     for name in ("queue", "random", "email"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the folder ran')")
@@ -339,7 +346,7 @@ def test_the_same_bits_and_figures_whatever_the_user_has_set(
 
 @pytest.mark.slow
 def test_what_stands_in_the_way_costs_no_try(undisturbed, tmp_path):
-    folder, _ = undisturbed
+    folder = undisturbed.folder
     (tmp_path / "small.py").write_text((folder / "small.py").read_text())
     for around, said in (
         ({"JAX_PLATFORMS": "nonsense"}, "dse: JAX_PLATFORMS is 'nonsense'; expected"),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+from dse.compress.networks import network_shapes, read_any
 from dse.errors import DseError, first_line
 from dse.execute.jobs import Assignment, Job
 from dse.runs.events import Done, Event, Failed, Reason, Started
@@ -35,7 +36,7 @@ def train_guarded(
     assignment = Assignment(job)
     begun: dict[int, datetime.datetime] = {}
     try:
-        for reported in trainer.train(job.cell, job.replicates):
+        for reported in _training(trainer, job):
             event = _checked(reported)
             if isinstance(event, Started):
                 now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
@@ -54,6 +55,19 @@ def train_guarded(
             logs.hear(event)
             logs.explain(event, error)
             yield event
+
+
+def _training(trainer: CellTrainer, job: Job) -> Iterator[Event]:
+    """Train a cell, or perform its last stage."""
+    if not job.cell.stages:
+        return trainer.train(job.cell, job.replicates)
+    from dse.compress.perform import perform  # imports JAX, which no driver needs
+
+    shapes = network_shapes(job.cell.architecture)
+    parents = {
+        number: read_any(content, shapes) for number, content in job.parents.items()
+    }
+    return perform(trainer, job.cell, job.replicates, parents)
 
 
 def _checked(event: Event) -> Event:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dse.data.dataset import ImageData
@@ -12,10 +12,17 @@ from dse.runs.events import Done, Event, Failed, Reason, Started
 
 @dataclass(frozen=True)
 class Job:
-    """Replicates of one cell, to train one after the other or together."""
+    """Replicates of one cell, to train one after the other or together.
+
+    Attributes:
+        cell: the cell.
+        replicates: their numbers.
+        parents: of a cell with stages, the file of each replicate's parent.
+    """
 
     cell: Cell
     replicates: tuple[int, ...]
+    parents: Mapping[int, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -66,16 +73,20 @@ class JobQueue:
     Args:
         jobs: the first jobs.
         closed: returns True if no more jobs may begin; asked before each.
+        equip: gives a job that begins what it needs (`Job.parents`).
 
     Attributes:
         cells: the cells of the first jobs, by id.
     """
 
     def __init__(
-        self, jobs: Iterable[Job], closed: Callable[[], bool] = lambda: False
+        self,
+        jobs: Iterable[Job],
+        closed: Callable[[], bool] = lambda: False,
+        equip: Callable[[Job], Job] = lambda job: job,
     ) -> None:
         self._waiting = deque(jobs)
-        self._closed = closed
+        self._closed, self._equip = closed, equip
         self.cells = {job.cell.id: job.cell for job in self._waiting}
 
     @property
@@ -85,7 +96,9 @@ class JobQueue:
 
     def take(self) -> Job | None:
         """Remove and return the next job; None if there is none now."""
-        return None if self.following() is None else self._waiting.popleft()
+        if self.following() is None:
+            return None
+        return self._equip(self._waiting.popleft())
 
     def following(self) -> Job | None:
         """The job that `take` would return; it stays in the queue."""

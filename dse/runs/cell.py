@@ -4,16 +4,17 @@ What is done to the trained weights afterwards belongs to it too.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from dse.arch.graph import Architecture
 from dse.errors import DseError
+from dse.fields import unknown_name
 from dse.files import short_digest
 from dse.runs.recipe import Recipe
-from dse.runs.stages import Stage, check_stages
+from dse.runs.stages import Densify, Prune, Quantise, Stage, check_stages
 
 NUMERICS_VERSION = 3
 """Version of the numerics, raised by hand with any change that can alter a result."""
@@ -31,7 +32,8 @@ class Cell:
         stages: what is done to the trained weights, in order.
 
     Raises:
-        DseError: see `check_batch` and `check_stages`.
+        DseError: see `check_batch` and `check_stages`; or a stage names a layer that
+            the network has not.
     """
 
     architecture: Architecture
@@ -44,6 +46,9 @@ class Cell:
     def __post_init__(self) -> None:
         check_batch(self.architecture, self.recipe.batch_size)
         check_stages(self.stages)
+        for stage in self.stages:
+            if isinstance(stage, Prune):
+                _check_layers(stage.layers, self.kernels)
 
     @cached_property
     def id(self) -> str:
@@ -55,9 +60,55 @@ class Cell:
         )
 
     @property
+    def epochs(self) -> int:
+        """Passes of its last training; 0 where its last stage has none."""
+        return self.stages[-1].epochs if self.stages else self.recipe.epochs
+
+    @property
+    def last_recipe(self) -> Recipe:
+        """The recipe of its last training: the first one, but for epochs and rate."""
+        if not self.stages or not self.epochs:
+            return self.recipe
+        rate = self.recipe.peak_learning_rate * self.stages[-1].rate
+        return replace(
+            self.recipe, epochs=self.epochs, peak_learning_rate=rate, steps=None
+        )
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Names of the layers that have kernels, auxiliary heads not among them."""
+        learnt = self.architecture.predictor.parameters
+        return tuple(layer for layer, names in learnt.items() if "kernel" in names)
+
+    @property
+    def sparse_layers(self) -> tuple[str, ...]:
+        """Layers of whose kernels the zeros stay 0 in its last training."""
+        for stage in reversed(self.stages):
+            if isinstance(stage, Densify):
+                break
+            if isinstance(stage, Prune):
+                return stage.layers or self.kernels
+        return ()
+
+    @property
+    def shares_weights(self) -> bool:
+        """Whether weights that share a value are trained together."""
+        return bool(self.epochs and self.stages) and isinstance(
+            self.stages[-1], Quantise
+        )
+
+    @property
     def parent(self) -> "Cell | None":
         """The cell with one stage less, whose weights this one begins from."""
         return replace(self, stages=self.stages[:-1]) if self.stages else None
+
+
+def _check_layers(named: Collection[str], known: Collection[str]) -> None:
+    for name in named:
+        if name not in known:
+            raise DseError(
+                unknown_name("the network has no kernel in", name, dict.fromkeys(known))
+            )
 
 
 def check_batch(

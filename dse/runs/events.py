@@ -105,6 +105,9 @@ class Done(Event):
             the `mean` and `deviation` that normalise pixels. Empty if they are in a
             file or not kept.
         kept: the file of the weights, if there is one.
+        network: of a cell with stages, the file of the compressed network; None once
+            it is kept.
+        size: bytes of that file.
     """
 
     metrics: Metrics
@@ -113,6 +116,8 @@ class Done(Event):
     step_seconds: float
     weights: Mapping[str, Mapping[str, Any]] = field(repr=False)
     kept: Kept | None = None
+    network: bytes | None = field(default=None, repr=False)
+    size: int | None = None
 
 
 @dataclass(frozen=True)

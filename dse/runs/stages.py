@@ -30,7 +30,8 @@ class Stage(Declared):
     """One stage; its fields are settings of the cell, and columns of tables.
 
     Attributes:
-        after: names of the stages that it may directly follow; "" for a training.
+        after: names of the stages that it may directly follow; "" for a training. So a
+            cell has a stage of each kind at most, and its fields are columns.
     """
 
     after: ClassVar[tuple[str, ...]] = ()
@@ -66,7 +67,7 @@ class Prune(Stage, name="prune"):
     default a third, or those beyond a threshold (Han et al. 2015, arXiv 1506.02626).
     """
 
-    after: ClassVar[tuple[str, ...]] = ("", "densify")
+    after: ClassVar[tuple[str, ...]] = ("",)
     retraining: ClassVar[str] = "prune"
 
     density: float | None = share(
@@ -94,6 +95,11 @@ class Prune(Stage, name="prune"):
         above=True,
         most=10,
     )
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that are pruned; empty for all."""
+        return () if self.pruned == EVERY else tuple(self.pruned.split(","))
 
     def __post_init__(self) -> None:
         if self.density is None and self.quality is None:

@@ -40,14 +40,17 @@ class Keeper:
             DseError: they cannot be written; no partial file is left.
         """
         if not self.keeps:
-            return replace(done, weights={})
+            return replace(done, weights={}, network=None)
         if self.folder is None:
             return done
-        return replace(done, weights={}, kept=save_weights(self.folder, done, begun))
+        kept = save_weights(self.folder, done, begun)
+        return replace(done, weights={}, network=None, kept=kept)
 
 
 def save_weights(folder: Path, done: Done, begun: datetime.datetime) -> Kept:
     """Write the weights of a run to a file under the folder of the database's files.
+
+    A compressed network has a file of its own form.
 
     The time `begun`, the start of the run, makes the file's name unique.
 
@@ -55,14 +58,10 @@ def save_weights(folder: Path, done: Done, begun: datetime.datetime) -> Kept:
         DseError: they cannot be written; no partial file is left.
     """
     file = weights_of(folder, done.cell_id, done.replicate, begun)
-    flat = {
-        f"{layer}/{name}": np.ascontiguousarray(array)
-        for layer, arrays in done.weights.items()
-        for name, array in arrays.items()
-    }
+    content = done.network or weights_file(done.weights)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, lambda opened: opened.write(save(flat)))
+        write_whole(file, lambda opened: opened.write(content))
     except OSError as error:
         raise DseError(
             f"cannot write the weights {file}: {error.strerror or error}; free some "
@@ -71,23 +70,45 @@ def save_weights(folder: Path, done: Done, begun: datetime.datetime) -> Kept:
     return Kept(file.name, weights_hash(done.weights))
 
 
-def read_file(file: Path) -> Weights:
-    """Read weights that `save_weights` wrote.
+def weights_file(weights: Weights) -> bytes:
+    """Content of a file of plain weights, in the format safetensors."""
+    flat = {
+        f"{layer}/{name}": np.ascontiguousarray(array)
+        for layer, arrays in weights.items()
+        for name, array in arrays.items()
+    }
+    return save(flat)
+
+
+def parse_weights(content: bytes) -> Weights:
+    """Read what `weights_file` wrote.
 
     Raises:
-        DseError: the file cannot be read, or has another format.
+        DseError: it has another format.
     """
     try:
-        flat = load(file.read_bytes())
-    except (OSError, SafetensorError, ValueError) as error:
-        raise DseError(
-            f"the weights {file} cannot be read: {first_line(error)}"
-        ) from error
+        flat = load(content)
+    except (SafetensorError, ValueError) as error:
+        raise DseError(first_line(error)) from error
     weights: dict[str, dict[str, Any]] = {}
     for key, array in flat.items():
         layer, _, name = key.rpartition("/")
         weights.setdefault(layer, {})[name] = array
     return weights
+
+
+def read_file(file: Path) -> Weights:
+    """Read plain weights that `save_weights` wrote.
+
+    Raises:
+        DseError: the file cannot be read, or has another format.
+    """
+    try:
+        return parse_weights(file.read_bytes())
+    except (OSError, DseError) as error:
+        raise DseError(
+            f"the weights {file} cannot be read: {first_line(error)}"
+        ) from error
 
 
 def weights_hash(weights: Weights) -> str:

@@ -1,5 +1,6 @@
 """Initialise, train a step, evaluate: pure functions of keys, compiled once a cell."""
 
+import math
 from dataclasses import dataclass
 
 import jax
@@ -21,6 +22,7 @@ from dse.ops.interface import Operations
 from dse.runs.cell import Cell, check_batch
 from dse.runs.recipe import Recipe
 from dse.train.augment import augment, centre, normalise
+from dse.train.draws import image_keys
 from dse.train.losses import among_five, correct, cross_entropy
 from dse.train.optimiser import optimiser
 from dse.train.scores import reports_top5
@@ -37,29 +39,19 @@ from dse.train.state import (
 )
 
 
-def epoch_order(
-    key: Key[Array, ""],
-    epoch: Int[Array, ""],
-    train: Int[Array, " t"],
-    *,
-    steps: int,
-    batch_size: int,
-) -> Int[Array, "steps batch"]:
-    """Draw the images of each step of an epoch, in whole batches only."""
-    order = jax.random.permutation(jax.random.fold_in(key, epoch), train)
-    return order[: steps * batch_size].reshape(steps, batch_size)
-
-
 @dataclass(frozen=True)
 class Engine:
     """The pure functions of one architecture under one recipe.
 
     Attributes:
         architecture: the network.
-        recipe: the recipe.
+        recipe: the recipe of the cell's last training.
         steps_per_epoch: training steps in an epoch.
         batch_size: images in a step: the recipe's, or fewer when train is smaller.
         operations: the numerics.
+        trains: False for a stage without training, whose recipe is not used.
+        sparse: layers of whose kernels the zeros stay 0.
+        shares: True if weights share values; `Replicate.groups` says which do.
     """
 
     architecture: Architecture
@@ -67,6 +59,9 @@ class Engine:
     steps_per_epoch: int
     batch_size: int
     operations: Operations
+    trains: bool = True
+    sparse: frozenset[str] = frozenset()
+    shares: bool = False
 
     @classmethod
     def of(cls, cell: Cell, train_size: int, operations: Operations) -> "Engine":
@@ -79,15 +74,20 @@ class Engine:
         batch_size = min(cell.recipe.batch_size, train_size)
         return cls(
             cell.recipe.applied_to(cell.architecture),
-            cell.recipe,
+            cell.last_recipe,
             train_size // batch_size,
             batch_size,
             operations,
+            cell.epochs > 0,
+            frozenset(cell.sparse_layers),
+            cell.shares_weights,
         )
 
     @property
     def steps(self) -> int:
         """Number of training steps of a run."""
+        if not self.trains:
+            return 0
         return self.recipe.steps or self.steps_per_epoch * self.recipe.epochs
 
     def epoch_of(self, step: int) -> tuple[int, int]:
@@ -99,6 +99,12 @@ class Engine:
         """Images that an epoch trains on."""
         _, end = self.epoch_of((epoch - 1) * self.steps_per_epoch)
         return (end - (epoch - 1) * self.steps_per_epoch) * self.batch_size
+
+    def no_groups(self) -> Int[Array, " parameters"] | None:
+        """Groups of the shape that a replicate's have; None if it has none."""
+        learnt = self.architecture.parameters.values()
+        size = sum(math.prod(x.shape) for names in learnt for x in names.values())
+        return jnp.zeros(size, jnp.int32) if self.shares else None
 
     def initialise(self, key: Key[Array, ""]) -> TrainState:
         """Draw parameters; momentum and counters start at zero."""
@@ -126,7 +132,7 @@ class Engine:
         places = jnp.arange(self.batch_size)
         batch = images.chosen(order[state.step % self.steps_per_epoch])
         sums = self.sums(state.parameters, state.step, batch, places, replicate)
-        return self.descend(state, sums)
+        return self.descend(state, sums, replicate.groups)
 
     def add_chosen(
         self,
@@ -187,13 +193,13 @@ class Engine:
         labels = batch.labels
         pixels = augment(
             batch.pixels,
-            _image_keys(replicate.keys.augmentation, step, places),
+            image_keys(replicate.keys.augmentation, step, places),
             self.recipe.crop_padding or 0,
             bool(self.recipe.mirror),
             self.architecture.input_shape[:2],
         )
         normal = normalise(pixels, *replicate.normaliser)
-        dropout_keys = _image_keys(replicate.keys.dropout, step, places)
+        dropout_keys = image_keys(replicate.keys.dropout, step, places)
 
         def loss(
             parameters: Weights,
@@ -216,16 +222,39 @@ class Engine:
         losses = total if own is None else own
         return Sums(Totals(losses, right), gradients, statistics)
 
-    def descend(self, state: TrainState, sums: Sums) -> TrainState:
+    def descend(
+        self,
+        state: TrainState,
+        sums: Sums,
+        groups: Int[Array, " parameters"] | None = None,
+    ) -> TrainState:
         """Move the parameters by the mean gradient of a batch, and the statistics."""
         mean = jax.tree.map(lambda total: total / self.batch_size, sums.gradients)
-        updates, moments = optimiser(self.recipe, self.steps).update(
+        mean = self._of_kept(state.parameters, mean)
+        updates, moments = optimiser(self.recipe, self.steps, groups).update(
             mean, state.optimiser, state.parameters
         )
+        updates = self._of_kept(state.parameters, updates)
         parameters = optax.apply_updates(state.parameters, updates)
         totals = jax.tree.map(jnp.add, state.totals, sums.totals)
         statistics = self._averaged(state.statistics, sums.statistics)
         return TrainState(parameters, moments, totals, state.step + 1, statistics)
+
+    def _of_kept(self, parameters: Weights, changes: Weights) -> Weights:
+        """Changes of the parameters, without those of pruned weights.
+
+        A pruned weight is one that is 0, so nothing but the weights says which are; of
+        a weight that was pruned on the way the momentum is left unused.
+        """
+        return {
+            layer: {
+                name: jnp.where(parameters[layer][name] != 0, change, 0)
+                if name == "kernel" and layer in self.sparse
+                else change
+                for name, change in of_layer.items()
+            }
+            for layer, of_layer in changes.items()
+        }
 
     def _averaged(self, running: Weights, sums: Weights) -> Weights:
         """Running averages after a step: a share of them, and the rest of the batch."""
@@ -268,12 +297,3 @@ class Engine:
             scores.correct + jnp.sum(correct(found, labels), where=counted),
             correct5,
         )
-
-
-def _image_keys(
-    key: Key[Array, ""], step: Int[Array, ""], places: Int[Array, " n"]
-) -> Key[Array, " n"]:
-    """Make a key for each image of a step."""
-    return jax.vmap(jax.random.fold_in, (None, 0))(
-        jax.random.fold_in(key, step), places
-    )

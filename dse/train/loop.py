@@ -2,97 +2,18 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import jax
 
 from dse.models.network import Weights
 from dse.runs.cell import Cell
-from dse.runs.events import Checkpointed, Done, EpochEnded, Event, Failed
+from dse.runs.events import Checkpointed, Done, EpochEnded, Event, Failed, Metrics
 from dse.train.checkpoint import Checkpoints, Progress, restore
-from dse.train.engine import Engine
+from dse.train.members import Member, Program, Saving
 from dse.train.scores import means, untrained
-from dse.train.state import Replicate, Totals, TrainState
-
-
-@runtime_checkable
-class Training(Protocol):
-    """Replicates of a cell that train together."""
-
-    def advance(self, epoch: int, stop: int) -> list[Totals]:
-        """Train up to step `stop`, the epoch's last one at most.
-
-        Returns:
-            Each replicate's totals over the epoch so far, in host memory.
-        """
-
-    def score(self, images: Sequence[Any]) -> list[dict[str, float]]:
-        """Evaluate each replicate on its own images; all have equally many.
-
-        Args:
-            images: `validation` or `test` of each `Member`.
-        """
-
-    def states(self) -> list[TrainState]:
-        """Each replicate's training state, in host memory."""
-
-    def resume(self, states: Sequence[TrainState]) -> None:
-        """Continue from the states of another training, one per replicate."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """A compiled cell.
-
-    Attributes:
-        engine: the compiled functions.
-        begin: starts the training of replicates.
-        compile_seconds: time to compile.
-    """
-
-    engine: Engine
-    begin: Callable[[Sequence[Replicate]], Training]
-    compile_seconds: float
-
-
-@dataclass(frozen=True)
-class Member:
-    """A replicate, the images that score it and the accuracy of guessing.
-
-    Attributes:
-        number: number of the replicate.
-        replicate: its inputs of the training.
-        validation: images that score it after each epoch, in the feed's own form.
-        test: images that score it at the end.
-        chance: share of the commonest class among its train images.
-    """
-
-    number: int
-    replicate: Replicate
-    validation: Any
-    test: Any
-    chance: float
-
-
-@dataclass(frozen=True)
-class Saving:
-    """When checkpoints are written.
-
-    Attributes:
-        seconds: least time between two of them.
-        steps: most steps from one to the next, also within an epoch; None for epochs.
-    """
-
-    seconds: float
-    steps: int | None = None
-
-    def pause(self, step: int, end: int) -> int:
-        """The step at which the training that has done `step` is next looked at."""
-        if self.steps is None:
-            return end
-        return min(end, (step // self.steps + 1) * self.steps)
+from dse.train.state import Totals, TrainState
 
 
 class Loop:
@@ -120,12 +41,21 @@ class Loop:
         self._step = 0
         self._progress = [Progress()] * len(members)
         self._alive = list(range(len(members)))
+        if any(member.beginning for member in members):
+            states = self._training.states()
+            begun = [
+                member.beginning.applied_to(state) if member.beginning else state
+                for member, state in zip(members, states, strict=True)
+            ]
+            self._training.resume(begun)
 
     def train(self) -> Iterator[Event]:
         """Resume from the last checkpoints, or begin, and train to the end."""
         yield from self._resume()
         while self._alive and self._step < self._engine.steps:
             epoch, end = self._engine.epoch_of(self._step)
+            if self._step == (epoch - 1) * self._engine.steps_per_epoch:
+                self._revise(epoch)
             totals = self._advance(epoch, self._saving.pause(self._step, end))
             if self._step == end:
                 yield from self._end_epoch(epoch, totals)
@@ -142,6 +72,24 @@ class Loop:
         self._progress = [progress for _, progress in restored]
         for ended in zip(*(p.replayed for p in self._progress), strict=True):
             yield from ended
+
+    def _revise(self, epoch: int) -> None:
+        """Change what a stage changes before an epoch."""
+        changes = [
+            member.beginning.revise if member.beginning else None
+            for member in self._members
+        ]
+        if not any(changes):
+            return
+        states = self._training.states()
+        self._training.resume(
+            [
+                state._replace(parameters=revise(epoch, state.parameters))
+                if revise
+                else state
+                for state, revise in zip(states, changes, strict=True)
+            ]
+        )
 
     def _advance(self, epoch: int, stop: int) -> list[Totals]:
         """Train up to step `stop`, and count the time."""
@@ -211,13 +159,12 @@ class Loop:
 
     def _results(self) -> Iterator[Event]:
         """Fail the members that are no better than guessing, and score the others."""
-        for index in list(self._alive):
-            member, last = self._members[index], self._progress[index].ended[-1]
-            accuracy = last.metrics["train"]["accuracy"]
-            why = untrained(accuracy, member.chance, last.images)
-            if why:
-                self._alive.remove(index)
-                yield Failed(self._cell.id, member.number, "untrained", why)
+        validated: list[dict[str, float]] = []
+        if self._engine.trains:
+            yield from self._drop_untrained()
+        else:
+            validated = self._training.score([m.validation for m in self._members])
+            yield from self._drop_diverged("validation", validated, 0)
         if not self._alive:
             return
         tested = self._training.score([member.test for member in self._members])
@@ -225,15 +172,33 @@ class Loop:
         states, seconds = self._training.states(), self._seconds
         for index in self._alive:
             member, progress = self._members[index], self._progress[index]
+            last: Metrics = (
+                progress.ended[-1].metrics
+                if self._engine.trains
+                else {"validation": validated[index]}
+            )
             yield Done(
                 self._cell.id,
                 member.number,
-                metrics={**progress.ended[-1].metrics, "test": tested[index]},
+                metrics={**last, "test": tested[index]},
                 train_seconds=progress.train_seconds + seconds,
                 compile_seconds=self._compile_seconds / len(self._members),
                 step_seconds=progress.step_seconds,
                 weights=self._weights(member, states[index]),
             )
+
+    def _drop_untrained(self) -> Iterator[Event]:
+        """Fail the members that are no better than guessing.
+
+        A stage may have spoilt a network, which is a result.
+        """
+        for index in list(self._alive if not self._cell.stages else ()):
+            member, last = self._members[index], self._progress[index].ended[-1]
+            accuracy = last.metrics["train"]["accuracy"]
+            why = untrained(accuracy, member.chance, last.images)
+            if why:
+                self._alive.remove(index)
+                yield Failed(self._cell.id, member.number, "untrained", why)
 
     def _weights(self, member: Member, state: TrainState) -> Weights:
         """What predicts: weights by layer, and the normalisation of pixels."""

@@ -8,7 +8,7 @@ import numpy as np
 from dse.data.dataset import Dataset, channel_statistics, train_size, validation_split
 from dse.ops.interface import Operations
 from dse.runs.cell import Cell
-from dse.train.loop import Member, Program, Saving
+from dse.train.members import Member, Program, Saving
 from dse.train.program import compile_program, stack_size
 from dse.train.scores import commonest_share, evaluation_batches
 from dse.train.state import Batches, Normaliser, Replicate, replicate_keys

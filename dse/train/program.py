@@ -10,7 +10,7 @@ from dse.ops import operations_for
 from dse.ops.interface import Operations
 from dse.runs.cell import Cell
 from dse.train.engine import Engine
-from dse.train.loop import Program
+from dse.train.members import Program
 from dse.train.stacked import compile_stacked
 from dse.train.state import Batches, Keys, Normaliser, Replicate
 from dse.train.stepped import compile_stepped
@@ -53,12 +53,12 @@ def compile_program(
     chosen = operations or operations_for(platform, stacked=together > 1)
     engine = Engine.of(cell, train_size, chosen)
     compiling = compile_stacked if form == "stacked" else compile_stepped
-    example = [_example(images, train_size)] * together
+    example = [_example(images, train_size, engine)] * together
     begin = compiling(engine, images, example, evaluation_batch)
     return Program(engine, begin, time.perf_counter() - started)
 
 
-def _example(images: Batches, train_size: int) -> Replicate:
+def _example(images: Batches, train_size: int, engine: Engine) -> Replicate:
     """A replicate of the right shapes, without real values."""
     key = jax.random.key(0)
     channels = jnp.ones(images.pixels.shape[3])
@@ -66,4 +66,5 @@ def _example(images: Batches, train_size: int) -> Replicate:
         Keys(key, key, key, key),
         Normaliser(channels, channels),
         jnp.zeros(train_size, jnp.int32),
+        engine.no_groups(),
     )

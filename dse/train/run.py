@@ -1,17 +1,21 @@
 """Train the replicates of cells on the images of a feed, and yield their events."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 
 from dse.runs.cell import Cell
 from dse.runs.events import Event, Started
 from dse.train.checkpoint import checkpoints_in
-from dse.train.loop import Loop, Member, Program, Saving
+from dse.train.loop import Loop
+from dse.train.members import Beginning, Member, Program, Saving
 from dse.train.process import keep_compiled_programs
+from dse.train.state import Keys
 
 
 @runtime_checkable
@@ -63,12 +67,22 @@ class Trainer:
                 self._feed.compile, cell, len(replicates)
             )
 
-    def train(self, cell: Cell, replicates: Sequence[int]) -> Iterator[Event]:
+    def train(
+        self,
+        cell: Cell,
+        replicates: Sequence[int],
+        beginnings: Mapping[int, Beginning] | None = None,
+    ) -> Iterator[Event]:
         """Train `cell` once for each of `replicates`; resume runs with checkpoints.
 
         Runs that train together resume from the newest step of which all have a
         checkpoint. On a CPU each trains alone, and an interruption changes no bit. A
         stack of another size than before gives the same within float tolerance.
+
+        Args:
+            cell: the cell.
+            replicates: their numbers.
+            beginnings: what each replicate of a cell with stages begins from.
 
         Yields:
             For each run `Started`, `EpochEnded` for every epoch (those before an
@@ -89,7 +103,10 @@ class Trainer:
             if compile_seconds is None:
                 program = self._ahead.pop((cell.id, len(replicates))).result()
                 compile_seconds = program.compile_seconds
-            members = [self._feed.member(cell, replicate) for replicate in stack]
+            members = [
+                _begun(cell, self._feed.member(cell, replicate), beginnings)
+                for replicate in stack
+            ]
             with checkpoints_in(self._folder, cell.id, stack) as kept:
                 yield from Loop(
                     cell, program, members, kept, self._saving, compile_seconds
@@ -99,3 +116,21 @@ class Trainer:
     def close(self) -> None:
         """Start no further compilation."""
         self._compiler.shutdown(wait=False, cancel_futures=True)
+
+
+def _begun(
+    cell: Cell, member: Member, beginnings: Mapping[int, Beginning] | None
+) -> Member:
+    """A replicate and what it begins from; each stage has its own random streams."""
+    if not cell.stages:
+        return member
+    assert beginnings is not None
+    beginning, replicate = beginnings[member.number], member.replicate
+    depth = len(cell.stages)
+    keys = Keys(*(jax.random.fold_in(key, depth) for key in replicate.keys))
+    groups = None if beginning.groups is None else jnp.asarray(beginning.groups)
+    return replace(
+        member,
+        beginning=beginning,
+        replicate=replicate._replace(keys=keys, groups=groups),
+    )

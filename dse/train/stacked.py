@@ -15,7 +15,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int
 
-from dse.train.engine import Engine, epoch_order
+from dse.train.draws import epoch_order
+from dse.train.engine import Engine
 from dse.train.scores import EvaluationRows, evaluated
 from dse.train.state import (
     Batches,
@@ -32,7 +33,7 @@ from dse.train.state import (
 class _Functions:
     """Compiled functions; inputs except images and epoch have replicates as axis 0."""
 
-    train_epoch: Callable[..., TrainState]
+    train_epoch: Callable[..., TrainState] | None
     evaluate: Callable[..., Scores]
 
 
@@ -64,8 +65,10 @@ def compile_stacked(
 
     stack: Replicate = _stack(example)
     state = _initial(engine, example)
-    training = jax.jit(jax.vmap(train_epoch, (0, None, 0, None)), donate_argnums=0)
-    compiled = training.lower(state, images, stack, jnp.int32(1)).compile()
+    compiled = None
+    if engine.steps:
+        training = jax.jit(jax.vmap(train_epoch, (0, None, 0, None)), donate_argnums=0)
+        compiled = training.lower(state, images, stack, jnp.int32(1)).compile()
     chosen = jnp.zeros((len(example), evaluation_batch), jnp.int32)
     evaluating = jax.jit(jax.vmap(engine.evaluate_chosen, (0, 0, None, 0, 0)))
     scores = _no_scores(len(example))
@@ -76,7 +79,7 @@ def compile_stacked(
 
 
 class StackedTraining:
-    """Replicates that train together; see `dse.train.loop.Training`."""
+    """Replicates that train together; see `dse.train.members.Training`."""
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class StackedTraining:
 
     def advance(self, epoch: int, stop: int) -> list[Totals]:
         """See `Training`; `stop` is the end of the epoch."""
+        assert self._functions.train_epoch is not None
         self._state = self._functions.train_epoch(
             self._state, self._images, self._stack, jnp.int32(epoch)
         )

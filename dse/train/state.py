@@ -39,11 +39,14 @@ class Replicate(NamedTuple):
         keys: its random streams.
         normaliser: mean and deviation of its train images.
         train: positions of its train images.
+        groups: number of the group that each parameter belongs to, in a stage in which
+            weights share values; None in others.
     """
 
     keys: Keys
     normaliser: Normaliser
     train: Int[Array, " t"]
+    groups: Int[Array, " parameters"] | None = None
 
 
 class Totals(NamedTuple):

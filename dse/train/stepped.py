@@ -17,7 +17,8 @@ from jax import Array
 
 from dse.arch.cost import BYTES_FP32, cost
 from dse.arch.graph import Architecture
-from dse.train.engine import Engine, epoch_order
+from dse.train.draws import epoch_order
+from dse.train.engine import Engine
 from dse.train.scores import EvaluationRows, evaluated
 from dse.train.state import (
     Batches,
@@ -48,7 +49,10 @@ _order = jax.jit(epoch_order, static_argnames=("steps", "batch_size"))
 
 @dataclass(frozen=True)
 class _Functions:
-    """Compiled functions: `train_step` for batches of one part, else the next two."""
+    """Compiled functions: `train_step` for batches of one part, else the next two.
+
+    None of the three where nothing is trained.
+    """
 
     parts: int
     train_step: Callable[..., TrainState] | None
@@ -109,20 +113,20 @@ def compile_stepped(
     state = engine.initialise(replicate.keys.initialisation)
     order = _epoch(engine, replicate, 1)
     size = part_size(engine.architecture, engine.batch_size)
-    parts = engine.batch_size // size
+    parts = engine.batch_size // size if engine.steps else 0
     options = compiler_options(engine)
     train_step = add_part = descend = None
     if parts == 1:
         step = jax.jit(engine.train_step, donate_argnums=0)
         train_step = step.lower(state, images, order, replicate).compile(options)
-    else:
+    elif parts > 1:
         sums, part = sums_to_overwrite(state), jnp.int32(0)
         adding = jax.jit(partial(engine.add_chosen, size=size), donate_argnums=0)
         add_part = adding.lower(
             sums, state.parameters, state.step, images, order, part, replicate
         ).compile(options)
         descending = jax.jit(engine.descend, donate_argnums=0)
-        descend = descending.lower(state, sums).compile(options)
+        descend = descending.lower(state, sums, replicate.groups).compile(options)
     chosen = jnp.zeros(evaluation_batch, jnp.int32)
     evaluate = (
         jax.jit(engine.evaluate_chosen)
@@ -134,7 +138,7 @@ def compile_stepped(
 
 
 class SteppedTraining:
-    """One replicate that trains; see `dse.train.loop.Training`."""
+    """One replicate that trains; see `dse.train.members.Training`."""
 
     def __init__(
         self,
@@ -175,7 +179,7 @@ class SteppedTraining:
                 part,
                 self._replicate,
             )
-        self._state = do.descend(state, self._sums)
+        self._state = do.descend(state, self._sums, self._replicate.groups)
 
     def score(self, images: Sequence[EvaluationRows]) -> list[dict[str, float]]:
         """See `Training`."""

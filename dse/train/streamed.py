@@ -18,8 +18,8 @@ from jaxtyping import Int
 from dse.data.dataset import train_size, validation_split
 from dse.data.stream import StreamedDataset, StreamedPart
 from dse.runs.cell import Cell
-from dse.train.engine import epoch_order
-from dse.train.loop import Member, Program, Saving
+from dse.train.draws import epoch_order
+from dse.train.members import Member, Program, Saving
 from dse.train.scores import commonest_share, evaluated
 from dse.train.state import (
     Batches,
@@ -85,7 +85,7 @@ class StreamedFeed:
 
 
 class StreamedTraining:
-    """One replicate that trains; see `dse.train.loop.Training`."""
+    """One replicate that trains; see `dse.train.members.Training`."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class StreamedTraining:
                     jnp.int32(part),
                     self._replicate,
                 )
-            state = do.descend(state, sums)
+            state = do.descend(state, sums, self._replicate.groups)
             if step % STEPS_AHEAD == 0:
                 state.step.block_until_ready()
         state.step.block_until_ready()

@@ -80,12 +80,15 @@ def compile_functions(
         replicate_keys(0, 0, engine.architecture.id),
         normaliser,
         jnp.zeros(train_size, jnp.int32),
+        engine.no_groups(),
     )
     images, scored = _blank(size, dataset.side), _blank(EVALUATION_BATCH, dataset.side)
     adding = jax.jit(engine.add_part, donate_argnums=0).lower(
         sums, state.parameters, state.step, images, jnp.int32(0), replicate
     )
-    descending = jax.jit(engine.descend, donate_argnums=0).lower(state, sums)
+    descending = jax.jit(engine.descend, donate_argnums=0).lower(
+        state, sums, replicate.groups
+    )
     scoring = jax.jit(engine.evaluate).lower(
         state.weights, no_scores(), scored, normaliser
     )

@@ -1,8 +1,8 @@
 """Choose the trainer for a dataset: in memory, or streamed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from dse.data.dataset import Dataset, ImageData
 from dse.data.stream import StreamedDataset
@@ -17,7 +17,12 @@ class CellTrainer(Protocol):
     def prepare(self, cell: Cell, replicates: Sequence[int]) -> None:
         """Begin to compile, in another thread, the program that `train` will need."""
 
-    def train(self, cell: Cell, replicates: Sequence[int]) -> Iterator[Event]:
+    def train(
+        self,
+        cell: Cell,
+        replicates: Sequence[int],
+        beginnings: Mapping[int, Any] | None = None,
+    ) -> Iterator[Event]:
         """Train `cell` once for each of `replicates`."""
 
     def close(self) -> None:

@@ -1,5 +1,7 @@
 """What is begun, ended and left of a job, and the queue that jobs wait in."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +37,24 @@ def test_a_queue_gives_what_is_put_back_first():
     queue.put_back(second)
     assert queue.take() is second
     assert set(queue.cells) == {"a", "b"}
+
+
+def test_a_job_is_equipped_when_it_is_taken_and_again_when_it_comes_back():
+    equipped = []
+
+    def equip(job):
+        equipped.append(job.replicates)
+        return replace(job, parents=dict.fromkeys(job.replicates, b"file"))
+
+    queue = JobQueue([job(replicates=(0, 1))], equip=equip)
+    assert queue.following().parents == {}
+    assignment = Assignment(queue.take())
+    assert assignment.job.parents == {0: b"file", 1: b"file"}
+    assignment.hear(Started("a", 0, "cpu"))
+    assignment.hear(done(0))
+    queue.put_back_rest(assignment)
+    assert queue.take().parents == {1: b"file"}
+    assert equipped == [(0, 1), (1,)]
 
 
 def test_a_closed_queue_gives_nothing():

@@ -27,7 +27,7 @@ from dse.store.query import load_network, view
 from dse.study.loading import load_experiment
 from dse.study.names import shipped_experiments
 from dse.study.plan import make_plans
-from dse.train.loop import Saving
+from dse.train.members import Saving
 from dse.train.memory import MemoryFeed
 from dse.train.run import Trainer
 

@@ -67,9 +67,9 @@ def drawn(place, name, **around):
     return {file.name: file.read_bytes() for file in (place / name).iterdir()}
 
 
-@pytest.fixture
-def plain(workplace):
-    return drawn(workplace, "plain")
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return drawn(tmp_path_factory.mktemp("plain"), "plain")
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ from dse.families.squeezenet import SqueezeNet
 from dse.models.network import initial_weights
 from dse.ops import FAST_ON_CPU, REFERENCE
 from dse.runs.recipe import Recipe
-from dse.train.engine import Engine, epoch_order
+from dse.train.draws import epoch_order
+from dse.train.engine import Engine
 from dse.train.losses import cross_entropy
 from dse.train.optimiser import learning_rate, optimiser
 from dse.train.scores import evaluation_batches

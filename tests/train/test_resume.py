@@ -20,7 +20,7 @@ from dse.runs.events import Checkpointed, Done, EpochEnded, Failed
 from dse.runs.paths import checkpoints_of
 from dse.runs.recipe import Recipe
 from dse.train import checkpoint, loop, memory, program
-from dse.train.loop import Saving
+from dse.train.members import Saving
 from dse.train.memory import MemoryFeed
 from dse.train.run import Trainer
 from dse.train.stacked import StackedTraining

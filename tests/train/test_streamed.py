@@ -22,7 +22,7 @@ from dse.runs.cell import Cell
 from dse.runs.events import Checkpointed, Done, Failed, Started
 from dse.runs.recipe import Recipe
 from dse.study.presets import PRESETS
-from dse.train.loop import Saving
+from dse.train.members import Saving
 from dse.train.run import Trainer
 from dse.train.state import Batches, Normaliser, no_scores
 from dse.train.streamed import StreamedFeed, StreamedTraining

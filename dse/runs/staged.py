@@ -1,0 +1,110 @@
+"""A point of a family together with the stages that its trained networks go through."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from dse.arch.family import Family
+from dse.arch.graph import Architecture
+from dse.arch.layer import Shape
+from dse.errors import DseError
+from dse.fields import Field, unknown_name
+from dse.runs.stages import STAGES, Stage, check_stages
+
+DONE = "stages"
+"""Name of the column that lists the stages."""
+DONE_FIELD = Field(
+    "text", "what was done to the trained weights, in order", ordered=False
+)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A point in a space of networks and of what is done to them afterwards.
+
+    It has the fields and values of the family and of its stages, so stages are columns,
+    labels and dimensions like metaparameters.
+
+    Attributes:
+        point: the network.
+        stages: the stages, in order.
+
+    Raises:
+        DseError: a stage cannot follow the one before, or the family has a field of the
+            same name.
+    """
+
+    point: Family
+    stages: tuple[Stage, ...]
+
+    def __post_init__(self) -> None:
+        check_stages(self.stages)
+        for name in (DONE, *(name for kind in STAGES.values() for name in kind.fields)):
+            if name in self.point.fields:
+                raise DseError(
+                    f"family {self.point.name} has a metaparameter {name}, as a stage "
+                    "has: rename it to compress its networks"
+                )
+
+    @property
+    def name(self) -> str:
+        """Name of the family."""
+        return self.point.name
+
+    @cached_property
+    def fields(self) -> Mapping[str, Field]:
+        """Fields of the family and of the stages, by name."""
+        own = {x: field for stage in self.stages for x, field in stage.fields.items()}
+        return {**self.point.fields, DONE: DONE_FIELD, **own}
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """Plain values by name."""
+        own = {x: value for stage in self.stages for x, value in stage.values.items()}
+        done = ", ".join(stage.name for stage in self.stages)
+        return {**self.point.values, DONE: done, **own}
+
+    def network(self, input_shape: Shape, classes: int) -> Architecture:
+        """See `Family.network`; stages do not change it."""
+        return self.point.network(input_shape, classes)
+
+    def derived(self) -> Mapping[str, float]:
+        """See `Family.derived`."""
+        return self.point.derived()
+
+    def note(self) -> str:
+        """See `Family.note`."""
+        return self.point.note()
+
+    def short(self) -> str:
+        """Short text of the network and its stages."""
+        done = ", ".join(stage.name for stage in self.stages)
+        return f"{self.point.short()}, {done}"
+
+    def scaled(self, width: float) -> "Staged":
+        """See `Family.scaled`."""
+        return replace(self, point=self.point.scaled(width))
+
+    def changed(self, changes: Mapping[str, Any]) -> "Staged":
+        """This point with other values of some fields, of the family or of a stage.
+
+        Raises:
+            DseError: a name is unknown, or a value does not fit.
+        """
+        for unknown in [name for name in changes if name not in self.fields]:
+            raise DseError(unknown_name("there is no", unknown, self.fields))
+        return Staged(
+            _with(self.point, changes),
+            tuple(_with(stage, changes) for stage in self.stages),
+        )
+
+
+def _with(one: Any, changes: Mapping[str, Any]) -> Any:
+    own = {name: value for name, value in changes.items() if name in one.fields}
+    return replace(one, **own) if own else one
+
+
+def staged(point: Family, stages: Sequence[Stage]) -> Family | Staged:
+    """The point itself without stages."""
+    return Staged(point, tuple(stages)) if stages else point
