@@ -54,6 +54,7 @@ def ask(url):
     raise AssertionError(f"nothing answers at {url}")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARDS.is_file(), reason="not a checkout")
 def test_tasks_of_an_array_job_make_the_whole(dse, workplace, tmp_path):
     """Without Slurm: what it would tell each task."""

@@ -255,6 +255,7 @@ def test_two_databases_in_one_folder_have_reports_of_their_own(dse, workplace):
     ]
 
 
+@pytest.mark.slow
 def test_fronts_of_other_experiments_lie_elsewhere(dse, workplace):
     mine = (workplace / "small.py").read_text()
     for name, second in (("one", "0.5"), ("two", "0.6")):

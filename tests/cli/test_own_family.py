@@ -77,6 +77,7 @@ def test_a_file_s_class_is_described(workplace):
     assert "--sr" not in helped.stdout.partition("options")[2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not README.is_file(), reason="not a checkout")
 def test_the_readmes_family_is_one(workplace):
     blocks = README.read_text().split("```python\n")[1:]

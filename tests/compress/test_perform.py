@@ -22,7 +22,7 @@ from dse.train.run import Trainer
 from dse.train.state import Sums, no_totals
 
 RECIPE = Recipe(
-    12,
+    8,
     0.05,
     batch_size=16,
     warmup_share=0.3,

@@ -33,6 +33,7 @@ def test_every_kind_of_layer_by_hand():
     np.testing.assert_allclose(network(jnp.asarray(x)), [[4.5, 4.5]])
 
 
+@pytest.mark.slow
 def test_both_forms_make_one_network():
     architecture = SqueezeNet(8, 8, bypass="complex").architecture((28, 30, 3), 5)
     images = jax.random.normal(jax.random.key(1), (2, 28, 30, 3))

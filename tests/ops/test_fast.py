@@ -121,6 +121,7 @@ def test_convolution_of_small_maps(side, kernel, stride, padding, groups):
     assert_same(lambda o, *given: o.convolution(*given, **at), x, weights, bias)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(
     height=st.integers(5, 9),

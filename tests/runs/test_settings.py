@@ -145,6 +145,7 @@ def test_serial_training_in_a_process_of_another_set_up(first, said):
     assert said in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -139,6 +139,7 @@ def test_a_step_follows_the_gradient_and_counts(engine, images):
     assert any(jax.tree.leaves(moved))
 
 
+@pytest.mark.slow
 def test_a_batch_in_parts_has_the_sums_of_the_whole(engine, images):
     """Augmentation and dropout too are those of the image's place in the batch."""
     state = engine.initialise(jax.random.key(1))._replace(step=jnp.int32(2))
@@ -164,6 +165,7 @@ def test_a_batch_in_parts_has_the_sums_of_the_whole(engine, images):
     assert float(whole.totals.loss) > 0
 
 
+@pytest.mark.slow
 def test_the_gradient_of_both_forms_against_float64(images):
     """To 2e-5 of each parameter's largest gradient; the limit is float32's own."""
     architecture = SqueezeNet(8, 8, bypass="complex").architecture((28, 28, 1), 4)

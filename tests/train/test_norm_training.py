@@ -75,6 +75,7 @@ def assert_close(one, other):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_parts_stacks_and_wholes_give_the_same(tiny, images, monkeypatch):
     cell = cell_of(network(), RECIPE, tiny)
     [whole] = trained(cell, images, (1,), "stepped", monkeypatch)
@@ -127,6 +128,7 @@ def test_running_averages_by_hand(tiny, images):
     assert set(state.parameters["norm1"]) == {"scale", "shift"}
 
 
+@pytest.mark.slow
 def test_evaluation_uses_the_running_averages_whatever_else_is_in_the_batch(images):
     architecture = network()
     engine = Engine(architecture, RECIPE, 4, 8, FAST_ON_CPU)
@@ -142,6 +144,7 @@ def test_evaluation_uses_the_running_averages_whatever_else_is_in_the_batch(imag
     assert not np.allclose(in_training.scores, model(batch[:4]), rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_bits_and_its_weights_predict(tiny, tmp_path):
     recipe = Recipe(6, 0.05, batch_size=32, crop_padding=0, mirror=False, dropout=0.0)
     point = SqueezeNet(8, 8, sr=0.5, norm="batch")

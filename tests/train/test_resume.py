@@ -266,6 +266,7 @@ def diverging(monkeypatch):
     monkeypatch.setattr(StackedTraining, "advance", advance)
 
 
+@pytest.mark.slow
 def test_a_diverged_member_is_told_again_unless_that_was_heard(
     train, cell, tmp_path, stacked, diverging
 ):
