@@ -23,6 +23,17 @@ def read_any(content: bytes, shapes: Shapes) -> Tensors:
     return of_arrays(weights)
 
 
+def arrays_of_file(content: bytes, architecture: Architecture) -> Weights:
+    """Read the weights in the file of a run, as they predict.
+
+    Raises:
+        DseError: it is damaged, or a compressed network of another architecture.
+    """
+    if content.startswith(MAGIC):
+        return to_arrays(read_network(content, network_shapes(architecture)))
+    return parse_weights(content)
+
+
 def network_shapes(architecture: Architecture) -> Shapes:
     """Axes of each array of a trained network, and of the pixels' normalisation."""
     predictor, channels = architecture.predictor, (architecture.input_shape[2],)

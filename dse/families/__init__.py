@@ -30,10 +30,10 @@ GROUP = "dse.families"
 COLUMNS = """
 activations alias_of arch_id bytes bytes_fp32 cell_id code_version compile_seconds
 complete created_at dataset detail device epoch epochs failed family images_per_second
-label macs metaparameters missing note numerics_version params peak_activations planned
-point position preset reason replicate run_id running seed status step_seconds study
-test_accuracy test_top5 train_accuracy train_loss train_seconds tries val_accuracy
-val_loss
+label macs mean_bytes metaparameters missing note numerics_version params
+peak_activations planned point position preset reason replicate run_id running seed
+status step_seconds study test_accuracy test_top5 train_accuracy train_loss
+train_seconds tries val_accuracy val_loss
 """
 """Columns of the views; no metaparameter may have these names."""
 SETTINGS = """

@@ -17,10 +17,11 @@ class Kept:
 Metrics = Mapping[str, Mapping[str, float]]
 """Values by split (`train`, `validation`, `test`), then by name (`loss`, ...)."""
 
-Reason = Literal["diverged", "untrained", "error", "memory", "lost", "hung"]
+Reason = Literal["diverged", "untrained", "parent", "error", "memory", "lost", "hung"]
 FAILURES: Mapping[str, str] = {
     "diverged": "its loss is no finite number",
     "untrained": "it trained to the end, and no better than chance",
+    "parent": "the run whose weights it begins from has no result",
     "error": "it raised an error",
     "memory": "it asked for more memory than there is, or than it may have",
     "lost": "its worker ended, or the machine",
@@ -28,7 +29,7 @@ FAILURES: Mapping[str, str] = {
 }
 """Reasons why a run has no valid result, with their meanings."""
 
-FINAL = ("diverged", "untrained")
+FINAL = ("diverged", "untrained", "parent")
 """Reasons that lie in the training itself: another try would repeat the same bits."""
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dse.arch.family import Family
-from dse.fields import Fields
+from dse.fields import Field, Fields
+from dse.runs.staged import OF_STAGES, Network
 
 
 class Shown(NamedTuple):
@@ -21,14 +21,17 @@ class Shown(NamedTuple):
     note: str = ""
 
     @classmethod
-    def of(cls, point: Family) -> "Shown":
-        """Make it from an instance of a family."""
+    def of(cls, point: Network) -> "Shown":
+        """Make it from an instance of a family, with stages or without."""
         return cls(point.name, point.values, point.note())
 
 
-def fields_of_points(points: Sequence[Family]) -> Fields:
-    """Fields of the families of `points`."""
-    return {point.name: point.fields for point in points}
+def fields_of_points(points: Sequence[Network]) -> Fields:
+    """Fields of the families of `points`, with those of their stages."""
+    found: dict[str, dict[str, Field]] = {}
+    for point in points:
+        found.setdefault(point.name, {}).update(point.fields)
+    return found
 
 
 def varied_names(points: Sequence[Shown], fields: Fields) -> dict[str, list[str]]:
@@ -64,6 +67,7 @@ def _label(
         if named or len(differing) > 1 or len(names) > 1
         else own[name].written(point.values.get(name))
         for name in differing
+        if name in point.values or name not in OF_STAGES
     ]
     if len(names) > 1 or not words:
         words = [" ".join([point.family, *words[:1]]), *words[1:]]

@@ -12,6 +12,9 @@ from dse.errors import DseError
 
 WEIGHTS = "weights"
 """Name of the folder of weights, beside a database."""
+PLAIN, COMPRESSED = ".safetensors", ".dsenet"
+FORMS = (PLAIN, COMPRESSED)
+"""Endings of the files of weights."""
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,199}")
 
 
@@ -72,9 +75,13 @@ def checkpoints_of(folder: Path, cell_id: str, replicate: int) -> Path:
 
 
 def weights_of(
-    folder: Path, cell_id: str, replicate: int, begun: datetime.datetime
+    folder: Path,
+    cell_id: str,
+    replicate: int,
+    begun: datetime.datetime,
+    form: str = PLAIN,
 ) -> Path:
-    """Path of the weights of a run that began at `begun`.
+    """Path of the weights of a run that began at `begun`, in one of `FORMS`.
 
     No other run has this path. So the weights of a database that was moved away, and of
     one that took its name, stay apart.
@@ -82,7 +89,7 @@ def weights_of(
     Raises:
         DseError: see `within`.
     """
-    name = f"{cell_id}-{begun:%Y%m%dT%H%M%S%f}-{replicate}.safetensors"
+    name = f"{cell_id}-{begun:%Y%m%dT%H%M%S%f}-{replicate}{form}"
     return within(folder / WEIGHTS, name)
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dse.arch.family import Family
 from dse.runs.cell import NUMERICS_VERSION, Cell
 from dse.runs.recipe import Recipe
+from dse.runs.staged import Network
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class StudyRecord:
 class Point:
     """A cell with the metaparameters from which a study made it."""
 
-    metaparameters: Family
+    metaparameters: Network
     cell: Cell
 
     @property

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from dse.arch.family import Family
@@ -17,6 +16,10 @@ DONE = "stages"
 DONE_FIELD = Field(
     "text", "what was done to the trained weights, in order", ordered=False
 )
+
+
+OF_STAGES = (DONE, *(name for kind in STAGES.values() for name in kind.fields))
+"""Names of all fields that points without stages lack."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Staged:
 
     def __post_init__(self) -> None:
         check_stages(self.stages)
-        for name in (DONE, *(name for kind in STAGES.values() for name in kind.fields)):
+        for name in OF_STAGES:
             if name in self.point.fields:
                 raise DseError(
                     f"family {self.point.name} has a metaparameter {name}, as a stage "
@@ -52,13 +55,13 @@ class Staged:
         """Name of the family."""
         return self.point.name
 
-    @cached_property
+    @property
     def fields(self) -> Mapping[str, Field]:
         """Fields of the family and of the stages, by name."""
         own = {x: field for stage in self.stages for x, field in stage.fields.items()}
         return {**self.point.fields, DONE: DONE_FIELD, **own}
 
-    @cached_property
+    @property
     def values(self) -> dict[str, Any]:
         """Plain values by name."""
         own = {x: value for stage in self.stages for x, value in stage.values.items()}
@@ -105,6 +108,15 @@ def _with(one: Any, changes: Mapping[str, Any]) -> Any:
     return replace(one, **own) if own else one
 
 
-def staged(point: Family, stages: Sequence[Stage]) -> Family | Staged:
+Network = Family | Staged
+"""A point in a space of networks, with stages or without."""
+
+
+def unstaged(point: Network) -> Family:
+    """The point without its stages."""
+    return point.point if isinstance(point, Staged) else point
+
+
+def staged(point: Family, stages: Sequence[Stage]) -> Network:
     """The point itself without stages."""
     return Staged(point, tuple(stages)) if stages else point

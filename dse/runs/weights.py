@@ -14,7 +14,7 @@ from safetensors.numpy import load, save
 from dse.errors import DseError, first_line
 from dse.files import write_whole
 from dse.runs.events import Done, Kept
-from dse.runs.paths import weights_of
+from dse.runs.paths import COMPRESSED, PLAIN, weights_of
 
 Weights = Mapping[str, Mapping[str, Any]]
 """NumPy arrays by layer, then by parameter name; `input` normalises the pixels."""
@@ -57,7 +57,8 @@ def save_weights(folder: Path, done: Done, begun: datetime.datetime) -> Kept:
     Raises:
         DseError: they cannot be written; no partial file is left.
     """
-    file = weights_of(folder, done.cell_id, done.replicate, begun)
+    form = PLAIN if done.network is None else COMPRESSED
+    file = weights_of(folder, done.cell_id, done.replicate, begun, form)
     content = done.network or weights_file(done.weights)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from dse.errors import DseError
 from dse.runs.events import Done, EpochEnded, Event, Failed, Metrics, Started
 from dse.runs.recipe import Recipe
+from dse.runs.stages import stage_of
 from dse.runs.weights import save_weights
 from dse.store.database import Store
 from dse.store.schema import (
@@ -40,14 +41,16 @@ def begin_run(store: Store, started: Started) -> int:
     """
     where = _is_run_of(started)
     with store.writing() as connection:
-        query = select(cells.c.recipe).where(cells.c.id == started.cell_id)
-        recipe = Recipe.of(connection.execute(query).scalar_one())
+        query = select(cells.c.recipe, cells.c.stages)
+        of_cell = connection.execute(query.where(cells.c.id == started.cell_id)).one()
+        recipe = Recipe.of(of_cell.recipe)
+        stages = [stage_of(stage) for stage in of_cell.stages]
         values = {
             "cell_id": started.cell_id,
             "replicate": started.replicate,
             "seed": recipe.seed,
             "status": "running",
-            "epochs": recipe.epochs,
+            "epochs": stages[-1].epochs if stages else recipe.epochs,
             "device": started.device,
             "code_version": code_version(),
             "created_at": started.begun or _now(),
@@ -105,6 +108,7 @@ def complete_run(store: Store, done: Done) -> None:
                 train_seconds=done.train_seconds,
                 step_seconds=done.step_seconds,
                 compile_seconds=done.compile_seconds,
+                bytes=done.size,
             )
         )
         last = select(runs.c.epochs).where(runs.c.id == run_id)

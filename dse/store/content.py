@@ -20,6 +20,7 @@ from dse.fields import Field
 from dse.runs.cell import cell_id
 from dse.runs.recipe import Recipe
 from dse.runs.records import point_key
+from dse.runs.stages import check_stages, stage_of
 from dse.store.database import Store
 from dse.store.schema import architectures, cells, families, study_cells
 from dse.store.views import SQL_TYPES
@@ -62,8 +63,15 @@ def _check_cells(rows: Iterable[Any]) -> None:
     for row in rows:
         recipe = _of(f"cell {row.id}", Recipe.of, row.recipe).to_json()
         data = row.dataset_fingerprint
-        found = cell_id(row.arch_id, recipe, data, row.numerics_version)
+        stages = _of(f"cell {row.id}", _stages, row.stages)
+        found = cell_id(row.arch_id, recipe, data, row.numerics_version, stages)
         _same(f"cell {row.id}", row.id, found)
+
+
+def _stages(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    made = [stage_of(row) for row in rows]
+    check_stages(made)
+    return [stage.to_json() for stage in made]
 
 
 def _check_families(rows: Iterable[Any]) -> dict[str, dict[str, Field]]:

@@ -133,6 +133,7 @@ def _enter_cell(connection: Connection, point: Point) -> None:
                 dataset_fingerprint=cell.dataset_fingerprint,
                 class_names=list(cell.class_names),
                 numerics_version=NUMERICS_VERSION,
+                stages=[stage.to_json() for stage in cell.stages],
             )
         )
 

@@ -7,36 +7,36 @@ from sqlalchemy import Connection, select, update
 from dse.arch.family import Family
 from dse.errors import DseError
 from dse.fields import Field
+from dse.runs.staged import Network, unstaged
 from dse.store.database import Store
 from dse.store.run_states import StoredPoint
 from dse.store.schema import families, study_cells
 from dse.store.views import SQL_TYPES, Row, make_views, put_families, stored_fields
 
 
-def enter_families(store: Store, points: Iterable[Family]) -> None:
+def enter_families(store: Store, points: Iterable[Network]) -> None:
     """Enter the families of these points, with their fields as columns of the views.
 
+    Those of stages are entered as fields of the family, which its plain points lack.
     Stored points of a family that has got fields since get the defaults of these.
 
     Raises:
         DseError: a field has another kind in the database, in this family, or one that
             cannot share a column with another family's.
     """
-    kinds = {point.name: point for point in points}
-    rows: dict[str, Row] = {
-        name: (
-            {x: field.to_json() for x, field in point.fields.items()},
-            list(point.derived()),
-        )
-        for name, point in kinds.items()
-    }
+    kinds, rows = dict[str, type[Family]](), dict[str, Row]()
+    for point in points:
+        kinds[point.name] = type(unstaged(point))
+        fields, _ = rows.get(point.name, ({}, []))
+        own = {x: field.to_json() for x, field in point.fields.items()}
+        rows[point.name] = {**fields, **own}, list(point.derived())
     with store.reading() as connection:
         new = _new_rows(connection, rows)
     if new:
         with store.changing_schema() as connection:
             enter_rows(connection, rows)
             for name in new:
-                _complete_points(connection, type(kinds[name])())
+                _complete_points(connection, kinds[name]())
 
 
 def _complete_points(connection: Connection, plain: Family) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select
 
 from dse.errors import DseError
 from dse.files import write_whole
-from dse.runs.paths import weights_of, within
+from dse.runs.paths import FORMS, PLAIN, weights_of, within
 from dse.store import SEARCHES
 from dse.store.database import Store
 from dse.store.families import enter_rows
@@ -190,7 +190,8 @@ def _copy_weights(source: Store, target: Store, run: Any, name: object) -> str |
     if found is None:
         return None
     now = datetime.datetime.now(datetime.UTC)
-    copy = weights_of(target.place.own, run.cell_id, run.replicate, now)
+    form = found.suffix if found.suffix in FORMS else PLAIN
+    copy = weights_of(target.place.own, run.cell_id, run.replicate, now, form)
     copy.parent.mkdir(parents=True, exist_ok=True)
     if found.is_file():
         with found.open("rb") as opened:

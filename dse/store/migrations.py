@@ -19,6 +19,8 @@ OLDEST = 2
 
 OF_3 = ("runs", "cells", "epochs")
 """Views of schema 3."""
+VIEWS_KEPT = 4
+"""Oldest schema version whose views are replaced, not dropped with what was granted."""
 
 TABLES_OF_4 = (
     """
@@ -44,12 +46,11 @@ TABLES_OF_4 = (
 
 
 def to_3(connection: Connection) -> None:
-    """Do nothing: only the views changed, and `to_4` makes them anew."""
+    """Do nothing: only the views changed, which are made anew in the end."""
 
 
 def to_4(connection: Connection) -> None:
     """Store metaparameters of any family as JSON, and drop unused columns."""
-    granted = _granted(connection)
     for name in OF_3:
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
     kind = family_called(DEFAULT)
@@ -80,9 +81,14 @@ def to_4(connection: Connection) -> None:
         ("dse_runs", "parent_run"),
     ):
         connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
-    make_views(connection)
-    for statement in granted:
-        connection.exec_driver_sql(statement)
+
+
+def to_5(connection: Connection) -> None:
+    """Add what is done to trained weights, and the bytes of a compressed network."""
+    connection.exec_driver_sql(
+        "ALTER TABLE dse_cells ADD COLUMN stages JSON DEFAULT '[]' NOT NULL"
+    )
+    connection.exec_driver_sql("ALTER TABLE dse_runs ADD COLUMN bytes BIGINT")
 
 
 def _granted(connection: Connection) -> list[str]:
@@ -108,11 +114,15 @@ def _derived(kind: type[Family], point: str) -> tuple[str, str]:
     return json.dumps(dict(found.derived())), found.note()
 
 
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {3: to_3, 4: to_4}
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {3: to_3, 4: to_4, 5: to_5}
 """Migration steps, by the version that they lead to."""
 
 
 def migrate(connection: Connection, version: int, wanted: int) -> None:
-    """Migrate the tables from `version` to `wanted`, step by step."""
+    """Migrate the tables from `version` to `wanted`, step by step, then the views."""
+    granted = _granted(connection) if version < VIEWS_KEPT else []
     for step in range(version + 1, wanted + 1):
         MIGRATIONS[step](connection)
+    make_views(connection)
+    for statement in granted:
+        connection.exec_driver_sql(statement)

@@ -14,7 +14,7 @@ from sqlalchemy import URL
 
 from dse.errors import DseError
 from dse.files import bounded, short_digest
-from dse.runs.paths import WEIGHTS, checkpoints_of, log_of, weights_of, within
+from dse.runs.paths import FORMS, WEIGHTS, checkpoints_of, log_of, weights_of, within
 from dse.store import DEFAULT_STORAGE
 
 USUAL_PORT = "5432"
@@ -89,9 +89,10 @@ class Place:
         Raises:
             DseError: see `within`.
         """
-        file = weights_of(self.own, cell_id, replicate, begun)
-        for left in (file, *file.parent.glob(f".{file.name}.*")):
-            left.unlink(missing_ok=True)
+        for form in FORMS:
+            file = weights_of(self.own, cell_id, replicate, begun, form)
+            for left in (file, *file.parent.glob(f".{file.name}.*")):
+                left.unlink(missing_ok=True)
         before = file.with_suffix("")  # folder of an older version
         for folder in (before, *file.parent.glob(f"{before.name}.orbax-*")):
             shutil.rmtree(folder, ignore_errors=True)

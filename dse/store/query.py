@@ -46,8 +46,8 @@ DTYPES = {
     **_columns(
         "int64",
         "run_id replicate seed params macs activations "
-        "peak_activations bytes_fp32 epochs epoch numerics_version tries position "
-        "planned complete failed running missing",
+        "peak_activations bytes_fp32 bytes epochs epoch numerics_version tries "
+        "position planned complete failed running missing",
     ),
     **_columns("datetime64[us, UTC]", "created_at"),
 }
@@ -250,7 +250,7 @@ def load_network(store: Store, run_id: int) -> StoredNetwork:
         raise DseError(f"run {run_id} is {row.status}; only a complete run has weights")
     if row.path is None:
         raise DseError(f"the weights of run {run_id} were not kept")
-    weights = read_weights(store.place, Kept(row.path, row.hash))
     architecture = Architecture.from_json(row.graph)
+    weights = read_weights(store.place, Kept(row.path, row.hash), architecture)
     names, recipe = tuple(row.class_names), Recipe.of(row.recipe)
     return StoredNetwork(architecture, names, weights, recipe)

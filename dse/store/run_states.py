@@ -9,6 +9,7 @@ from sqlalchemy import select
 from dse.arch.family import Family
 from dse.runs.records import point_key
 from dse.runs.run_state import RunState
+from dse.runs.staged import Network
 from dse.store.database import Store
 from dse.store.schema import runs, study_cells
 
@@ -26,6 +27,7 @@ def run_states(
         runs.c.reason,
         runs.c.val_accuracy,
         runs.c.tries,
+        runs.c.bytes,
     )
     wanted, states = list(cell_ids), {}
     with store.reading() as connection:
@@ -33,7 +35,7 @@ def run_states(
             some = runs.c.cell_id.in_(wanted[first : first + CELLS_AT_ONCE])
             for row in connection.execute(query.where(some)):
                 states[row.cell_id, row.replicate] = RunState(
-                    row.status, row.reason, row.val_accuracy, row.tries
+                    row.status, row.reason, row.val_accuracy, row.tries, row.bytes
                 )
     return states
 
@@ -53,7 +55,7 @@ class StoredPoint:
     values: Mapping[str, Any] = field(compare=False)
 
     @classmethod
-    def of(cls, metaparameters: Family) -> "StoredPoint":
+    def of(cls, metaparameters: Network) -> "StoredPoint":
         """Stored form of a point."""
         values = metaparameters.values
         return cls(metaparameters.name, point_key(metaparameters.name, values), values)

@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Current version; `dse.store.migrations` migrates older databases."""
 
 metadata = MetaData()
@@ -53,7 +53,9 @@ cells = Table(
     Column("dataset_fingerprint", String, nullable=False),
     Column("class_names", JSON, nullable=False),
     Column("numerics_version", Integer, nullable=False),
+    Column("stages", JSON, nullable=False, server_default="[]"),
 )
+"""`stages` is what is done to the trained weights (`dse.runs.stages`), in order."""
 
 studies = Table(
     "dse_studies",
@@ -102,9 +104,11 @@ runs = Table(
     Column("device", String),
     Column("code_version", String, nullable=False),
     Column("created_at", DateTime, nullable=False),
+    Column("bytes", BigInteger),
     UniqueConstraint("cell_id", "replicate"),
     sqlite_autoincrement=True,  # ids are never used again
 )
+"""`bytes` are those of a compressed network's file; null without stages."""
 
 metrics = Table(
     "dse_metrics",

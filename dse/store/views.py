@@ -67,9 +67,19 @@ EPOCHS = """
     FROM dse_metrics m
     JOIN dse_runs r ON r.id = m.run_id
     JOIN dse_study_cells sc ON sc.cell_id = r.cell_id
+    WHERE m.epoch > 0
     GROUP BY sc.study, sc.point, r.cell_id, r.replicate, m.run_id, m.epoch"""
 
 VIEWS = {"runs": RUNS, "cells": CELLS, "epochs": EPOCHS}
+
+LATER: Mapping[str, Mapping[str, str]] = {
+    "runs": {"bytes": "COALESCE(r.bytes, 4 * a.params)"},
+    "cells": {"mean_bytes": "CAST(COALESCE(AVG(r.bytes), 4 * a.params) AS {real})"},
+    "epochs": {},
+}
+"""Columns that views got later: SQL by name. They come last, since a server lets a view
+be replaced only by one that has the columns of before first. `bytes` are those of the
+file of a compressed network, or four a parameter."""
 
 
 def stored_fields(connection: Connection) -> dict[str, dict[str, Field]]:
@@ -113,10 +123,12 @@ def make_views(connection: Connection) -> None:
     is_sqlite = connection.dialect.name == "sqlite"
     for name, query in VIEWS.items():
         there = {} if is_sqlite else _columns_there(connection, name)
-        ordered = [*(x for x in there if x in columns), *columns]
-        expressions = [
-            _extracted(x, *columns[x], is_sqlite) for x in dict.fromkeys(ordered)
-        ]
+        real = "REAL" if is_sqlite else SQL_TYPES["real"]
+        found = {x: _extracted(x, *columns[x], is_sqlite) for x in columns}
+        for x, sql in LATER[name].items():
+            found[x] = f"{sql.format(real=real)} AS {x}"
+        ordered = dict.fromkeys([*(x for x in there if x in found), *found])
+        expressions = [found[x] for x in ordered]
         if is_sqlite:
             connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
         made = query.replace(

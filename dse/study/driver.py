@@ -1,7 +1,7 @@
 """The driver: it runs jobs, stores their events, and updates Optuna's study."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
@@ -9,12 +9,14 @@ from statistics import fmean
 from dse.arch.cost import cost
 from dse.execute.executors import Executor
 from dse.execute.jobs import Job, JobQueue
+from dse.runs.cell import Cell
 from dse.runs.events import FINAL, Done, EpochEnded, Event, Failed, Started
 from dse.runs.run_state import RunState
 from dse.store.append import add_epoch, begin_run, complete_run, fail_run
 from dse.store.database import Store
 from dse.store.enter import refuse_other_study, register_points, register_study
 from dse.store.families import enter_families
+from dse.store.parents import complete_replicates, parent_files
 from dse.store.run_states import points_of, run_states
 from dse.study.plan import Plan, jobs_for, refuse_other_experiment
 from dse.study.tries import Tries
@@ -83,7 +85,6 @@ def complete(
     A cell becomes a trial as soon as its last planned replicate ends.
     """
     cells = {cell_id: cell for plan in plans for cell_id, cell in plan.cells.items()}
-    jobs = jobs_for([(cells[c], r) for c, r in missing.items()], executor.workers)
     projections = [
         store.patiently(partial(_Projection, store, plan, tries)) for plan in plans
     ]
@@ -93,7 +94,51 @@ def complete(
             of_plan.hear(event)
         listener(event)
 
-    execute(JobQueue(jobs), store, executor, hear, tries)
+    # Cells with stages come after those whose weights they begin from.
+    for depth in sorted({len(cells[cell_id].stages) for cell_id in missing}):
+        wanted = [
+            (cells[cell_id], replicates)
+            for cell_id, replicates in missing.items()
+            if len(cells[cell_id].stages) == depth
+        ]
+        if depth:
+            wanted = list(_with_parents(wanted, store, hear))
+        queue = JobQueue(jobs_for(wanted, executor.workers), equip=_equip(store))
+        execute(queue, store, executor, hear, tries)
+
+
+def _with_parents(
+    wanted: Iterable[tuple[Cell, tuple[int, ...]]], store: Store, listener: Listener
+) -> Iterator[tuple[Cell, tuple[int, ...]]]:
+    """Yield the cells with the replicates whose parents are complete; fail others."""
+    for cell, replicates in wanted:
+        assert cell.parent is not None
+        read = partial(complete_replicates, store, cell.parent, replicates)
+        complete = store.patiently(read)
+        for number in replicates:
+            if number in complete:
+                continue
+            detail = f"cell {cell.parent.id}, replicate {number} is not complete"
+            begun = Started(cell.id, number, "none")
+            failed = Failed(cell.id, number, "parent", detail)
+            run_id = store.patiently(partial(begin_run, store, begun))
+            listener(replace(begun, run_id=run_id))
+            store.patiently(partial(fail_run, store, failed))
+            listener(failed)
+        if complete:
+            yield cell, complete
+
+
+def _equip(store: Store) -> Callable[[Job], Job]:
+    """Give jobs of cells with stages the files of the parents."""
+
+    def equip(job: Job) -> Job:
+        if not job.cell.stages:
+            return job
+        read = partial(parent_files, store, job.cell, job.replicates)
+        return replace(job, parents=store.patiently(read))
+
+    return equip
 
 
 class _Projection:
@@ -126,7 +171,10 @@ class _Projection:
         first = [states.get((cell_id, replicate)) for replicate in replicates]
         if all(map(self._tries.ended, first)):
             mean = mean_val_accuracy(filter(None, first))
-            size = cost(self._plan.cells[cell_id].architecture).bytes_fp32
+            size: float = cost(self._plan.cells[cell_id].architecture).bytes_fp32
+            measured = [s.bytes for s in first if s is not None and s.bytes is not None]
+            if measured:  # files of compressed networks
+                size = fmean(measured)
             self._projection.tell(cell_id, self._points[cell_id], mean, size)
 
 

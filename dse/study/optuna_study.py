@@ -123,7 +123,7 @@ class PlanProjection:
         return cell_id in self._trial_cells
 
     def tell(
-        self, cell_id: str, point: Point, val_accuracy: float | None, size: int
+        self, cell_id: str, point: Point, val_accuracy: float | None, size: float
     ) -> None:
         """Make the cell a trial; `val_accuracy` is None if none of its runs completed.
 

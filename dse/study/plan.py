@@ -1,11 +1,10 @@
 """A plan: the cells and replicates that a study needs, and those still missing."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dse.arch.cost import cost
-from dse.arch.family import Family
 from dse.bounds import LONGEST, brief
 from dse.data.dataset import ImageData, train_size
 from dse.errors import DseError
@@ -14,6 +13,7 @@ from dse.runs.cell import Cell, check_batch
 from dse.runs.recipe import Recipe
 from dse.runs.records import Point, StudyRecord
 from dse.runs.run_state import RunState
+from dse.runs.staged import Network, Staged, unstaged
 from dse.store.run_states import StoredPoint
 from dse.study.experiment import Experiment
 from dse.study.tries import Tries
@@ -48,7 +48,7 @@ class Plan:
 
     def completed(self, there: Sequence[StoredPoint]) -> list[StoredPoint]:
         """Add to stored points the fields that their families got later."""
-        families = {type(point.metaparameters) for point in self.points}
+        families = {type(unstaged(point.metaparameters)) for point in self.points}
         plain = {family.name: family() for family in families}
         return [point.completed(plain) for point in there]
 
@@ -150,7 +150,8 @@ def _differences(
 def cells_of_shard(plans: Sequence[Plan], shard: str | None) -> set[str]:
     """Ids of the cells that one of N shards trains; all cells without a shard.
 
-    They are dealt out in turn, the costliest first, so shards cost about the same.
+    They are dealt out in turn, the costliest first, so shards cost about the same. A
+    cell with stages goes with the one whose weights it begins from.
 
     Raises:
         DseError: the shard is not written as I/N, with I from 1 to N.
@@ -159,8 +160,11 @@ def cells_of_shard(plans: Sequence[Plan], shard: str | None) -> set[str]:
     if shard is None:
         return set(cells)
     part, parts = check_shard(shard)
-    dear = sorted(cells, key=lambda c: (-cost(cells[c].architecture).macs, c))
-    return set(dear[part - 1 :: parts])
+    roots = {cell_id: replace(cell, stages=()) for cell_id, cell in cells.items()}
+    macs = {x.id: cost(x.architecture).macs for x in roots.values()}
+    dear = sorted(macs, key=lambda root: (-macs[root], root))
+    mine = set(dear[part - 1 :: parts])
+    return {cell_id for cell_id in cells if roots[cell_id].id in mine}
 
 
 def check_shard(shard: str | None) -> tuple[int, int]:
@@ -193,7 +197,7 @@ def study_record(
     )
 
 
-def make_point(metaparameters: Family, recipe: Recipe, dataset: ImageData) -> Point:
+def make_point(metaparameters: Network, recipe: Recipe, dataset: ImageData) -> Point:
     """Make the point of these metaparameters, with its cell."""
     shape, classes = dataset.image_shape, dataset.classes
     architecture = metaparameters.network(shape, classes)
@@ -207,6 +211,7 @@ def make_point(metaparameters: Family, recipe: Recipe, dataset: ImageData) -> Po
             dataset.name,
             dataset.fingerprint,
             dataset.class_names,
+            metaparameters.stages if isinstance(metaparameters, Staged) else (),
         ),
     )
 

@@ -391,7 +391,7 @@ def test_an_older_schema_is_refused(plan, workplace):
     assert count == 4
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_a_sweep_of_an_older_schema_goes_on(plan, undisturbed, half, version):
     make_older(URL, version)
     cells = view(open_store(URL), "cells")

@@ -37,7 +37,7 @@ ODD = (
     SqueezeNet(2, 0, 8, sr=0.0, pct_3x3=5e-324, bypass="simple", version="1.1"),
 )
 BACKENDS = ["sqlite", "postgresql"]
-OLDER = [(backend, version) for backend in BACKENDS for version in (2, 3)]
+OLDER = [(backend, version) for backend in BACKENDS for version in (2, 3, 4)]
 
 
 def url_of(backend, request):
@@ -99,7 +99,7 @@ def test_all_rows_are_kept(older, capsys, backend, version):
         assert version_of(f"sqlite:///{copy}") == version
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_the_copy_is_a_file_that_anybody_can_read(older, version):
     """Without a log beside it, which a reader would have to make."""
     url, *_ = older("sqlite", version)
@@ -305,7 +305,7 @@ def archive_of(folder, version):
     return folder / "older.zip"
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_an_archive_of_an_older_version_is_imported(
     workplace, tiny, tmp_path_factory, capsys, version
 ):
