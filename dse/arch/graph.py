@@ -109,6 +109,12 @@ class Architecture:
         layers = tuple(layer for layer in self.layers if layer.name in needed)
         return self if layers == self.layers else Architecture(self.input_shape, layers)
 
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Names of the layers with kernels, in order, of the part that predicts."""
+        learnt = self.predictor.parameters
+        return tuple(layer for layer, names in learnt.items() if "kernel" in names)
+
     @cached_property
     def group(self) -> int:
         """Number of images that batch norms take together; 1 without batch norm.

@@ -69,8 +69,9 @@ def perform(
         if isinstance(event, Done):
             work = works[event.replicate]
             content = write_network(work.finish(event.weights), work.coding)
-            _check_written(content, event.weights)
-            event = replace(event, network=content, size=len(content))
+            weights = _read_back(content, event.weights)
+            size = len(content)
+            event = replace(event, weights=weights, network=content, size=size)
         yield event
 
 
@@ -80,22 +81,23 @@ def work_on(cell: Cell, parent: Tensors) -> Work:
     Raises:
         DseError: nothing would be left of a layer.
     """
+    weights = to_arrays(parent)
     match cell.stages[-1]:
         case Prune() as stage:
-            return _pruning(cell, stage, to_arrays(parent))
+            return _pruning(cell, stage, weights)
         case Densify():
-            return Work(Beginning(to_arrays(parent)), of_arrays)
+            return Work(Beginning(weights), of_arrays)
         case Factor() as stage:
-            return _factoring(cell, stage, parent)
+            return _factoring(cell, stage, weights)
         case Quantise() as stage:
-            return _quantising(cell, stage, to_arrays(parent))
+            return _quantising(cell, stage, weights)
         case Code() as stage:
             coding = Coding(
                 stage.gap_bits,
                 codes=stage.huffman in ("both", "codes"),
                 gaps=stage.huffman in ("both", "gaps"),
             )
-            return Work(Beginning(to_arrays(parent)), lambda _: parent, coding)
+            return Work(Beginning(weights), lambda _: parent, coding)
         case stage:
             raise DseError(f"no stage is performed by {type(stage).__name__}")
 
@@ -145,9 +147,9 @@ def _sparse(kernel: np.ndarray) -> Tensor:
     return Sparse(kernel.shape, positions, kernel.reshape(-1)[positions])
 
 
-def _factoring(cell: Cell, stage: Factor, parent: Tensors) -> Work:
-    weights, products = to_arrays(parent), {}
-    for layer in cell.kernels:
+def _factoring(cell: Cell, stage: Factor, weights: Weights) -> Work:
+    products = {}
+    for layer in cell.architecture.kernels:
         kernel = weights[layer]["kernel"]
         if rank := rank_within(kernel.shape, stage.rank_share):
             products[layer] = factored(kernel, rank)
@@ -160,7 +162,7 @@ def _quantising(cell: Cell, stage: Quantise, weights: Weights) -> Work:
     sparse = set(cell.sparse_layers)
     dense = {x.name for x in cell.architecture.layers if isinstance(x, DenseLayer)}
     tensors: dict[str, Shared | Linear] = {}
-    for layer in cell.kernels:
+    for layer in cell.architecture.kernels:
         kernel = np.asarray(weights[layer]["kernel"], np.float32)
         flat = kernel.reshape(-1)
         positions = np.flatnonzero(flat) if layer in sparse else np.arange(flat.size)
@@ -232,8 +234,10 @@ def _with_tensors(weights: Weights, kernels: Mapping[str, Tensor]) -> Tensors:
     }
 
 
-def _check_written(content: bytes, weights: Weights) -> None:
-    """Check that a file holds the weights that were scored.
+def _read_back(content: bytes, weights: Weights) -> Weights:
+    """Read a file that should hold the weights that were scored.
+
+    Their hash is of what is read: a pruned weight may have been a negative zero.
 
     Raises:
         DseError: it does not.
@@ -243,3 +247,4 @@ def _check_written(content: bytes, weights: Weights) -> None:
         for name, array in named.items():
             if not np.array_equal(read[layer][name], array):
                 raise DseError(f"{layer}/{name} is not what was scored once written")
+    return read

@@ -30,13 +30,12 @@ class Dense:
 
 
 @dataclass(frozen=True)
-class Sparse:
-    """The kept weights of a pruned array; the others are 0.
+class _Pruned:
+    """An array of which some weights are kept; the others are 0.
 
     Attributes:
         shape: axes of the array.
         positions: ascending positions of kept weights in the flattened array.
-        values: the kept weights.
 
     Raises:
         DseError: positions are not ascending within the array.
@@ -44,37 +43,58 @@ class Sparse:
 
     shape: tuple[int, ...]
     positions: Int64[np.ndarray, " kept"]
-    values: Float32[np.ndarray, " kept"]
 
     def __post_init__(self) -> None:
-        check_positions(self.shape, self.positions)
+        size, places = prod(self.shape), self.positions
+        if not len(places):
+            return
+        if places[0] < 0 or places[-1] >= size or (np.diff(places) <= 0).any():
+            raise DseError(
+                f"positions of weights are not ascending from 0 to {size - 1:,}, where "
+                f"an array of {self.shape} has its weights"
+            )
 
-    def array(self) -> Array:
-        """The weights, zeros among them."""
-        return _scattered(self.shape, self.positions, self.values)
+    def _with_zeros(self, values: Float32[np.ndarray, " kept"]) -> Array:
+        """The array of these kept weights."""
+        if len(self.positions) == prod(self.shape):
+            return values.reshape(self.shape)
+        flat = np.zeros(prod(self.shape), np.float32)
+        flat[self.positions] = values
+        return flat.reshape(self.shape)
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Kept weights that share the values of a codebook; the others are 0.
+class Sparse(_Pruned):
+    """The kept weights of a pruned array.
 
     Attributes:
-        shape: axes of the array.
-        positions: as in `Sparse`.
+        values: the kept weights.
+    """
+
+    values: Float32[np.ndarray, " kept"]
+
+    def array(self) -> Array:
+        """The weights, zeros among them."""
+        return self._with_zeros(self.values)
+
+
+@dataclass(frozen=True)
+class Shared(_Pruned):
+    """Kept weights that share the values of a codebook.
+
+    Attributes:
         codes: of each kept weight, its value's place in the codebook.
         codebook: at most 256 values.
 
     Raises:
-        DseError: positions or codes are not valid.
+        DseError: a code is beyond the codebook.
     """
 
-    shape: tuple[int, ...]
-    positions: Int64[np.ndarray, " kept"]
     codes: UInt8[np.ndarray, " kept"]
     codebook: Float32[np.ndarray, " values"]
 
     def __post_init__(self) -> None:
-        check_positions(self.shape, self.positions)
+        super().__post_init__()
         highest = int(self.codes.max(initial=0))
         if len(self.codes) and highest >= len(self.codebook):
             raise DseError(
@@ -84,32 +104,22 @@ class Shared:
 
     def array(self) -> Array:
         """The weights, zeros among them."""
-        return _scattered(self.shape, self.positions, self.codebook[self.codes])
+        return self._with_zeros(self.codebook[self.codes])
 
 
 @dataclass(frozen=True)
-class Linear:
-    """Kept weights on a grid of 256 equal steps; the others are 0.
+class Linear(_Pruned):
+    """Kept weights on a grid of 256 equal steps.
 
     Attributes:
-        shape: axes of the array.
-        positions: as in `Sparse`.
         codes: of each kept weight, its place in the grid.
         lowest: weight of code 0.
         step: distance of neighbours.
-
-    Raises:
-        DseError: positions are not ascending within the array.
     """
 
-    shape: tuple[int, ...]
-    positions: Int64[np.ndarray, " kept"]
     codes: UInt8[np.ndarray, " kept"]
     lowest: float
     step: float
-
-    def __post_init__(self) -> None:
-        check_positions(self.shape, self.positions)
 
     @property
     def codebook(self) -> Float32[np.ndarray, " values"]:
@@ -119,7 +129,7 @@ class Linear:
 
     def array(self) -> Array:
         """The weights, zeros among them."""
-        return _scattered(self.shape, self.positions, self.codebook[self.codes])
+        return self._with_zeros(self.codebook[self.codes])
 
 
 @dataclass(frozen=True)
@@ -146,33 +156,3 @@ Tensor = Dense | Sparse | Shared | Linear | Factors
 """An array of weights in some form."""
 Tensors = Mapping[str, Mapping[str, Tensor]]
 """Tensors by layer name, then by parameter name."""
-
-
-def check_positions(
-    shape: tuple[int, ...], positions: Int64[np.ndarray, " kept"]
-) -> None:
-    """Check that positions ascend within an array of `shape`.
-
-    Raises:
-        DseError: they do not.
-    """
-    size = prod(shape)
-    if not len(positions):
-        return
-    if positions[0] < 0 or positions[-1] >= size or (np.diff(positions) <= 0).any():
-        raise DseError(
-            f"positions of weights are not ascending from 0 to {size - 1:,}, where an "
-            f"array of {shape} has its weights"
-        )
-
-
-def _scattered(
-    shape: tuple[int, ...],
-    positions: Int64[np.ndarray, " kept"],
-    values: Float32[np.ndarray, " kept"],
-) -> Array:
-    if len(positions) == prod(shape):
-        return values.reshape(shape)
-    flat = np.zeros(prod(shape), np.float32)
-    flat[positions] = values
-    return flat.reshape(shape)

@@ -48,7 +48,7 @@ class Cell:
         check_stages(self.stages)
         for stage in self.stages:
             if isinstance(stage, Prune):
-                _check_layers(stage.layers, self.kernels)
+                _check_layers(stage.layers, self.architecture.kernels)
 
     @cached_property
     def id(self) -> str:
@@ -75,19 +75,13 @@ class Cell:
         )
 
     @property
-    def kernels(self) -> tuple[str, ...]:
-        """Names of the layers that have kernels, auxiliary heads not among them."""
-        learnt = self.architecture.predictor.parameters
-        return tuple(layer for layer, names in learnt.items() if "kernel" in names)
-
-    @property
     def sparse_layers(self) -> tuple[str, ...]:
         """Layers of whose kernels the zeros stay 0 in its last training."""
         for stage in reversed(self.stages):
             if isinstance(stage, Densify):
                 break
             if isinstance(stage, Prune):
-                return stage.layers or self.kernels
+                return stage.layers or self.architecture.kernels
         return ()
 
     @property

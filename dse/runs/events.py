@@ -30,7 +30,7 @@ FAILURES: Mapping[str, str] = {
 """Reasons why a run has no valid result, with their meanings."""
 
 FINAL = ("diverged", "untrained", "parent")
-"""Reasons that lie in the training itself: another try would repeat the same bits."""
+"""Reasons that another try would meet again: of the training, or of its parent."""
 
 
 @dataclass(frozen=True)

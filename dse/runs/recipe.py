@@ -151,8 +151,7 @@ class Recipe(Declared, name="recipe", as_given=True):
 
     def applied_to(self, architecture: Architecture) -> Architecture:
         """The network with the dropout rate and initialisers of this recipe."""
-        learnt = architecture.predictor.parameters
-        kernels = [name for name, held in learnt.items() if "kernel" in held]
+        kernels = architecture.kernels
 
         def changed(layer: Layer) -> Layer:
             if isinstance(layer, Dropout) and self.dropout is not None:

@@ -1,6 +1,6 @@
 """A point of a family together with the stages that its trained networks go through."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -115,8 +115,3 @@ Network = Family | Staged
 def unstaged(point: Network) -> Family:
     """The point without its stages."""
     return point.point if isinstance(point, Staged) else point
-
-
-def staged(point: Family, stages: Sequence[Stage]) -> Network:
-    """The point itself without stages."""
-    return Staged(point, tuple(stages)) if stages else point
