@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from dse.cli.ending import again, end, line_of
-from dse.cli.interrupt import interruptible
+from dse.cli.interrupt import Arrived, interruptible
 from dse.cli.parsing import parse
 from dse.cli.streams import BROKEN_PIPE, abandon, is_written, prepare_streams
 from dse.cli.studies import Plan, Reproduce, Search, Sweep
+from dse.errors import DseError
 from dse.execute.environment import leave_out_ignored, say_what_is_ignored
 
 __all__ = ["command", "main"]
@@ -39,8 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit with 1 (failed), 2 (usage), 130 (Ctrl-C), 141 (no reader)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     prepare_streams()
+    arrived = Arrived()
     try:
-        with interruptible():
+        with interruptible(arrived):
             command = parse(words)
             _settle(command)
             command()
@@ -52,10 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _leave_pipe()  # rich turned it into an exit, or nobody reads tyro's help
         raise
     except KeyboardInterrupt:
-        line = f"interrupted; what is finished is kept, go on with: {again(words)}"
-        end(line, 130, words)
+        _interrupted(words)
     except Exception as error:  # noqa: BLE001 - any error becomes a line
+        if arrived and not isinstance(error, DseError | OSError):
+            _interrupted(words)  # a library turned the interruption into its own error
         end(line_of(error, words), 1, words)
+
+
+def _interrupted(words: Sequence[str]) -> NoReturn:
+    end(
+        f"interrupted; what is finished is kept, go on with: {again(words)}", 130, words
+    )
 
 
 def _leave_pipe() -> NoReturn:

@@ -9,13 +9,30 @@ from typing import NoReturn
 AGAIN_SECONDS = 0.5
 
 
+class Arrived:
+    """Whether a signal has arrived, whatever became of its exception."""
+
+    def __init__(self) -> None:
+        self._yes = False
+
+    def note(self) -> None:
+        self._yes = True
+
+    def __bool__(self) -> bool:
+        return self._yes
+
+
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(arrived: Arrived) -> Iterator[None]:
     """Make Ctrl-C and SIGTERM raise a KeyboardInterrupt that is not lost.
 
     Python prints and ignores one that is raised inside a callback of the garbage
     collector or of a weak reference. So it is not printed there, and it is raised again
     every AGAIN_SECONDS until the command has ended.
+
+    Args:
+        arrived: is true from the first signal on. A compiled module that is imported
+            at that moment turns the exception into an ImportError of its own.
     """
     previous_hook = sys.unraisablehook
 
@@ -24,6 +41,7 @@ def interruptible() -> Iterator[None]:
             previous_hook(what)
 
     def interrupt(*_: object) -> NoReturn:
+        arrived.note()
         signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
         raise KeyboardInterrupt
 

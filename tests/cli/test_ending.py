@@ -1,9 +1,11 @@
 """What any terminal takes, and what is said of whatever a library raises."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -250,3 +252,36 @@ def test_modules_in_the_working_folder_are_not_run(workplace, pythonpath):
     done = subprocess.run([*RUN, "describe"], env=around, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert list(workplace.glob("ran_*")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_that_a_library_made_its_own_error(monkeypatch, capsys, number):
+    """A compiled module that is imported at Ctrl-C raises an ImportError instead."""
+
+    def lost(self):
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr(describe.Describe, "__call__", lost)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["describe"])
+    assert ended.value.code == 130
+    told = "dse: interrupted; what is finished is kept, go on with: dse describe\n"
+    assert capsys.readouterr().err == told
+
+
+def test_an_error_of_ours_after_an_interruption_is_said(monkeypatch, capsys):
+    def fails(self):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise DseError("the disk is full") from None
+
+    monkeypatch.setattr(describe.Describe, "__call__", fails)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["describe"])
+    assert (ended.value.code, capsys.readouterr().err) == (1, "dse: the disk is full\n")
