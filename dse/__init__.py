@@ -18,6 +18,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dse.api.compress import compress
     from dse.api.networks import describe, load_model, predict
     from dse.api.results import (
         export_studies,
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from dse.fields import Grid, choice, flag, real, share, text, whole
     from dse.options import Options
     from dse.runs.recipe import Recipe
+    from dse.runs.staged import Staged
+    from dse.runs.stages import Code, Densify, Factor, Prune, Quantise
     from dse.spaces.budget import Budget
     from dse.spaces.space import Space
     from dse.study.claim import (
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
     from dse.study.presets import PRESETS
 
 _WHERE = {
+    "api.compress": "compress",
     "api.networks": "describe load_model predict",
     "api.results": "export_studies forget import_studies load_runs query",
     "api.studies": "check open_dataset plan reproduce reproduce_all search sweep "
@@ -72,6 +76,8 @@ _WHERE = {
     "fields": "Grid choice flag real share text whole",
     "options": "Options",
     "runs.recipe": "Recipe",
+    "runs.staged": "Staged",
+    "runs.stages": "Code Densify Factor Prune Quantise",
     "spaces.budget": "Budget",
     "spaces.space": "Space",
     "study.claim": "Beats GainsLittle OverfitsLess SizesAsPrinted TimesFewer",
@@ -87,8 +93,11 @@ __all__ = [
     "Beats",
     "Budget",
     "Build",
+    "Code",
+    "Densify",
     "DseError",
     "Experiment",
+    "Factor",
     "Family",
     "GainsLittle",
     "GoogLeNet",
@@ -97,17 +106,21 @@ __all__ = [
     "Options",
     "OverfitsLess",
     "Preset",
+    "Prune",
     "Published",
+    "Quantise",
     "Recipe",
     "ResNet",
     "SizesAsPrinted",
     "Source",
     "Space",
     "SqueezeNet",
+    "Staged",
     "TimesFewer",
     "Vgg",
     "check",
     "choice",
+    "compress",
     "describe",
     "export_studies",
     "flag",

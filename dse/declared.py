@@ -96,3 +96,11 @@ class Declared:
     def values(self) -> dict[str, Any]:
         """Plain values by name, stated or not."""
         return {name: plain(getattr(self, name)) for name in self.fields}
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """This one with other values of some fields.
+
+        Raises:
+            DseError: a value does not fit.
+        """
+        return replace(self, **changes)  # type: ignore[type-var]

@@ -1,7 +1,7 @@
 """Sweeps and searches with the dataset, database and executor that they need."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from functools import partial
@@ -17,7 +17,7 @@ from dse.data.stream import stream
 from dse.errors import DseError
 from dse.execute.executors import Executor, make_executor
 from dse.options import Options
-from dse.runs.labels import Shown, fields_of_points, labels
+from dse.runs.labels import named_labels
 from dse.runs.records import Point, StudyRecord
 from dse.store.database import Store, open_store
 from dse.store.query import fingerprints
@@ -59,6 +59,11 @@ class Sweep:
         if self.dataset is not dataset:
             self.plans = self._plans_on(self.dataset)
         self._mine = cells_of_shard(self._all_plans, options.shard)
+        if not options.weights and any(plan.has_stages for plan in self._all_plans):
+            raise DseError(
+                "stages begin from weights that were kept, and --no-weights keeps "
+                "none; leave it out"
+            )
 
     def _plans_on(self, dataset: ImageData) -> dict[str, list[Plan]]:
         seeds, preset = self._options.seeds, self._preset_name
@@ -71,12 +76,20 @@ class Sweep:
     def _all_plans(self) -> list[Plan]:
         return [plan for plans in self.plans.values() for plan in plans]
 
-    def run(self) -> dict[str, list[SweepOutcome]]:
-        """Train the missing runs; return the outcomes of the studies by experiment."""
+    def run(self, only: Collection[int] | None = None) -> dict[str, list[SweepOutcome]]:
+        """Train the missing runs; return the outcomes of the studies by experiment.
+
+        Args:
+            only: the replicates to train; None for all.
+        """
         studies = [plan.study for plan in self._all_plans]
         with self.store.sweeping([study.trains for study in studies]) as store:
             missing = register(store, self._all_plans, self._options)
-            mine = {c: r for c, r in missing.items() if c in self._mine}
+            mine = {
+                cell_id: wanted
+                for cell_id, replicates in missing.items()
+                if cell_id in self._mine and (wanted := _within(replicates, only))
+            }
             self._train(store, mine)
         return {
             name: [self._outcome(self.experiments[name], plan, mine) for plan in plans]
@@ -110,16 +123,18 @@ class Sweep:
                 progress.conclude(executor.workers, executor.peak_bytes)
 
     def _progress(self, missing: Mapping[str, tuple[int, ...]]) -> SweepProgress:
-        called, work = {}, {}
+        called, work, epochs = {}, {}, {}
         for name, experiment in self.experiments.items():
             arms = experiment.recipes_changed
             # In reverse: of aliases the first one's label is kept.
             for plan, arm in zip(self.plans[name], arms, strict=True):
                 for point, label in reversed(_labelled(plan)):
                     called[point.cell.id] = " ".join(filter(None, [arm, label]))
-                    work[point.cell.id] = float(cost(point.cell.architecture).macs)
+                    epochs[point.cell.id] = point.cell.epochs
+                    passes = float(max(1, point.cell.epochs))
+                    macs = cost(point.cell.architecture).macs
+                    work[point.cell.id] = macs * passes
         runs = {cell_id: len(replicates) for cell_id, replicates in missing.items()}
-        epochs = self._all_plans[0].study.recipe.epochs
         return SweepProgress(epochs, called, work, runs)
 
     def _outcome(
@@ -145,15 +160,18 @@ class Sweep:
         )
 
 
+def _within(
+    replicates: tuple[int, ...], only: Collection[int] | None
+) -> tuple[int, ...]:
+    return tuple(x for x in replicates if only is None or x in only)
+
+
 def _labelled(plan: Plan) -> list[tuple[Point, str]]:
     """Points with the names that the experiment gives, or what tells them apart."""
     points = plan.points
-    if plan.names is not None:
-        return list(zip(points, plan.names, strict=True))
-    families = [point.metaparameters for point in points]
-    fields = fields_of_points(families)
-    named = labels([Shown.of(point) for point in families], fields, named=True)
-    lines = [label.replace("\n", " ") for label in named]
+    if (called := plan.called) is not None:
+        return [(point, called[point.key]) for point in points]
+    lines = named_labels([point.metaparameters for point in points])
     return list(zip(points, lines, strict=True))
 
 

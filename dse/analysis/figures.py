@@ -9,6 +9,7 @@ import pandas as pd
 from dse.analysis.labelling import label_below
 from dse.analysis.looks import OURS, PAPER, Look
 from dse.analysis.plotting import Axes, FuncFormatter
+from dse.analysis.statistics import MEASURED_BYTES, size_column
 from dse.arch.cost import MEBIBYTE, cost
 from dse.arch.family import Published
 
@@ -52,11 +53,21 @@ def _number(value: float, _: object) -> str:
 
 
 SIZE = Scale("bytes_fp32", float(MEBIBYTE), "MiB", "weights, MiB (32-bit floats)")
+KIBIBYTE = 1024
 BYTES = replace(SIZE, log=True)
 MACS = Scale(
     "macs", 1e6, "million MACs", "multiply-accumulates an image, millions", log=True
 )
 PRINTED = Scale("", 1.0, "MB as printed", "weights, MB as printed (32-bit floats)")
+
+
+def size_scale(summary: pd.DataFrame) -> Scale:
+    """The scale of size: bytes of files where networks are compressed."""
+    if size_column(summary) != MEASURED_BYTES:
+        return SIZE
+    large = summary[MEASURED_BYTES].max() > MEBIBYTE
+    unit, per = ("MiB", MEBIBYTE) if large else ("KiB", KIBIBYTE)
+    return Scale(MEASURED_BYTES, float(per), unit, f"file of the network, {unit}")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 
-from dse.analysis.figures import Scale, tick_percents
+from dse.analysis.figures import Scale, size_scale, tick_percents
 from dse.analysis.looks import MARKERS, OURS
 from dse.analysis.plotting import (
     Axes,
@@ -21,25 +21,25 @@ SHADES = ScalarMappable(Normalize(0, 1), "Blues")
 
 def draw_front(ax: Axes, summary: pd.DataFrame, front: pd.Series) -> Axes:
     """Draw all networks of a search, and the front by validation accuracy."""
-    rest = summary[~front]
+    scale, rest = size_scale(summary), summary[~front]
     ax.plot(
-        rest["bytes_fp32"] / 1e6,
+        rest[scale.column] / 1e6,
         100 * rest["val_accuracy"],
         "o",
         color="#999999",
         markersize=3.5,
         label="trained",
     )
-    best = summary[front].sort_values("bytes_fp32")
+    best = summary[front].sort_values(scale.column)
     ax.plot(
-        best["bytes_fp32"] / 1e6,
+        best[scale.column] / 1e6,
         100 * best["val_accuracy"],
         "D-",
         color=OURS,
         markersize=5,
         label="Pareto front",
     )
-    ax.set_xlabel("weights, MB of 10⁶ bytes (32-bit floats)")
+    ax.set_xlabel(scale.label.replace(scale.unit, "MB of 10⁶ bytes"))
     ax.set_ylabel("validation top-1 accuracy, %")
     ax.legend(frameon=False, loc="lower right")
     return ax

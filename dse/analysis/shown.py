@@ -1,5 +1,7 @@
 """Conversion of rows of the view `cells` to points that can be labelled."""
 
+from typing import Any
+
 import pandas as pd
 
 from dse.fields import Fields
@@ -9,7 +11,7 @@ from dse.runs.labels import Shown
 def shown_points(cells: pd.DataFrame, fields: Fields) -> list[Shown]:
     """Points to label, from the rows of the view `cells` in order."""
     wanted = {"family", "note"}.union(*fields.values())
-    columns = {name: cells[name].tolist() for name in wanted & {*cells.columns}}
+    columns = {name: _values(cells[name]) for name in wanted & {*cells.columns}}
     return [
         Shown(
             family,
@@ -18,3 +20,8 @@ def shown_points(cells: pd.DataFrame, fields: Fields) -> list[Shown]:
         )
         for row, family in enumerate(columns["family"])
     ]
+
+
+def _values(column: pd.Series) -> list[Any]:
+    """Plain values; None where a point has none."""
+    return column.astype(object).where(column.notna(), None).tolist()

@@ -10,8 +10,11 @@ from scipy.special import expit, logit, stdtrit
 from dse.analysis.comparison import compare, front_probability
 from dse.errors import DseError
 from dse.fields import Fields
+from dse.runs.staged import DONE
 
 CONFIDENCE = 0.95
+MEASURED_BYTES = "mean_bytes"
+"""Column of the bytes of the networks' files, where some are compressed."""
 LEAST_REPLICATES = 3
 """Fewest replicates with an interval: that of two is 18 deviations wide."""
 
@@ -28,7 +31,8 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame, fields: Fields) -> pd.Dat
         fields: fields of their metaparameters, for each family.
 
     Returns:
-        Per point in order its metaparameters, costs, `failed`, its derived numbers,
+        Per point in order its metaparameters, costs (with `mean_bytes`, those of the
+        files, where some points have stages), `failed`, its derived numbers,
         `replicates` (completed), `untrained`, `val_accuracy`, `test_accuracy` and
         `test_top5` (means, the last if it was scored), `test_deviation`, the interval
         `test_low`, `test_high`, and `bytes_front_probability` and
@@ -39,6 +43,7 @@ def summarise(runs: pd.DataFrame, cells: pd.DataFrame, fields: Fields) -> pd.Dat
     scores = complete["test_accuracy"]
     known, derived = point_columns(cells, fields)
     costs = ["params", "bytes_fp32", "macs", "activations"]
+    costs += [MEASURED_BYTES] if DONE in known else []
     several = ["family"] if cells["family"].nunique() > 1 else []
     columns = ["study", "cell_id", "arch_id", *several, *known, *costs, "failed"]
     ordered = cells.sort_values("position", kind="stable")
@@ -73,9 +78,15 @@ def point_columns(cells: pd.DataFrame, fields: Fields) -> tuple[list[str], list[
     )
 
 
+def size_column(frame: pd.DataFrame) -> str:
+    """The column of the networks' bytes: of their files, if some are compressed."""
+    return MEASURED_BYTES if MEASURED_BYTES in frame else "bytes_fp32"
+
+
 def _front_probabilities(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Probabilities of both fronts by cell; empty if replicates are too few."""
-    names = {"bytes_fp32": "bytes_front_probability", "macs": "macs_front_probability"}
+    size = size_column(rows)
+    names = {size: "bytes_front_probability", "macs": "macs_front_probability"}
     try:
         comparison = compare(runs)
     except DseError:

@@ -139,16 +139,19 @@ def draw_systems(
     measured: Sequence[dict[str, list[Mark]]],
     published: Sequence[dict[str, list[Mark]]],
     families: Mapping[str, str],
+    size: Scale = BYTES,
 ) -> None:
     """Draw measured accuracies against bytes and MACs, then published ones.
 
     Args:
         axes: two panels of what was measured, and two of what is published, if it is.
-        measured: series against `BYTES` and against `MACS`.
+        measured: series against bytes and against MACs.
         published: families against the same, of published points.
         families: the family of each series, which decides colours and markers.
+        size: the scale of the bytes measured.
     """
-    panels = zip(axes, (*measured, *published), (BYTES, MACS) * 2, strict=False)
+    scales = (size, MACS, BYTES, MACS)
+    panels = zip(axes, (*measured, *published), scales, strict=False)
     of_series, of_family = looks_by_family(families)
     for place, (ax, series, scale) in enumerate(panels):
         is_measured = place < len(measured)

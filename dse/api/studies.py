@@ -20,6 +20,7 @@ from dse.report import (
     report_front,
     report_search,
 )
+from dse.runs.staged import with_ancestors
 from dse.session import Sweep, dataset_name, known_as, load_dataset
 from dse.spaces.budget import Budget
 from dse.spaces.space import Space, named_space
@@ -75,7 +76,7 @@ def plan(
         (f"{name}, {arm}" if arm else "", point)
         for name, experiment in loaded.items()
         for arm in experiment.recipes_changed
-        for point in experiment.scaled(preset.width).values()
+        for point in with_ancestors(experiment.scaled(preset.width).values())
     ]
     replicates = preset.replicates_for(chosen.seeds)
     networks = [point for _, point in points]

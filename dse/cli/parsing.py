@@ -11,6 +11,7 @@ from unittest.mock import patch
 import tyro
 from tyro.conf import subcommand
 
+from dse.cli.compress import Compress
 from dse.cli.describe import Describe, describe_command
 from dse.cli.ending import end
 from dse.cli.results import Export, Forget, Import, Predict, Query, Retry, Status
@@ -21,8 +22,8 @@ LONGEST_WORD = 60
 """Most letters of a word that a usage error quotes; tyro wraps longer ones."""
 
 VERBS = (
-    *(Describe, Data, Plan, Sweep, Reproduce, Check, Search, Status, Retry, Forget),
-    *(Query, Predict, Export, Import),
+    *(Describe, Data, Plan, Sweep, Reproduce, Check, Search, Compress),
+    *(Status, Retry, Forget, Query, Predict, Export, Import),
 )
 
 

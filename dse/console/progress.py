@@ -27,7 +27,7 @@ class SweepProgress:
     """Listener that shows the events of a sweep.
 
     Args:
-        epochs: epochs of a run.
+        epochs: epochs of a run, of every cell or of each.
         labels: label of each cell; a search adds more while it runs.
         work: work of each cell in any unit, to estimate the time left.
         runs: number of runs to do, by cell; None where it is unknown (a search).
@@ -36,7 +36,7 @@ class SweepProgress:
 
     def __init__(
         self,
-        epochs: int,
+        epochs: int | Mapping[str, int],
         labels: Mapping[str, str] | None = None,
         work: Mapping[str, float] | None = None,
         runs: Mapping[str, int] | None = None,
@@ -91,19 +91,24 @@ class SweepProgress:
             case Started():
                 self._run_ids[key] = event.run_id
                 self._rows[key] = self._bars.add_task(
-                    self._name(event), total=self._epochs, note="compiling"
+                    self._name(event),
+                    total=self._epochs_of(event.cell_id),
+                    note="compiling",
                 )
             case EpochEnded():
                 self._add_epoch(key, event)
             case Done(metrics=metrics):
                 elapsed = time.monotonic() - self._began
                 self._train_seconds += min(event.train_seconds, elapsed)
-                self._end(
-                    event,
-                    f"validation {metrics['validation']['accuracy']:.1%}, "
-                    f"test {metrics['test']['accuracy']:.1%}, "
-                    f"{self._speed.pop(key, 0):,.0f} images/s",
-                )
+                reached = [
+                    f"validation {metrics['validation']['accuracy']:.1%}",
+                    f"test {metrics['test']['accuracy']:.1%}",
+                ]
+                if event.size is not None:
+                    reached.append(f"{event.size:,} bytes")
+                if (speed := self._speed.pop(key, None)) is not None:
+                    reached.append(f"{speed:,.0f} images/s")
+                self._end(event, ", ".join(reached))
             case Failed(again=True):
                 self._drop_row(event)
                 self.say(
@@ -154,7 +159,7 @@ class SweepProgress:
         self._console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def _add_epoch(self, key: tuple[str, int], event: EpochEnded) -> None:
-        work = self._work.get(event.cell_id, 1.0) / self._epochs
+        work = self._work_of_epoch(event.cell_id)
         counted = self._counted.get(key, 0)
         if not event.replayed:
             self._work_done += work
@@ -175,11 +180,20 @@ class SweepProgress:
             f"{event.images_per_second:,.0f} images/s",
         )
 
+    def _epochs_of(self, cell_id: str) -> int:
+        known = self._epochs
+        return known if isinstance(known, int) else known[cell_id]
+
+    def _work_of_epoch(self, cell_id: str) -> float:
+        """Work of an epoch; that of a stage without training is what there is of it."""
+        return self._work.get(cell_id, 1.0) / max(1, self._epochs_of(cell_id))
+
     def _end(self, event: Event, outcome: str) -> None:
         self._ended += 1
         self._drop_row(event)
-        left = self._epochs - self._counted.pop((event.cell_id, event.replicate), 0)
-        self._whole_work -= left * self._work.get(event.cell_id, 1.0) / self._epochs
+        counted = self._counted.pop((event.cell_id, event.replicate), 0)
+        left = max(1, self._epochs_of(event.cell_id)) - counted
+        self._whole_work -= left * self._work_of_epoch(event.cell_id)
         if self._left is not None:
             self._left[event.cell_id] -= 1
         of = "" if self._planned is None else f" of {self._planned}"

@@ -20,8 +20,8 @@ from dse.study.aliases import aliases_line
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dse.arch.family import Family
     from dse.report import Claims, Report
+    from dse.runs.staged import Network
     from dse.study.estimate import Estimate
     from dse.study.outcome import SweepOutcome
 
@@ -76,7 +76,7 @@ def print_estimate(estimate: "Estimate") -> None:
     say(*estimate.widths, *filter(None, [aliases_line(different)]))
 
 
-def _named(point: "Family", with_family: bool) -> str:
+def _named(point: "Network", with_family: bool) -> str:
     return f"{point.name} {point.short()}" if with_family else point.short()
 
 
@@ -132,7 +132,7 @@ def print_cells(report: "Report") -> None:
     columns = {
         "cell": [label.replace("\n", " ") for label in report.labels],
         "parameters": _column(report.summary, "params", "{:,}"),
-        "bytes": _column(report.summary, "bytes_fp32", "{:,}"),
+        "bytes": _column(report.summary, report.size, "{:,.0f}"),
         "MACs": _column(report.summary, "macs", "{:,}"),
         "runs": _column(report.summary, "replicates"),
         "failed": _column(report.summary, "failed"),
@@ -184,7 +184,7 @@ def print_front_of_cells(report: "Report") -> None:
     ]
     columns = {
         "cell": _column(likely, "cell"),
-        "bytes": _column(likely, "bytes_fp32", "{:,}"),
+        "bytes": _column(likely, report.size, "{:,.0f}"),
         "MACs": _column(likely, "macs", "{:,}"),
         "test": _column(likely, "test_accuracy", "{:.1%}"),
         "on the front of bytes": _column(likely, "bytes_front_probability", "{:.0%}"),
@@ -214,21 +214,21 @@ def print_claims(claims: "Claims") -> None:
 
 def print_front(report: "Report") -> None:
     """Print a search's Pareto front, and how to use its best network."""
-    front = report.summary[report.summary["front"]].sort_values("bytes_fp32")
+    front = report.summary[report.summary["front"]].sort_values(report.size)
     columns = {
         "run": _column(front, "run_id"),
         **{name: _column(front, name) for name in report.varied},
         "parameters": _column(front, "params", "{:,}"),
-        "bytes": _column(front, "bytes_fp32", "{:,}"),
+        "bytes": _column(front, report.size, "{:,.0f}"),
         "MACs": _column(front, "macs", "{:,}"),
         "validation": _column(front, "val_accuracy", "{:.1%}"),
         "test": _column(front, "test_accuracy", "{:.1%}"),
     }
     print_table(list(columns), zip(*columns.values(), strict=True))
     best = front.to_dict("records")[-1]
-    run, size = best["run_id"], best["bytes_fp32"]
+    run, size = best["run_id"], best[report.size]
     print(
-        f"best within the budget: run {run}, {size:,} bytes, validation "
+        f"best within the budget: run {run}, {size:,.0f} bytes, validation "
         f"{best['val_accuracy']:.1%}\n"
         f"use it: dse predict {run} IMAGE..., or in Python dse.load_model({run})"
     )

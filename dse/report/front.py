@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from dse.analysis.figures import MACS, SIZE
+from dse.analysis.figures import MACS, size_scale
 from dse.analysis.fronts import SHADES, draw_all_cells
 from dse.analysis.plotting import drawing, new_figure
 from dse.analysis.shown import shown_points
-from dse.analysis.statistics import summarise
+from dse.analysis.statistics import size_column, summarise
 from dse.data.dataset import ImageData
 from dse.report.captions import data_line, recipe_line, replicates_line
 from dse.report.folder import write_report
@@ -32,7 +32,7 @@ def report_front(
     summary = summarise(once(runs), cells, fields)
     summary.insert(1, "experiment", summary["study"].str.partition("/")[0])
     summary["cell"] = labels(shown_points(cells, fields), fields, named=True)
-    summary = summary.sort_values("bytes_fp32").reset_index(drop=True)
+    summary = summary.sort_values(size_column(summary)).reset_index(drop=True)
     recipe = studies[0].recipe
     with drawing():
         caption = (
@@ -43,7 +43,7 @@ def report_front(
         title = f"All cells on {dataset.name}: what size and work buy"
         figure, axes = new_figure(2, title, caption)
         for ax, scale, front in (
-            (axes[0], SIZE, "bytes_front_probability"),
+            (axes[0], size_scale(summary), "bytes_front_probability"),
             (axes[1], MACS, "macs_front_probability"),
         ):
             draw_all_cells(ax, summary, scale, front)

@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
+from dse.analysis.statistics import size_column
 from dse.report.claims import Claims
 
 
@@ -40,6 +41,11 @@ class Report:
     holes: Mapping[str, int] = field(default_factory=dict)
     claims: Claims | None = None
     widths: str = ""
+
+    @property
+    def size(self) -> str:
+        """Column of the summary with the networks' bytes, of files if compressed."""
+        return size_column(self.summary)
 
     @property
     def figure(self) -> Path:

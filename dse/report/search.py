@@ -6,7 +6,7 @@ from pathlib import Path
 from dse.analysis.fronts import draw_front
 from dse.analysis.pareto import on_front
 from dse.analysis.plotting import drawing, new_figure
-from dse.analysis.statistics import summarise
+from dse.analysis.statistics import size_column, summarise
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.report.captions import data_line, recipe_line
@@ -34,7 +34,7 @@ def report_search(
     summary = summary[summary["cell_id"].isin(run_ids.index)].reset_index(drop=True)
     summary["run_id"] = summary["cell_id"].map(run_ids)
     accuracy = summary["val_accuracy"].to_numpy()
-    summary["front"] = on_front(summary["bytes_fp32"].to_numpy(), accuracy)
+    summary["front"] = on_front(summary[size_column(summary)].to_numpy(), accuracy)
     if not summary["front"].any():
         raise _nothing_trained(study)
     with drawing():
@@ -48,7 +48,7 @@ def report_search(
         draw_front(axes, summary, summary["front"])
     tables = {"runs": runs, "summary": summary}
     write_report(folder, [study], dataset, tables, {"figure": figure})
-    best = summary[summary["front"]].sort_values("bytes_fp32").iloc[-1]
+    best = summary[summary["front"]].sort_values(size_column(summary)).iloc[-1]
     weights = weights_path(store, int(best["run_id"]))
     return Report(folder, summary, of="search", varied=varied, weights=weights)
 

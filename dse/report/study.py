@@ -1,6 +1,7 @@
 """Report on a study: a folder of tables and figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,10 +10,10 @@ from dse.analysis.curves import draw_agreement, draw_curves, mean_curves
 from dse.analysis.figures import (
     BYTES,
     MACS,
-    SIZE,
     draw_published,
     marks,
     published_marks,
+    size_scale,
 )
 from dse.analysis.gap import draw_gap, with_gap
 from dse.analysis.layers import draw_layers
@@ -27,6 +28,7 @@ from dse.analysis.systems import (
     series_of_points,
 )
 from dse.arch.describe import table_1
+from dse.arch.family import Family
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.fields import Fields
@@ -43,6 +45,7 @@ from dse.report.folder import write_report
 from dse.report.result import Report
 from dse.runs.labels import Shown, fields_of_points, labels
 from dse.runs.records import StudyRecord
+from dse.runs.staged import DONE, unstaged
 from dse.store.database import Store
 from dse.store.families import fields_of
 from dse.store.query import once, view
@@ -75,8 +78,8 @@ def report_study(
         )
     points = shown_points(cells, fields)
     names = labels(points, fields)
-    if plan.names is not None:
-        names = [*_first(plan, plan.names).values()]
+    if (given := plan.called) is not None:
+        names = [*given.values()]
     tables = {"runs": every, "summary": summary, "epochs": epochs}
     table = printed_table(experiment) if experiment.shows == "layers" else None
     if table is not None:
@@ -89,14 +92,17 @@ def report_study(
         tables["claims"] = claims.table
     widths = widths_line(experiment, study.preset)
     caption = _caption(study, dataset, runs, summary, widths, points)
+    # What points with stages begin from is in the tables alone.
+    own = len({point.key for point in plan.keyed.values()})
+    asked = summary.iloc[:own]
     with drawing():
         figures = {
             "figure": _systems_figure(
-                experiment, dataset, caption, summary, runs, plan, published
+                experiment, dataset, caption, asked, runs, plan, published
             )
             if experiment.series
             else _main_figure(
-                experiment, dataset, caption, summary, runs, names, fields, table
+                experiment, dataset, caption, asked, runs, names[:own], fields, table
             )
         }
         if experiment.shows == "gap":
@@ -106,23 +112,17 @@ def report_study(
             )
         drawn = summary.assign(label=names).drop_duplicates("cell_id")
         drawn = drawn[drawn["replicates"] > 0]
+        if DONE in drawn:
+            drawn = drawn[drawn[DONE].isna()]  # others are trained for other epochs
         if len(drawn) > 1:
             curves = mean_curves(epochs, runs)[drawn["cell_id"]]
             title = f"{experiment.title}: learning curves"
             caption = _data_and_recipe(study, dataset, drawn) + "."
-            called = drawn["label"].tolist()
-            figures["curves"] = curves_figure(title, caption, curves, called)
+            labelled = drawn["label"].tolist()
+            figures["curves"] = curves_figure(title, caption, curves, labelled)
     chosen = chosen_widths(experiment, study.preset)
     write_report(folder, [study], dataset, tables, figures, chosen)
     return Report(folder, summary, names, table_1=table, claims=claims, widths=widths)
-
-
-def _first(plan: Plan, names: Sequence[str]) -> dict[str, str]:
-    """Names of distinct points by key: of a point listed twice, the first."""
-    found: dict[str, str] = {}
-    for point, name in zip(plan.points, names, strict=True):
-        found.setdefault(point.key, name)
-    return found
 
 
 def _data_and_recipe(study: StudyRecord, dataset: ImageData, rows: pd.DataFrame) -> str:
@@ -156,7 +156,7 @@ def _main_figure(
     factors = list(experiment.factors)
     panels = 2 if printed or table is not None else 1
     figure, axes = new_figure(panels, experiment.title, caption)
-    scale = MACS if experiment.shows == "macs" else SIZE
+    scale = MACS if experiment.shows == "macs" else size_scale(summary)
     drawn = marks(summary, runs, names, scale)
     draw_points(axes[0], summary, drawn, scale, factors, fields)
     widths = shared_widths(summary, fields)
@@ -191,15 +191,21 @@ def _systems_figure(
     series = experiment.series.items()
     # A network of two series is drawn in both.
     names = [name for name, points in series for _ in points]
-    row_of = {key: row for row, key in enumerate(_first(plan, names))}
-    summary = summary.iloc[[row_of[point.key] for point in plan.points]]
+    keys = [point.key for point in plan.keyed.values()]
+    row_of = {key: row for row, key in enumerate(dict.fromkeys(keys))}
+    summary = summary.iloc[[row_of[key] for key in keys]]
     rows = 2 if len(published) else 1
-    figure, axes = new_figure(2, experiment.title, caption, rows=rows)
-    scales = (BYTES, MACS)
-    measured = [series_of_points(summary, runs, names, scale) for scale in scales]
-    below = [published_series(published, scale) for scale in scales if len(published)]
-    families = {name: points[0].name for name, points in series}
-    draw_systems(axes, measured, below, families)
+    # Compression changes no MACs, and is what the colours tell apart.
+    compressed = DONE in summary and rows == 1
+    figure, axes = new_figure(
+        1 if compressed else 2, experiment.title, caption, rows=rows
+    )
+    size = replace(size_scale(summary), log=True)
+    scales = (size,) if compressed else (size, MACS)
+    measured = [series_of_points(summary, runs, names, x) for x in scales]
+    below = [published_series(published, x) for x in (BYTES, MACS) if len(published)]
+    families = {name: name if compressed else points[0].name for name, points in series}
+    draw_systems(axes, measured, below, families, size)
     axes[0].set_title(f"This run: {dataset.name}")
     if below:
         axes[2].set_title("ImageNet, as published, at the published widths")
@@ -251,7 +257,9 @@ def _caption(
 
 def printed_table(experiment: Experiment) -> pd.DataFrame:
     """Modules of the unscaled first point: our counts beside the printed."""
-    point = next(iter(experiment.keyed.values()))
+    point = unstaged(next(iter(experiment.keyed.values())))
+    if not isinstance(point, Family):
+        raise DseError("the layers of a network from a database have no published form")
     rows = table_1(point, point.published_network())
     widths = list(dict.fromkeys(name for row in rows for name in row.widths))
     table = pd.DataFrame(

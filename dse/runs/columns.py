@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dse.arch.family import Family
 from dse.errors import DseError
 from dse.fields import Fields, Kind
+from dse.runs.labels import fields_of_points
+from dse.runs.staged import Network, unstaged
 
 ALIKE: tuple[tuple[frozenset[Kind], Kind], ...] = (
     (frozenset({"whole", "real"}), "real"),
@@ -65,15 +67,16 @@ def check_derived(kinds: Collection[str], derived: Iterable[str]) -> None:
             )
 
 
-def check_columns(points: Iterable[Family]) -> None:
+def check_columns(points: Iterable[Network]) -> None:
     """Check that the families of these points can share a table.
 
     Raises:
         DseError: a name has different kinds, or is a metaparameter here and a derived
             number there.
     """
-    families = {point.name: point for point in points}
-    kinds = columns_of({name: point.fields for name, point in families.items()})
-    for point in families.values():
+    listed = list(points)
+    kinds = columns_of(fields_of_points(listed))
+    for point in {point.name: unstaged(point) for point in listed}.values():
         # Of the point of all defaults, which is known to have them.
-        check_derived(kinds, type(point)().derived())
+        plain = type(point)() if isinstance(point, Family) else point
+        check_derived(kinds, plain.derived())

@@ -34,6 +34,11 @@ def fields_of_points(points: Sequence[Network]) -> Fields:
     return found
 
 
+def _has(values: Mapping[str, Any], name: str) -> bool:
+    """Whether a point has the field: those of a stage only where it is performed."""
+    return name not in OF_STAGES or values.get(name) is not None
+
+
 def varied_names(points: Sequence[Shown], fields: Fields) -> dict[str, list[str]]:
     """Fields in which the points of a family differ, by family."""
     found = {}
@@ -42,7 +47,7 @@ def varied_names(points: Sequence[Shown], fields: Fields) -> dict[str, list[str]
         found[family] = [
             name
             for name in fields[family]
-            if len({repr(values.get(name)) for values in own}) > 1
+            if len({repr(values.get(name)) for values in own if _has(values, name)}) > 1
         ]
     return found
 
@@ -58,6 +63,13 @@ def labels(
     return [_label(point, fields[point.family], names, named) for point in points]
 
 
+def named_labels(points: Sequence[Network]) -> list[str]:
+    """Label points in a list without a title, each in a line."""
+    shown = [Shown.of(point) for point in points]
+    found = labels(shown, fields_of_points(points), named=True)
+    return [label.replace("\n", " ") for label in found]
+
+
 def _label(
     point: Shown, own: Mapping[str, Any], names: Mapping[str, list[str]], named: bool
 ) -> str:
@@ -67,7 +79,7 @@ def _label(
         if named or len(differing) > 1 or len(names) > 1
         else own[name].written(point.values.get(name))
         for name in differing
-        if name in point.values or name not in OF_STAGES
+        if _has(point.values, name)
     ]
     if len(names) > 1 or not words:
         words = [" ".join([point.family, *words[:1]]), *words[1:]]

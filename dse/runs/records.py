@@ -7,7 +7,7 @@ from typing import Any
 
 from dse.runs.cell import NUMERICS_VERSION, Cell
 from dse.runs.recipe import Recipe
-from dse.runs.staged import Network
+from dse.runs.staged import Network, Staged
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ class Point:
 
     metaparameters: Network
     cell: Cell
+
+    @property
+    def parent(self) -> "Point | None":
+        """The point with one stage less, whose trained weights this one begins from."""
+        parent, of = self.cell.parent, self.metaparameters
+        if parent is None or not isinstance(of, Staged):
+            return None
+        return Point(of.parent, parent)
 
     @property
     def key(self) -> str:

@@ -1,6 +1,6 @@
 """A point of a family together with the stages that its trained networks go through."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from dse.arch.graph import Architecture
 from dse.arch.layer import Shape
 from dse.errors import DseError
 from dse.fields import Field, unknown_name
+from dse.runs.recorded import Recorded
 from dse.runs.stages import STAGES, Stage, check_stages
 
 DONE = "stages"
@@ -38,7 +39,7 @@ class Staged:
             same name.
     """
 
-    point: Family
+    point: Family | Recorded
     stages: tuple[Stage, ...]
 
     def __post_init__(self) -> None:
@@ -62,6 +63,17 @@ class Staged:
         return {**self.point.fields, DONE: DONE_FIELD, **own}
 
     @property
+    def unstated(self) -> tuple[str, ...]:
+        """See `Family.unstated`."""
+        return self.point.unstated
+
+    @property
+    def parent(self) -> "Network":
+        """The point with one stage less."""
+        before = self.stages[:-1]
+        return Staged(self.point, before) if before else self.point
+
+    @property
     def values(self) -> dict[str, Any]:
         """Plain values by name."""
         own = {x: value for stage in self.stages for x, value in stage.values.items()}
@@ -82,8 +94,7 @@ class Staged:
 
     def short(self) -> str:
         """Short text of the network and its stages."""
-        done = ", ".join(stage.name for stage in self.stages)
-        return f"{self.point.short()}, {done}"
+        return ", ".join([self.point.short(), *(x.short() for x in self.stages)])
 
     def scaled(self, width: float) -> "Staged":
         """See `Family.scaled`."""
@@ -95,23 +106,38 @@ class Staged:
         Raises:
             DseError: a name is unknown, or a value does not fit.
         """
-        for unknown in [name for name in changes if name not in self.fields]:
-            raise DseError(unknown_name("there is no", unknown, self.fields))
-        return Staged(
-            _with(self.point, changes),
-            tuple(_with(stage, changes) for stage in self.stages),
-        )
+        known = {name: field for name, field in self.fields.items() if name != DONE}
+        for unknown in [name for name in changes if name not in known]:
+            raise DseError(unknown_name("there is no", unknown, known))
+        stages = [stage.changed(_own(changes, stage.fields)) for stage in self.stages]
+        point = self.point.changed(_own(changes, self.point.fields))
+        return Staged(point, tuple(stages))
 
 
-def _with(one: Any, changes: Mapping[str, Any]) -> Any:
-    own = {name: value for name, value in changes.items() if name in one.fields}
-    return replace(one, **own) if own else one
+def _own(changes: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if name in fields}
 
 
-Network = Family | Staged
+Network = Family | Recorded | Staged
 """A point in a space of networks, with stages or without."""
 
 
-def unstaged(point: Network) -> Family:
+def unstaged(point: Network) -> Family | Recorded:
     """The point without its stages."""
     return point.point if isinstance(point, Staged) else point
+
+
+def with_ancestors(points: Iterable[Network]) -> list[Network]:
+    """The points, and behind them those whose trained weights they begin from."""
+    own = list(points)
+    known, found = set(own), dict[Network, None]()
+    for point in own:
+        while isinstance(point, Staged) and point.parent not in known:
+            point = point.parent
+            found[point] = None
+    return [*own, *sorted(found, key=depth)]
+
+
+def depth(point: Network) -> int:
+    """Number of its stages."""
+    return len(point.stages) if isinstance(point, Staged) else 0

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from dse.declared import Declared
 from dse.errors import DseError
-from dse.fields import choice, real, share, text, unknown_name, whole
+from dse.fields import Field, choice, real, share, text, unknown_name, whole
 
 DENSITY = 0.33
 """Share of weights kept where nothing is said, that of SqueezeNet's table 1."""
@@ -57,6 +57,21 @@ class Stage(Declared):
 
     retraining: ClassVar[str] = ""
     """What its fields of epochs and rate begin with; empty without training."""
+
+    def short(self) -> str:
+        """Short text of it: its name, its numbers, and what is not the default."""
+        plain = {name: getattr(type(self), name) for name in self.fields}
+        words = [
+            field.named(name, value)
+            for name, field in self.fields.items()
+            if (value := self.values[name]) is not None
+            and (value != plain[name] or self._is_main(name, field))
+        ]
+        return " ".join([self.name, ", ".join(words)]).strip()
+
+    def _is_main(self, name: str, field: Field) -> bool:
+        of_training = self.retraining and name.startswith(f"{self.retraining}_")
+        return field.kind in ("whole", "real") and not of_training
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ def enter_families(store: Store, points: Iterable[Network]) -> None:
     """
     kinds, rows = dict[str, type[Family]](), dict[str, Row]()
     for point in points:
-        kinds[point.name] = type(unstaged(point))
+        if isinstance(family := unstaged(point), Family):
+            kinds[point.name] = type(family)
         fields, _ = rows.get(point.name, ({}, []))
         own = {x: field.to_json() for x, field in point.fields.items()}
         rows[point.name] = {**fields, **own}, list(point.derived())
@@ -35,7 +36,7 @@ def enter_families(store: Store, points: Iterable[Network]) -> None:
     if new:
         with store.changing_schema() as connection:
             enter_rows(connection, rows)
-            for name in new:
+            for name in new.keys() & kinds.keys():
                 _complete_points(connection, kinds[name]())
 
 

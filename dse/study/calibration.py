@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from dse.arch.cost import cost
-from dse.arch.family import Family
 from dse.arch.graph import Architecture
 from dse.bounds import check_number, check_whole
 from dse.data.dataset import Dataset, Images
@@ -26,6 +25,7 @@ from dse.machine import has_accelerator
 from dse.runs.cell import Cell
 from dse.runs.events import EpochEnded, Failed, Started
 from dse.runs.recipe import Recipe
+from dse.runs.staged import Network
 from dse.study.estimate import TRAINING_PASSES, ImageSet, Speed, fit
 
 TRIAL_SECONDS = 0.7
@@ -107,7 +107,7 @@ def _text_of(file: Path) -> str:
 
 
 def calibrate(
-    points: Sequence[Family],
+    points: Sequence[Network],
     recipe: Recipe,
     images: ImageSet,
     execution: Execution,

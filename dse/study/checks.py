@@ -12,6 +12,7 @@ from dse.errors import DseError
 from dse.families import check_family
 from dse.fields import unknown_name
 from dse.runs.recipe import Recipe
+from dse.runs.staged import DONE, Network, unstaged
 from dse.study.points import check_listed
 from dse.study.preset import Preset
 
@@ -95,15 +96,17 @@ def check_points(points: Iterable[Any], of: str = "an experiment has") -> None:
         DseError: one is not.
     """
     for point in points:
-        if not isinstance(point, Family):
+        if not isinstance(point, Network):
             raise DseError(
                 f"{of} the point {point!r}; expected a network's "
                 "metaparameters, as SqueezeNet(sr=0.5)"
             )
-        check_family(type(point), type(point).__name__)
+        family = type(unstaged(point))
+        if issubclass(family, Family):
+            check_family(family, family.__name__)
 
 
-def check_values(anchor: Family | None, asked: Mapping[str, Sequence[Any]]) -> None:
+def check_values(anchor: Network | None, asked: Mapping[str, Sequence[Any]]) -> None:
     """Refuse unknown fields, and empty or too long lists of values.
 
     Args:
@@ -114,7 +117,9 @@ def check_values(anchor: Family | None, asked: Mapping[str, Sequence[Any]]) -> N
         DseError: a field is unknown, its values are not a list, none or too many, or
             there are too many cells.
     """
-    known = {**(anchor.fields if anchor else {}), **Recipe.fields}
+    of_point = anchor.fields if anchor else {}
+    known = {**of_point, **Recipe.fields}
+    known.pop(DONE, None)  # follows from the stages
     for name, values in asked.items():
         if name not in known:
             raise DseError(unknown_name("an experiment varies", name, known))

@@ -6,6 +6,7 @@ from typing import Any
 from dse.arch.family import Family, Source
 from dse.bounds import brief, check_number
 from dse.errors import DseError
+from dse.runs.staged import unstaged
 from dse.study.checks import check_points
 
 
@@ -166,7 +167,8 @@ def check_fit(experiment: Any) -> None:
     keyed = experiment.keyed
     published: dict[str, Source] = {}
     for point in keyed.values():
-        published |= type(point).published()
+        family = type(unstaged(point))
+        published |= family.published() if issubclass(family, Family) else {}
     if experiment.published is not None and experiment.published not in published:
         raise DseError(
             f"nothing is published as {experiment.published!r}; expected one of "

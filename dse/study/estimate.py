@@ -6,16 +6,17 @@ come from a short calibration on this machine, or from a benchmark of another.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
 
 from dse.arch.cost import cost
-from dse.arch.family import Family
 from dse.arch.graph import Architecture
 from dse.arch.layer import Shape
 from dse.data.dataset import ImageData
 from dse.runs.recipe import Recipe
+from dse.runs.staged import Network, Staged
 
 TRAINING_PASSES = 3
 """Approximate cost of a training step, in forward passes."""
@@ -107,12 +108,12 @@ class CellEstimate:
     """
 
     arm: str
-    metaparameters: Family
+    metaparameters: Network
     params: int
     macs: int
     training_macs: float
     seconds: float
-    aliases: tuple[Family, ...] = ()
+    aliases: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Estimate:
     Attributes:
         cells: one for each distinct cell.
         replicates: runs per cell.
-        images: images that each run trains on, over all epochs.
+        images: images that each run without stages trains on, over all epochs.
         dataset: name of the dataset.
         speed: the speed behind the times.
         widths: lines about the widths that the preset chose.
@@ -142,7 +143,7 @@ class Estimate:
 
 
 def estimate(
-    points: Sequence[tuple[str, Family]],
+    points: Sequence[tuple[str, Network]],
     recipe: Recipe,
     replicates: int,
     images: ImageSet,
@@ -152,28 +153,31 @@ def estimate(
 
     Args:
         points: each with the name of its arm, or "". Points of one arm with the same
-            network are one cell.
+            network and stages are one cell.
         recipe: how long they train, also in other arms.
         replicates: runs per cell.
         images: the dataset.
         speed: the machine's speed.
     """
-    seen = recipe.epochs * images.train
+    whole = recipe.epochs * images.train
     if recipe.steps is not None:
-        seen = recipe.steps * recipe.batch_size
-    scored = recipe.epochs * images.evaluated + images.test
-    cells: dict[tuple[str, str], CellEstimate] = {}
+        whole = recipe.steps * recipe.batch_size
+    cells: dict[tuple[Any, ...], CellEstimate] = {}
     for arm, point in points:
         architecture = point.network(images.image_shape, images.classes)
-        same = cells.get((arm, architecture.id))
+        stages = point.stages if isinstance(point, Staged) else ()
+        key = arm, architecture.id, stages
+        same = cells.get(key)
         if same is not None:
-            aliases = (*same.aliases, point)
-            cells[arm, architecture.id] = replace(same, aliases=aliases)
+            cells[key] = replace(same, aliases=(*same.aliases, point))
             continue
         costs = cost(architecture)
+        epochs = stages[-1].epochs if stages else recipe.epochs
+        seen = epochs * images.train if stages else whole
+        scored = epochs * images.evaluated + images.test
         passes = replicates * (seen + scored / TRAINING_PASSES)
         seconds = passes * speed.seconds_per_image(architecture)
-        cells[arm, architecture.id] = CellEstimate(
+        cells[key] = CellEstimate(
             arm,
             point,
             costs.params,
@@ -181,7 +185,7 @@ def estimate(
             TRAINING_PASSES * costs.macs * passes,
             seconds + speed.compile_seconds / speed.workers,
         )
-    return Estimate(tuple(cells.values()), replicates, seen, images.name, speed)
+    return Estimate(tuple(cells.values()), replicates, whole, images.name, speed)
 
 
 def fit(

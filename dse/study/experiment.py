@@ -10,11 +10,11 @@ from typing import Any
 from dse.arch.family import Family, Published, Source
 from dse.bounds import brief
 from dse.data.dataset import ImageData
-from dse.declared import Declared
 from dse.errors import DseError
 from dse.fields import Field
 from dse.runs.columns import check_columns
 from dse.runs.recipe import Recipe
+from dse.runs.staged import Network, unstaged
 from dse.study.checks import (
     Shows,
     check_arguments,
@@ -65,7 +65,7 @@ class Experiment:
     """
 
     title: str
-    anchor: Family | None = None
+    anchor: Network | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
     varied: str | Mapping[str, Sequence[Any]] | None = None
     values: Sequence[Any] = ()
@@ -94,7 +94,8 @@ class Experiment:
                 "an experiment that varies several fields has their values in the "
                 "mapping; leave out values"
             )
-        points = [*every_point(self.points), *filter(None, [self.anchor])]
+        points = every_point(self.points)
+        points += [] if self.anchor is None else [self.anchor]
         check_points(points)
         check_columns(points)
         check_values(self.anchor, self.asked)
@@ -137,11 +138,12 @@ class Experiment:
         return None if self.anchor is None else tuple(self.factors)
 
     def _field(self, name: str) -> Field:
-        kind: type[Declared] = Recipe if name in Recipe.fields else type(self.anchor)  # type: ignore[assignment]
-        return kind.fields[name]
+        if name in Recipe.fields or self.anchor is None:
+            return Recipe.fields[name]
+        return self.anchor.fields[name]
 
     @property
-    def listed(self) -> Mapping[str, Family]:
+    def listed(self) -> Mapping[str, Network]:
         """The listed points by name.
 
         Raises:
@@ -150,7 +152,7 @@ class Experiment:
         return named_points(self.points)
 
     @cached_property
-    def series(self) -> Mapping[str, Sequence[Family]]:
+    def series(self) -> Mapping[str, Sequence[Network]]:
         """The networks of each series, in the order of `keyed`; empty without any."""
         return series_of(self.points)
 
@@ -160,7 +162,7 @@ class Experiment:
         if self.published is None:
             return {}
         listed = itertools.chain.from_iterable(self.series.values())
-        families: list[type[Family]] = [type(point) for point in listed]
+        families = [family for point in listed if (family := _family_of(point))]
         return {
             family.name: family.published()[self.published].points
             for family in dict.fromkeys(families)
@@ -175,13 +177,13 @@ class Experiment:
         return math.prod(map(len, self.asked.values())) * max(1, len(self.arms))
 
     @cached_property
-    def keyed(self) -> Mapping[Hashable, Family]:
+    def keyed(self) -> Mapping[Hashable, Network]:
         """The points by key. A key is a name, a value or a tuple of values."""
         if self.anchor is None:
             return {name: point for name, point in self.listed.items()}  # noqa: C416
         combinations = itertools.product(*self.factors.values())
-        points: dict[Hashable, Family] = {
-            values: replace(self.anchor, **dict(zip(self.factors, values, strict=True)))  # type: ignore[type-var]
+        points: dict[Hashable, Network] = {
+            values: self.anchor.changed(dict(zip(self.factors, values, strict=True)))
             for values in combinations
         }
         if len(self.factors) != 1:
@@ -223,7 +225,7 @@ class Experiment:
         found: Hashable = key
         return found
 
-    def scaled(self, width: float) -> dict[Hashable, Family]:
+    def scaled(self, width: float) -> dict[Hashable, Network]:
         """The points by key, with their unstated widths scaled by `width`."""
         return {key: point.scaled(width) for key, point in self.keyed.items()}
 
@@ -263,11 +265,11 @@ class Experiment:
     @property
     def source(self) -> Source:
         """The published numbers to compare with; empty if `published` is None."""
-        families = {type(point) for point in self.keyed.values()}
+        families = {_family_of(point) for point in self.keyed.values()}
         if self.published is None or self.series or len(families) > 1:
             return Source()
         [family] = families
-        return family.published()[self.published]
+        return Source() if family is None else family.published()[self.published]
 
     @cached_property
     def printed(self) -> Mapping[Hashable, Published]:
@@ -280,6 +282,12 @@ class Experiment:
         }
 
 
-def _without_widths(point: Family) -> list[Any]:
+def _family_of(point: Network) -> type[Family] | None:
+    """The class of a point's family; None if it was read from a database."""
+    family = type(unstaged(point))
+    return family if issubclass(family, Family) else None
+
+
+def _without_widths(point: Network) -> list[Any]:
     kept = [x for x, field in point.fields.items() if not field.scales]
     return [point.name, *(point.values[name] for name in kept)]

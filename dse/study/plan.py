@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dse.arch.cost import cost
+from dse.arch.family import Family
 from dse.bounds import LONGEST, brief
 from dse.data.dataset import ImageData, train_size
 from dse.errors import DseError
 from dse.execute.jobs import Job
 from dse.runs.cell import Cell, check_batch
+from dse.runs.labels import named_labels
 from dse.runs.recipe import Recipe
 from dse.runs.records import Point, StudyRecord
 from dse.runs.run_state import RunState
@@ -36,10 +38,43 @@ class Plan:
     varied: tuple[str, ...] | None = ()
     names: tuple[str, ...] | None = None
 
-    @property
+    @cached_property
     def points(self) -> tuple[Point, ...]:
-        """The points in order, aliases of a cell included."""
-        return tuple(self.keyed.values())
+        """The points in order, aliases of a cell included; their ancestors come last.
+
+        A point with stages begins from the weights of another, which is trained too.
+        """
+        own = list(self.keyed.values())
+        known, ancestors = {point.key for point in own}, dict[str, Point]()
+        for point in own:
+            parent = point.parent
+            while parent is not None and parent.key not in known:
+                ancestors.setdefault(parent.key, parent)
+                parent = parent.parent
+        by_depth = sorted(ancestors.values(), key=lambda x: len(x.cell.stages))
+        return (*own, *by_depth)
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether something is done to trained weights."""
+        return any(cell.stages for cell in self.cells.values())
+
+    @property
+    def called(self) -> dict[str, str] | None:
+        """Names of the points by key; None if the experiment gives none.
+
+        A point that is listed twice has its first name, an ancestor its values.
+        """
+        if self.names is None:
+            return None
+        found: dict[str, str] = {}
+        for point, name in zip(self.keyed.values(), self.names, strict=True):
+            found.setdefault(point.key, name)
+        own = len(self.keyed)
+        labels = named_labels([point.metaparameters for point in self.points])
+        for point, label in zip(self.points[own:], labels[own:], strict=True):
+            found[point.key] = label
+        return found
 
     @cached_property
     def cells(self) -> Mapping[str, Cell]:
@@ -48,7 +83,8 @@ class Plan:
 
     def completed(self, there: Sequence[StoredPoint]) -> list[StoredPoint]:
         """Add to stored points the fields that their families got later."""
-        families = {type(unstaged(point.metaparameters)) for point in self.points}
+        bases = {type(unstaged(point.metaparameters)) for point in self.points}
+        families = [base for base in bases if issubclass(base, Family)]
         plain = {family.name: family() for family in families}
         return [point.completed(plain) for point in there]
 

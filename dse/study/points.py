@@ -5,8 +5,10 @@ from typing import Any
 
 from dse.arch.family import Family
 from dse.errors import DseError
+from dse.runs.labels import named_labels
+from dse.runs.staged import Network
 
-Points = Mapping[str, Family | Sequence[Family]] | Sequence[Family]
+Points = Mapping[str, Network | Sequence[Network]] | Sequence[Network]
 """Networks, networks by name, or several networks by the name of their series."""
 
 MOST_LETTERS = 60
@@ -37,31 +39,31 @@ def check_listed(points: Any) -> None:
             raise DseError(f"the series {name!r} has no networks; leave it out")
 
 
-def every_point(points: Points) -> list[Family]:
+def every_point(points: Points) -> list[Network]:
     """All networks, in order; what is none is kept for the checks."""
     if not isinstance(points, Mapping):
         return list(points)
     return [point for each in points.values() for point in _several(each)]
 
 
-def series_of(points: Points) -> Mapping[str, Sequence[Family]]:
+def series_of(points: Points) -> Mapping[str, Sequence[Network]]:
     """Networks by series; a single network by name is a series too.
 
     Empty if there is no series of several networks.
     """
     if not isinstance(points, Mapping):
         return {}
-    if all(isinstance(each, Family) for each in points.values()):
+    if all(isinstance(each, Network) for each in points.values()):
         return {}
     return {name: list(dict.fromkeys(_several(each))) for name, each in points.items()}
 
 
-def _several(each: Family | Sequence[Family]) -> list[Family]:
+def _several(each: Network | Sequence[Network]) -> list[Network]:
     """The networks of a series; one by name is a series of one."""
     return list(each) if isinstance(each, list | tuple) else [each]  # type: ignore[list-item]
 
 
-def called_points(points: Points, width: float = 1.0) -> list[tuple[str, Family]]:
+def called_points(points: Points, width: float = 1.0) -> list[tuple[str, Network]]:
     """Every network after its name: the given one, or its metaparameters.
 
     Args:
@@ -70,9 +72,9 @@ def called_points(points: Points, width: float = 1.0) -> list[tuple[str, Family]
     """
     if not isinstance(points, Mapping):
         return _called_by_values("", points, width)
-    pairs: list[tuple[str, Family]] = []
+    pairs: list[tuple[str, Network]] = []
     for name, each in points.items():
-        if isinstance(each, Family):
+        if isinstance(each, Network):
             pairs.append((name, each))
         else:
             pairs += _called_by_values(f"{name}, ", each, width)
@@ -80,24 +82,25 @@ def called_points(points: Points, width: float = 1.0) -> list[tuple[str, Family]
 
 
 def _called_by_values(
-    series: str, points: Iterable[Family], width: float
-) -> list[tuple[str, Family]]:
+    series: str, points: Iterable[Network], width: float
+) -> list[tuple[str, Network]]:
     listed = list(points)
-    several = len({type(point) for point in listed}) > 1
-    pairs = []
-    for point in listed:
-        family = f"{point.name} " if several else ""
-        pairs.append((f"{series}{family}{point.scaled(width).short()}", point))
-    return pairs
+    scaled = [point.scaled(width) for point in listed]
+    if all(isinstance(point, Family) for point in listed):
+        several = len({point.name for point in listed}) > 1
+        called = [f"{x.name} {x.short()}" if several else x.short() for x in scaled]
+    else:  # with stages all values would be too long
+        called = named_labels(scaled)
+    return [(f"{series}{name}", x) for name, x in zip(called, listed, strict=True)]
 
 
-def named_points(points: Points) -> Mapping[str, Family]:
+def named_points(points: Points) -> Mapping[str, Network]:
     """Networks by name: the given one, or their metaparameters before any scaling.
 
     Raises:
         DseError: two different networks get the same name.
     """
-    named: dict[str, Family] = {}
+    named: dict[str, Network] = {}
     for name, point in called_points(points):
         if named.setdefault(name, point) != point:
             raise DseError(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dse.fields import plain
 from dse.study.experiment import Experiment
 
 
@@ -13,7 +12,7 @@ def chosen_widths(experiment: Experiment, preset: str) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
     for point in experiment.keyed.values():
         scaled = point.scaled(width)
-        chosen |= {name: plain(getattr(scaled, name)) for name in point.unstated}
+        chosen |= {name: scaled.values[name] for name in point.unstated}
     return chosen
 
 
@@ -26,7 +25,7 @@ def widths_line(experiment: Experiment, preset: str) -> str:
         by_preset = f"{width} by the preset {preset}, where points state none"
         return by_preset if chosen else none_scaled
     own = {
-        name: plain(getattr(experiment.anchor, name))
+        name: experiment.anchor.values[name]
         for name, field in experiment.anchor.fields.items()
         if field.scales and name not in chosen and name not in experiment.factors
     }

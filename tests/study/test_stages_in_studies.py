@@ -232,6 +232,8 @@ def test_values_of_the_network_and_of_its_stages_are_changed_alike():
     assert changed.point.sr == 0.25
     assert changed.stages[0].density == 0.5
     assert changed.values["stages"] == "prune, quantise, code"
-    assert changed.short().endswith(", prune, quantise, code")
+    assert changed.short().endswith(
+        ", prune 50 % kept, prune_epochs 2, quantise bits 5, code gap_bits 4"
+    )
     with pytest.raises(DseError, match=r"there is no 'densty'.*did you mean density"):
         point.changed({"densty": 0.5})
