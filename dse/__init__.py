@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from dse.study.experiment import Experiment
     from dse.study.preset import Preset
     from dse.study.presets import PRESETS
+    from dse.study.series_claim import AddUp, LosesLittle, MovesFront
 
 _WHERE = {
     "api.compress": "compress",
@@ -84,11 +85,13 @@ _WHERE = {
     "study.experiment": "Experiment",
     "study.preset": "Preset",
     "study.presets": "PRESETS",
+    "study.series_claim": "AddUp LosesLittle MovesFront",
 }
 _ELSEWHERE = {name: place for place, names in _WHERE.items() for name in names.split()}
 
 __all__ = [
     "PRESETS",
+    "AddUp",
     "AlexNet",
     "Beats",
     "Budget",
@@ -102,6 +105,8 @@ __all__ = [
     "GainsLittle",
     "GoogLeNet",
     "Grid",
+    "LosesLittle",
+    "MovesFront",
     "Nin",
     "Options",
     "OverfitsLess",

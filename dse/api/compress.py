@@ -17,11 +17,9 @@ from dse.store.database import Store, open_store
 from dse.store.query import study_called
 from dse.store.recorded import StoredCell, run_named, runs_without_weights, stored_cells
 from dse.study.compression import chains_of, compressed
-from dse.study.loading import load_experiment
-from dse.study.names import check_name, shipped_experiments
+from dse.study.names import check_name
 from dse.study.outcome import sum_of_holes
 from dse.study.preset import Preset
-from dse.study.presets import PRESETS
 
 DECIDED = ("preset", "seeds", "shard")
 """Options that the networks decide."""
@@ -156,11 +154,11 @@ def _preset_of(record: StudyRecord, options: Options) -> Preset:
 
 def _parts(record: StudyRecord) -> Iterator[int | None]:
     """Numbers of train images that the study may have used; None for all."""
-    presets = [PRESETS]
-    if record.experiment in shipped_experiments():
-        presets.append(load_experiment(record.experiment)[1].presets)
-    known = [x[record.preset].train_images for x in presets if record.preset in x]
-    yield from dict.fromkeys([*known, None])
+    # See `balanced_part`.
+    _, _, images = record.dataset_fingerprint.rpartition("-")
+    if images.isdecimal():
+        yield int(images)
+    yield None
 
 
 def _refuse_others(there: Collection[str], points: Sequence[StoredCell]) -> None:

@@ -14,7 +14,7 @@ from dse.compress.lowrank import factored, rank_within
 from dse.compress.networks import of_arrays, shapes_of, to_arrays
 from dse.compress.prune import above_deviation, density_after, largest
 from dse.compress.quantise import cluster, nearest, on_grid
-from dse.compress.tensors import Linear, Shared, Sparse, Tensor, Tensors
+from dse.compress.tensors import Dense, Linear, Shared, Sparse, Tensor, Tensors
 from dse.errors import DseError
 from dse.runs.cell import Cell
 from dse.runs.events import Done, Event
@@ -144,6 +144,8 @@ def _mask_of(
 
 def _sparse(kernel: np.ndarray) -> Tensor:
     positions = np.flatnonzero(kernel)
+    if positions.size == kernel.size:
+        return Dense(kernel)  # smaller without gaps
     return Sparse(kernel.shape, positions, kernel.reshape(-1)[positions])
 
 

@@ -8,6 +8,13 @@ from dse.bounds import brief, check_number
 from dse.errors import DseError
 from dse.runs.staged import unstaged
 from dse.study.checks import check_points
+from dse.study.series_claim import (
+    AddUp,
+    LosesLittle,
+    MovesFront,
+    OfSeries,
+    check_series,
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ class TimesFewer:
                 ) from error
 
 
-Measured = Beats | GainsLittle | OverfitsLess
+Measured = Beats | GainsLittle | OverfitsLess | LosesLittle | AddUp | MovesFront
 """Claims that runs decide."""
 Claim = Measured | SizesAsPrinted | TimesFewer
 
@@ -151,7 +158,7 @@ def values_of(claim: Claim) -> tuple[Any, ...]:
             return less, more
         case SizesAsPrinted(slips=slips):
             return slips
-        case TimesFewer():
+        case TimesFewer() | LosesLittle() | AddUp() | MovesFront():
             return ()
 
 
@@ -182,7 +189,9 @@ def check_fit(experiment: Any) -> None:
                 f"the sentence and the section of a claim are {brief(claim.sentence)} "
                 f"and {brief(claim.section)}; expected texts"
             )
-        if isinstance(claim, TimesFewer):
+        if isinstance(claim, OfSeries):
+            check_series(claim, experiment.series)
+        if isinstance(claim, TimesFewer | OfSeries):
             continue
         of_sizes = isinstance(claim, SizesAsPrinted)
         if len(keyed) < 2 or (of_sizes and experiment.published is None):
