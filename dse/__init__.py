@@ -18,8 +18,9 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dse.api.compress import compress
+    from dse.api.compress import compress_runs
     from dse.api.networks import describe, load_model, predict
+    from dse.api.published import import_published
     from dse.api.results import (
         export_studies,
         forget,
@@ -66,8 +67,9 @@ if TYPE_CHECKING:
     from dse.study.series_claim import AddUp, LosesLittle, MovesFront
 
 _WHERE = {
-    "api.compress": "compress",
+    "api.compress": "compress_runs",
     "api.networks": "describe load_model predict",
+    "api.published": "import_published",
     "api.results": "export_studies forget import_studies load_runs query",
     "api.studies": "check open_dataset plan reproduce reproduce_all search sweep "
     "sweep_all",
@@ -125,11 +127,12 @@ __all__ = [
     "Vgg",
     "check",
     "choice",
-    "compress",
+    "compress_runs",
     "describe",
     "export_studies",
     "flag",
     "forget",
+    "import_published",
     "import_studies",
     "load_model",
     "load_runs",

@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from dse.analysis.comparison import Difference
+from dse.analysis.judgement import Judgement, Verdict, interval_words
 from dse.analysis.pareto import on_front
 from dse.errors import DseError
 from dse.study.series_claim import (
@@ -59,7 +60,8 @@ def contrast(claim: OfSeries, series: Series, runs: pd.DataFrame) -> Contrast:
         )
 
     def mean(name: str) -> Float[np.ndarray, " replicates"]:
-        return scores.loc[list(series[name])].to_numpy().mean(axis=0)
+        by_network: np.ndarray = scores.loc[list(series[name])].to_numpy()
+        return np.asarray(by_network.mean(axis=0))
 
     match claim:
         case LosesLittle(series=one, of=other):
@@ -115,3 +117,45 @@ def _front_contrast(
 def _difference(by_replicate: Float[np.ndarray, " replicates"]) -> Difference:
     spread = float(by_replicate.std(ddof=1))
     return Difference(float(by_replicate.mean()), spread, len(by_replicate))
+
+
+def verdict_of(claim: OfSeries, low: float, high: float) -> Verdict:
+    """Whether an interval is on the claim's side of its bounds."""
+    match claim:
+        case LosesLittle():
+            holds, fails = low >= -claim.margin, high < -claim.margin
+        case MovesFront():
+            holds, fails = low >= claim.margin, high < claim.margin
+        case AddUp():
+            holds = -claim.margin <= low and high <= claim.margin
+            fails = high < -claim.margin or low > claim.margin
+    return "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
+
+
+def judge_series(
+    claim: OfSeries, series: Series, runs: pd.DataFrame, error: float
+) -> Judgement:
+    """Judge a claim about series; see `contrast` and `dse.analysis.verdicts.judge`.
+
+    Args:
+        claim: the claim.
+        series: cells by series.
+        runs: the runs of the study, each once.
+        error: error rate of each end of the interval.
+    """
+    measured = contrast(claim, series, runs)
+    low, high = measured.difference.interval(error)
+    verdict = verdict_of(claim, low, high)
+    asked = {
+        LosesLittle: f"at least {-100 * claim.margin:+.1f}",
+        MovesFront: f"at least {100 * claim.margin:+.1f}",
+        AddUp: f"within {100 * claim.margin:.1f}",
+    }[type(claim)]
+    found = measured.difference
+    interval = interval_words(found, low, high)
+    finding = f"{measured.detail}: {100 * found.estimate:+.1f} points ({interval}), "
+    finding += f"{asked} asked"
+    if verdict == "INCONCLUSIVE":
+        finding += "; more replicates might decide"
+    bound = -claim.margin if isinstance(claim, LosesLittle) else claim.margin
+    return Judgement(claim, verdict, finding, found.estimate, low, high, bound)

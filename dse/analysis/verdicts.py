@@ -1,13 +1,12 @@
 """Verdicts on a paper's claims by a study: PASS, FAIL or INCONCLUSIVE."""
 
-import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import pandas as pd
 
 from dse.analysis.comparison import Comparison, compare, error_of_each_end
+from dse.analysis.judgement import Judgement, Verdict, interval_words
+from dse.analysis.series_verdicts import judge_series
 from dse.arch.cost import MEBIBYTE, cost
 from dse.errors import DseError
 from dse.runs.events import FINAL
@@ -21,33 +20,7 @@ from dse.study.claim import (
     values_of,
 )
 from dse.study.experiment import Experiment
-
-Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """The verdict on a claim.
-
-    Attributes:
-        claim: the claim.
-        verdict: PASS if the whole interval is on the claim's side of the bound, FAIL if
-            it is on the other side. Printed sizes are compared without an interval.
-        finding: the finding in words.
-        estimate: the difference in accuracy; NaN if nothing was measured.
-        low: lower end of its interval. Each end errs in 5 % over the number of measured
-            claims (`dse.analysis.comparison`).
-        high: upper end.
-        bound: the bound that the interval is compared with.
-    """
-
-    claim: Claim
-    verdict: Verdict
-    finding: str
-    estimate: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    bound: float = math.nan
+from dse.study.series_claim import AddUp, LosesLittle, MovesFront, OfSeries
 
 
 def judge(
@@ -74,8 +47,11 @@ def judge(
         _refuse_mixed(runs)
         _refuse_missing(experiment, measured, cell_of, runs)
 
-    scores = {_score_of(claim) for claim in measured}
+    of_points = [claim for claim in measured if not isinstance(claim, OfSeries)]
+    scores = {_score_of(claim) for claim in of_points}
     comparisons = {score: compare(runs, score=score) for score in scores}
+    series = cells_by_series(experiment, cell_of)
+    error = error_of_each_end(len(measured))
 
     def verdict(claim: Claim) -> Judgement:
         match claim:
@@ -83,10 +59,9 @@ def judge(
                 return _judge_sizes(experiment, claim)
             case TimesFewer():
                 return _judge_factor(claim)
-        comparison, error = (
-            comparisons[_score_of(claim)],
-            error_of_each_end(len(measured)),
-        )
+            case LosesLittle() | AddUp() | MovesFront():
+                return judge_series(claim, series, runs, error)
+        comparison = comparisons[_score_of(claim)]
         return _judge_measured(experiment, claim, cell_of, comparison, error)
 
     return [verdict(claim) for claim in experiment.claims]
@@ -109,6 +84,18 @@ def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
             for j in judgements
         ]
     )
+
+
+def cells_by_series(
+    experiment: Experiment, cell_of: Mapping[Hashable, str]
+) -> dict[str, list[str]]:
+    """Ids of cells by series; the keys of `cell_of` are in the order of the series."""
+    cells = list(cell_of.values())
+    found, begun = {}, 0
+    for name, points in experiment.series.items():
+        found[name] = cells[begun : begun + len(points)]
+        begun += len(points)
+    return found
 
 
 def _score_of(claim: Measured) -> str:
@@ -140,13 +127,9 @@ def _judge_measured(
     little = isinstance(claim, GainsLittle)
     holds, fails = (below, above) if little else (above, below)
     verdict: Verdict = "PASS" if holds else "FAIL" if fails else "INCONCLUSIVE"
-    interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
+    interval = interval_words(difference, low, high)
     if is_one_network:
         interval = "both are one network here"
-    elif math.isnan(low):
-        interval = f"{difference.pairs} replicates leave any difference open"
-        if difference.are_equal:
-            interval = f"the same in all {difference.pairs} replicates, so no interval"
     points = f"{100 * difference.estimate:+.1f} points"
     what = " of train less test accuracy" if isinstance(claim, OverfitsLess) else ""
     finding = f"{_worded(first)} to {_worded(second)}: {points}{what} ({interval})"

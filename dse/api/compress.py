@@ -25,7 +25,7 @@ DECIDED = ("preset", "seeds", "shard")
 """Options that the networks decide."""
 
 
-def compress(
+def compress_runs(
     source: int | str,
     options: Options | None = None,
     *,
@@ -34,8 +34,8 @@ def compress(
 ) -> Report:
     """Compress a trained network, or all networks of a study, and report on it.
 
-        dse.compress(12, density=0.33, bits=6)
-        dse.compress("fig3b/fashion_mnist_small-quick", density=(0.2, 0.33), bits=6)
+        dse.compress_runs(12, density=0.33, bits=6)
+        dse.compress_runs("fig3b/cifar10-full", density=(0.2, 0.33), bits=6)
 
     Each result is a run of its own, paired with the replicate that it began from. What
     is there is not done again.

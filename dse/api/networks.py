@@ -59,27 +59,33 @@ def load_model(run: int, storage: str = DEFAULT_STORAGE) -> "TrainedModel":
     )
 
 
+MOST_TOLD = 5
+"""Most classes of an image that are told, as in top-5 accuracy."""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """Class that a network predicts for an image file.
+    """Classes that a network predicts for an image file.
 
     Attributes:
         file: the image.
         name: the most likely class; empty where the file was refused.
         probability: its probability.
         refusal: why the file was not classified; else empty.
+        best: the five most likely classes with their probabilities, the first first.
     """
 
     file: Path
     name: str = ""
     probability: float = 0.0
     refusal: str = ""
+    best: tuple[tuple[str, float], ...] = ()
 
 
 def predict(
     run: int, files: Sequence[Path], storage: str = DEFAULT_STORAGE
 ) -> Iterator[Answer]:
-    """Predict the most likely class of each image file, one by one.
+    """Predict the most likely classes of each image file, one by one.
 
     Args:
         run: the `run_id` of a completed run.
@@ -111,5 +117,6 @@ def predict(
             refusal = message if called in message else f"image {called}: {message}"
             yield Answer(file, refusal=refusal)
             continue
-        best = int(probabilities.argmax())
-        yield Answer(file, model.class_names[best], float(probabilities[best]))
+        order = (-probabilities).argsort(kind="stable")[:MOST_TOLD]
+        best = tuple((model.class_names[x], float(probabilities[x])) for x in order)
+        yield Answer(file, *best[0], best=best)

@@ -33,7 +33,7 @@ class CompressBase:
         source = int(own.source) if own.source.isdecimal() else own.source
         options = Options(**given(own.options))
         settings = read_settings(words)
-        report = dse.compress(source, options, name=own.name, **settings)
+        report = dse.compress_runs(source, options, name=own.name, **settings)
         print_report(report)
         refuse_holes(report.holes, RETRY)
 

@@ -13,6 +13,9 @@ from dse.cli.shared import storage_field
 from dse.console.terminal import say
 from dse.errors import DseError, printable
 
+PUBLISHED = ".net"
+"""How the file of the published network ends."""
+
 
 @dataclass(frozen=True)
 class Query:
@@ -141,7 +144,7 @@ def _replicates(named: tuple[int, ...] | None) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Predict:
-    """Classify images with the trained network of a run.
+    """Classify images with the trained network of a run; print the best five classes.
 
     Example: dse predict 12 shoe.png
 
@@ -156,7 +159,7 @@ class Predict:
     storage: str = storage_field()
 
     def __call__(self) -> None:
-        """Print the most likely class of each image."""
+        """Print the most likely classes of each image."""
         if not self.images:
             raise DseError("no image file is named; expected one or more")
         refused = 0
@@ -165,7 +168,8 @@ class Predict:
                 refused += 1
                 print(f"dse: {printable(answer.refusal)}", file=sys.stderr)
             else:
-                say(f"{answer.file}: {answer.name} ({answer.probability:.1%})")
+                best = [f"{name} ({share:.1%})" for name, share in answer.best]
+                say(f"{answer.file}: {', '.join(best)}")
         if refused:
             raise DseError(f"{refused} of {len(self.images)} files were not classified")
 
@@ -196,14 +200,19 @@ class Export:
 class Import:
     """Merge exported files into the database; what is there already is left alone.
 
+    The compressed SqueezeNet that its authors published, a file that ends with .net, is
+    imported as a run, for dse predict.
+
     Example: dse import fig3b.zip
 
     Attributes:
-        files: Files that dse export wrote.
+        files: Files that dse export wrote, or a published network.
+        classes: Names of a published network's classes, a text with one a line.
         storage: Database URL.
     """
 
     files: Positional[tuple[Path, ...]]
+    classes: Path | None = None
     storage: str = storage_field()
 
     def __call__(self) -> None:
@@ -213,8 +222,27 @@ class Import:
         for file in self.files:
             if not file.exists():  # checked before a database is created
                 raise DseError(f"there is no file {file}; expected a dse export")
+        published = [file for file in self.files if file.suffix == PUBLISHED]
+        if self.classes is not None and not published:
+            raise DseError(
+                "--classes names those of a published network, a file that ends with "
+                f"{PUBLISHED}, and there is none; leave it out"
+            )
         for file in self.files:
-            say(f"{file}: {dse.import_studies(file, self.storage)} new runs")
+            if file in published:
+                _import_published(file, self.classes, self.storage)
+            else:
+                say(f"{file}: {dse.import_studies(file, self.storage)} new runs")
+
+
+def _import_published(file: Path, classes: Path | None, storage: str) -> None:
+    found = dse.import_published(file, classes, storage)
+    is_there = "" if found.new else " is there already, and its class names stay"
+    say(
+        f"{file}: run {found.run}{is_there}; {found.weights:,} weights that are not 0, "
+        f"kept in {found.bytes:,} bytes ({found.published_bytes:,} as published)",
+        f"use it: dse predict {found.run} IMAGE...",
+    )
 
 
 def _tell_what_stays(stays: Sequence[str]) -> None:

@@ -124,8 +124,8 @@ def check_series(claim: OfSeries, series: Mapping[str, Sequence[Network]]) -> No
     """
     for name in names_of(claim):
         if not isinstance(name, str) or name not in series:
-            called = unknown_name("a claim is of the series", brief(name), series)
-            raise DseError(called)
+            called = name if isinstance(name, str) else brief(name)
+            raise DseError(unknown_name("a claim is of the series", called, series))
     for one, other in pairs_of(claim):
         networks = [[unstaged(x) for x in series[name]] for name in (one, other)]
         if networks[0] != networks[1]:
