@@ -14,6 +14,7 @@ from dse.runs.records import StudyRecord
 from dse.runs.staged import Staged
 from dse.session import Sweep, load_dataset
 from dse.store.database import Store, open_store
+from dse.store.elsewhere import ELSEWHERE
 from dse.store.query import study_called
 from dse.store.recorded import StoredCell, run_named, runs_without_weights, stored_cells
 from dse.study.compression import chains_of, compressed
@@ -128,6 +129,12 @@ def _preset_of(record: StudyRecord, options: Options) -> Preset:
     Raises:
         DseError: the images are not named, or are others.
     """
+    if record.dataset_fingerprint.startswith(ELSEWHERE):
+        raise DseError(
+            f"the network of study {record.name} was trained elsewhere, on images that "
+            "are not known here: what is done to it could be neither trained nor "
+            "scored; experiments/benchmarks/recoding.py writes it in other forms"
+        )
     source = options.dataset
     if source is None and record.dataset != load(EMBEDDED).name:
         raise DseError(

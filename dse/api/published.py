@@ -19,7 +19,7 @@ from dse.runs.events import Done
 from dse.runs.records import Point, StudyRecord
 from dse.store import DEFAULT_STORAGE
 from dse.store.database import open_store
-from dse.store.elsewhere import enter_elsewhere
+from dse.store.elsewhere import ELSEWHERE, enter_elsewhere
 from dse.study.presets import PRESETS
 
 PRESET = "imagenet"
@@ -86,13 +86,8 @@ def import_published(
     pixels = {"mean": Dense(mean), "deviation": Dense(np.ones_like(mean))}
     written = write_network({**read, "input": pixels}, AS_PUBLISHED)
     weights = to_arrays(read_network(written, shapes))
-    cell = Cell(
-        architecture,
-        recipe,
-        "imagenet",
-        f"elsewhere-{short_digest(content.hex(), 16)}",
-        names,
-    )
+    fingerprint = f"{ELSEWHERE}{short_digest(content.hex(), 16)}"
+    cell = Cell(architecture, recipe, "imagenet", fingerprint, names)
     study = StudyRecord(
         f"published/imagenet-{PRESET}",
         "published",

@@ -64,12 +64,9 @@ def write_stream(
     Coded ones take the fewest bytes of any group; a stream that codes do not make
     smaller is plain.
     """
-    plain = struct.pack("<B", PLAIN) + _plain(numbers, bits)
-    if not huffman or not len(numbers):
-        return plain
-    best = _fewest(numbers, bits)
-    if best is None or best.size >= len(plain):
-        return plain
+    best = _fewest(numbers, bits) if huffman and len(numbers) else None
+    if best is None or best.size >= 1 + -(-len(numbers) * bits // 8):
+        return struct.pack("<B", PLAIN) + _plain(numbers, bits)
     coded = encode(best.indices, best.lengths)
     blocks = coded.blocks.astype("<u2").tobytes()
     return b"".join([best.table, blocks, coded.payload])

@@ -12,6 +12,9 @@ from dse.store.enter import register_points, register_study
 from dse.store.schema import artifacts, runs
 from dse.version import code_version
 
+ELSEWHERE = "elsewhere-"
+"""How the fingerprint of images begins that are not known here."""
+
 
 def enter_elsewhere(
     store: Store, study: StudyRecord, point: Point, done: Done

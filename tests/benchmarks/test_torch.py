@@ -1,5 +1,7 @@
 """Whole networks against PyTorch, where it is installed (the extra `benchmarks`)."""
 
+import io
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +9,14 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 import dse
 from dse.arch.layers import Convolution, Dense
 from dse.arch.norms import BatchNorm
+from dse.data.pixels import square
 from dse.families.alexnet import AlexNet
 from dse.families.googlenet import GoogLeNet
 from dse.families.nin import Nin
@@ -26,6 +31,7 @@ from dse.train.optimiser import learning_rate
 from dse.train.state import Batches, Normaliser, Replicate, replicate_keys
 
 torch = pytest.importorskip("torch")
+DATA = Path(os.environ.get("DSE_TEST_DATA", "nowhere"))
 FOLDER = Path(dse.__file__).parents[1] / "experiments" / "benchmarks"
 sys.path.append(str(FOLDER))
 
@@ -160,3 +166,87 @@ def test_steps_of_sgd_are_those_of_pytorch():
     np.testing.assert_allclose(
         state.weights["conv1"]["kernel"], kernel, rtol=2e-3, atol=2e-4
     )
+
+
+def read_slowly(content):
+    """The published file as PyTorch has weights; nothing of the product reads it."""
+    network = SqueezeNet().published_network()
+    layers = [x for x in network.layers if isinstance(x, Convolution)]
+    stored = np.frombuffer(content, "<u4", len(layers))
+    at, weights = 4 * len(layers), {}
+    for layer, count in zip(layers, stored, strict=True):
+        inputs = network.shapes[layer.inputs[0]][-1]
+        shape = (
+            layer.filters,
+            inputs,
+            *network.parameters[layer.name]["kernel"].shape[:2],
+        )
+        codebook = np.frombuffer(content, "<f4", 256, at)
+        bias = np.frombuffer(content, "<f4", layer.filters, at + 1024)
+        at += 1024 + 4 * layer.filters
+        codes = content[at : at + count]
+        packed = content[at + count : at + count + (count + 1) // 2]
+        at += count + (count + 1) // 2
+        flat, place = np.zeros(np.prod(shape), np.float32), -1
+        for number, code in enumerate(codes):
+            half = packed[number // 2]
+            place += (half >> 4 if number % 2 else half & 15) + 1
+            flat[place] = codebook[code]
+        weights[layer.name] = flat.reshape(shape), bias.copy()
+    assert at == len(content)
+    return weights
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (DATA / "compressed_SqueezeNet.net").is_file(),
+    reason="DSE_TEST_DATA has no published network",
+)
+def test_the_published_network_scores_as_in_pytorch(tmp_path):
+    """Blue, green, red, less (104, 117, 123), through convolutions written here."""
+    import torch.nn.functional as function
+
+    file = DATA / "compressed_SqueezeNet.net"
+    weights = {
+        name: tuple(map(torch.from_numpy, pair))
+        for name, pair in read_slowly(file.read_bytes()).items()
+    }
+
+    def convolved(x, name, **more):
+        kernel, bias = weights[name]
+        return torch.relu(function.conv2d(x, kernel, bias, **more))
+
+    def pooled(x):
+        return function.max_pool2d(x, 3, 2, ceil_mode=True)
+
+    table = pq.read_table(DATA / "imagenet_samples" / "test-00000-of-00001.parquet")
+    images = [
+        square(Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB"), 256)
+        for row in table.to_pylist()
+    ]
+    pixels = np.stack(images)
+    seen = pixels[:, 14:241, 14:241]
+    bgr = seen[..., ::-1].astype(np.float32) - np.float32([104, 117, 123])
+    x = torch.from_numpy(np.ascontiguousarray(bgr.transpose(0, 3, 1, 2)))
+    with torch.no_grad():
+        x = pooled(convolved(x, "conv1", stride=2))
+        for number in range(2, 10):
+            squeezed = convolved(x, f"fire{number}/squeeze1x1")
+            x = torch.cat(
+                [
+                    convolved(squeezed, f"fire{number}/expand1x1"),
+                    convolved(squeezed, f"fire{number}/expand3x3", padding=1),
+                ],
+                1,
+            )
+            x = pooled(x) if number in (4, 8) else x
+        # The released conv10 pads its 1x1 kernel, so its scores are of 15x15 places.
+        theirs = convolved(x, "conv10", padding=1).mean((2, 3)).numpy()
+    storage = f"sqlite:///{tmp_path}/dse.db"
+    run = dse.import_published(file, None, storage).run
+    network = dse.load_model(run, storage).network
+    ours = np.asarray(
+        network(jnp.asarray(seen, jnp.float32) - jnp.array([123, 117, 104.0]))
+    )
+    assert np.abs(ours - theirs).max() <= 1e-3 * np.abs(theirs).max()
+    assert (ours.argmax(1) == theirs.argmax(1)).all()
