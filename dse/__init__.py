@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         OverfitsLess,
         SizesAsPrinted,
         TimesFewer,
+        TimesSmaller,
     )
     from dse.study.experiment import Experiment
     from dse.study.preset import Preset
@@ -83,7 +84,8 @@ _WHERE = {
     "runs.stages": "Code Densify Factor Prune Quantise",
     "spaces.budget": "Budget",
     "spaces.space": "Space",
-    "study.claim": "Beats GainsLittle OverfitsLess SizesAsPrinted TimesFewer",
+    "study.claim": "Beats GainsLittle OverfitsLess SizesAsPrinted TimesFewer "
+    "TimesSmaller",
     "study.experiment": "Experiment",
     "study.preset": "Preset",
     "study.presets": "PRESETS",
@@ -124,6 +126,7 @@ __all__ = [
     "SqueezeNet",
     "Staged",
     "TimesFewer",
+    "TimesSmaller",
     "Vgg",
     "check",
     "choice",

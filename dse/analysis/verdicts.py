@@ -1,6 +1,7 @@
 """Verdicts on a paper's claims by a study: PASS, FAIL or INCONCLUSIVE."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -17,6 +18,7 @@ from dse.study.claim import (
     OverfitsLess,
     SizesAsPrinted,
     TimesFewer,
+    TimesSmaller,
     values_of,
 )
 from dse.study.experiment import Experiment
@@ -62,7 +64,10 @@ def judge(
             case LosesLittle() | AddUp() | MovesFront():
                 return judge_series(claim, series, runs, error)
         comparison = comparisons[_score_of(claim)]
-        return _judge_measured(experiment, claim, cell_of, comparison, error)
+        judged = _judge_measured(experiment, claim, cell_of, comparison, error)
+        if isinstance(claim, TimesSmaller):
+            return _with_sizes(judged, claim, *_sizes(experiment, claim, cell_of, runs))
+        return judged
 
     return [verdict(claim) for claim in experiment.claims]
 
@@ -111,7 +116,11 @@ def _judge_measured(
     error_rate: float,
 ) -> Judgement:
     first, second = map(experiment.key_of, values_of(claim))
-    bound = claim.margin if isinstance(claim, GainsLittle) else 0.0
+    bound = 0.0
+    if isinstance(claim, GainsLittle):
+        bound = claim.margin
+    elif isinstance(claim, TimesSmaller):
+        bound = -claim.margin
     try:
         difference = comparison.difference(cell_of[second], cell_of[first])
     except DseError as error:
@@ -135,9 +144,38 @@ def _judge_measured(
     finding = f"{_worded(first)} to {_worded(second)}: {points}{what} ({interval})"
     if isinstance(claim, GainsLittle):
         finding += f", at most {100 * bound:+.1f} asked"
+    if isinstance(claim, TimesSmaller):
+        finding += f", at least {100 * bound:+.1f} asked"
     if verdict == "INCONCLUSIVE":
         finding += "; more replicates might decide"
     return Judgement(claim, verdict, finding, difference.estimate, low, high, bound)
+
+
+def _sizes(
+    experiment: Experiment,
+    claim: TimesSmaller,
+    cell_of: Mapping[Hashable, str],
+    runs: pd.DataFrame,
+) -> tuple[float, float]:
+    """Mean bytes of the files of the smaller and of the larger point."""
+    done = runs[runs["status"] == "complete"]
+    sizes = done.groupby("cell_id")["bytes"].mean()
+    keys = [experiment.key_of(x) for x in (claim.smaller, claim.larger)]
+    smaller, larger = (float(sizes[cell_of[key]]) for key in keys)
+    return smaller, larger
+
+
+def _with_sizes(
+    judged: Judgement, claim: TimesSmaller, smaller: float, larger: float
+) -> Judgement:
+    """Judge the sizes of files too, which need no interval."""
+    times = larger / smaller
+    finding = (
+        f"{times:.1f} times, {larger:,.0f} to {smaller:,.0f} bytes, {claim.factor:g} "
+        f"asked; {judged.finding}"
+    )
+    verdict = judged.verdict if times >= claim.factor else "FAIL"
+    return replace(judged, verdict=verdict, finding=finding)
 
 
 def _judge_factor(claim: TimesFewer) -> Judgement:

@@ -142,6 +142,10 @@ def print_cells(report: "Report") -> None:
         "from": _column(report.summary, "test_low", "{:.1%}"),
         "to (95 %)": _column(report.summary, "test_high", "{:.1%}"),
     }
+    if "times_smaller" in report.summary:
+        columns["times smaller"] = _column(report.summary, "times_smaller", "{:.1f}")
+    for name in report.beside:
+        columns[name] = _column(report.summary, name, "{:g}")
     for name in ("top-5", "from", "to (95 %)"):
         if not any(columns[name]):
             del columns[name]

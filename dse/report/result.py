@@ -28,6 +28,7 @@ class Report:
         table_1: the paper's Table 1 beside our counts, where the experiment shows it.
         holes: number of runs that failed for reasons outside the training, by reason.
         claims: verdicts on the experiment's claims, if it has any.
+        beside: headings of a source's numbers in the summary.
         widths: a line on the widths that the preset chose.
     """
 
@@ -41,6 +42,7 @@ class Report:
     holes: Mapping[str, int] = field(default_factory=dict)
     claims: Claims | None = None
     widths: str = ""
+    beside: Sequence[str] = ()
 
     @property
     def size(self) -> str:

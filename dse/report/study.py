@@ -20,7 +20,12 @@ from dse.analysis.layers import draw_layers
 from dse.analysis.plotting import Figure, drawing, new_figure
 from dse.analysis.points import draw_points
 from dse.analysis.shown import shown_points
-from dse.analysis.statistics import LEAST_REPLICATES, summarise
+from dse.analysis.statistics import (
+    LEAST_REPLICATES,
+    MEASURED_BYTES,
+    size_column,
+    summarise,
+)
 from dse.analysis.systems import (
     draw_systems,
     published_series,
@@ -80,6 +85,7 @@ def report_study(
     names = labels(points, fields)
     if (given := plan.called) is not None:
         names = [*given.values()]
+    summary = with_beside(summary, names, experiment)
     tables = {"runs": every, "summary": summary, "epochs": epochs}
     table = printed_table(experiment) if experiment.shows == "layers" else None
     if table is not None:
@@ -122,7 +128,33 @@ def report_study(
             figures["curves"] = curves_figure(title, caption, curves, labelled)
     chosen = chosen_widths(experiment, study.preset)
     write_report(folder, [study], dataset, tables, figures, chosen)
-    return Report(folder, summary, names, table_1=table, claims=claims, widths=widths)
+    headings = dict.fromkeys(x for own in experiment.beside.values() for x in own)
+    return Report(
+        folder,
+        summary,
+        names,
+        table_1=table,
+        claims=claims,
+        widths=widths,
+        beside=tuple(headings),
+    )
+
+
+def with_beside(
+    summary: pd.DataFrame, names: Sequence[str], experiment: Experiment
+) -> pd.DataFrame:
+    """Add how many times smaller files are than the first point's, and its numbers.
+
+    Where nothing is compressed and no numbers are given, the summary stays as it is.
+    """
+    added = {}
+    if (size := size_column(summary)) == MEASURED_BYTES:
+        added["times_smaller"] = summary[size].iloc[0] / summary[size]
+    headings = dict.fromkeys(x for own in experiment.beside.values() for x in own)
+    for heading in headings:
+        found = [experiment.beside.get(name, {}).get(heading) for name in names]
+        added[heading] = pd.Series(found, summary.index, dtype="float64")
+    return summary.assign(**added)
 
 
 def _data_and_recipe(study: StudyRecord, dataset: ImageData, rows: pd.DataFrame) -> str:

@@ -30,6 +30,7 @@ ARGUMENTS: Mapping[str, tuple[Any, str]] = {
     "values": ((list, tuple, range), "a list or a tuple"),
     "published": ((NoneType, str), "the name of a publication"),
     "claims": ((list, tuple), "a list of claims"),
+    "beside": (Mapping, 'numbers by point, as {"AlexNet": {"MB": 240}}'),
     "arms": (Mapping, 'changes to the recipe by name, as {"slow": {"momentum": 0.5}}'),
 }
 """Types of an experiment's arguments, and words for them."""
@@ -104,6 +105,35 @@ def check_points(points: Iterable[Any], of: str = "an experiment has") -> None:
         family = type(unstaged(point))
         if issubclass(family, Family):
             check_family(family, family.__name__)
+
+
+def check_beside(
+    beside: Mapping[str, Mapping[str, float]], points: Iterable[str]
+) -> None:
+    """Check the numbers that are printed beside points.
+
+    Args:
+        beside: numbers by point and heading.
+        points: names of the points.
+
+    Raises:
+        DseError: there is no such point, or something is no number.
+    """
+    known = dict.fromkeys(points)
+    for name, numbers in beside.items():
+        if name not in known:
+            raise DseError(unknown_name("numbers are beside the point", name, known))
+        if not isinstance(numbers, Mapping):
+            raise DseError(
+                f"beside the point {name} is {brief(numbers)}; expected numbers by "
+                'heading, as {"MB": 240}'
+            )
+        for heading, number in numbers.items():
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise DseError(
+                    f"{heading} beside the point {name} is {brief(number)}; expected a "
+                    "number"
+                )
 
 
 def check_values(anchor: Network | None, asked: Mapping[str, Sequence[Any]]) -> None:

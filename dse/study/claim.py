@@ -142,7 +142,37 @@ class TimesFewer:
                 ) from error
 
 
-Measured = Beats | GainsLittle | OverfitsLess | LosesLittle | AddUp | MovesFront
+@dataclass(frozen=True)
+class TimesSmaller:
+    """A claim that a network's file is so many times smaller, and as accurate.
+
+    Attributes:
+        sentence: the claim in words.
+        section: where it is from.
+        smaller: the point with the smaller file.
+        larger: the other point.
+        factor: at least how many times smaller, over the replicates of both.
+        margin: the largest loss of accuracy that still counts as none.
+
+    Raises:
+        DseError: the factor is not from 1 to 10^9, or the margin not from 0 to 1.
+    """
+
+    sentence: str
+    section: str
+    smaller: Any
+    larger: Any
+    factor: float
+    margin: float
+
+    def __post_init__(self) -> None:
+        check_number("the factor of a claim", self.factor, 1, 1e9)
+        check_number("the margin of a claim", self.margin, 0, 1)
+
+
+Measured = (
+    Beats | GainsLittle | OverfitsLess | TimesSmaller | LosesLittle | AddUp | MovesFront
+)
 """Claims that runs decide."""
 Claim = Measured | SizesAsPrinted | TimesFewer
 
@@ -156,6 +186,8 @@ def values_of(claim: Claim) -> tuple[Any, ...]:
             return start, end
         case OverfitsLess(less=less, more=more):
             return less, more
+        case TimesSmaller(smaller=smaller, larger=larger):
+            return larger, smaller
         case SizesAsPrinted(slips=slips):
             return slips
         case TimesFewer() | LosesLittle() | AddUp() | MovesFront():

@@ -19,6 +19,7 @@ from dse.study.checks import (
     Shows,
     check_arguments,
     check_arms,
+    check_beside,
     check_points,
     check_values,
 )
@@ -56,6 +57,8 @@ class Experiment:
         claims: statements of the source that can be tested.
         arms: recipes to compare, each in its own study: a name, and its changes to the
             preset's recipe. The others are compared with the first.
+        beside: numbers of the source to print beside the points, by the point's name
+            and a heading.
         points: in place of an anchor networks, networks by name, or several networks
             by the name of a series that the figure draws with a colour of its own.
 
@@ -74,6 +77,7 @@ class Experiment:
     claims: Sequence[Claim] = ()
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     points: Points = ()
+    beside: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_arguments(self)
@@ -98,6 +102,7 @@ class Experiment:
         points += [] if self.anchor is None else [self.anchor]
         check_points(points)
         check_columns(points)
+        check_beside(self.beside, [name for name, _ in called_points(self.points)])
         check_values(self.anchor, self.asked)
         if self.arms and any(name in Recipe.fields for name in self.asked):
             raise DseError(
