@@ -1,16 +1,18 @@
 """Delete runs by name, to train them again or to drop them."""
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from dse.bounds import MOST, check_whole
 from dse.errors import DseError
 from dse.fields import unknown_name
 from dse.store.database import Store
 from dse.store.schema import artifacts, runs, study_cells
+from dse.store.schema import cells as cell_rows
 
 EXPECTED = (
     "expected an id that dse status --json shows, or how it begins, or metaparameters "
@@ -42,6 +44,9 @@ def forget(
     failed_only: bool = False,
 ) -> Forgotten:
     """Delete runs from the database, with their weights, logs and checkpoints.
+
+    The runs that began from their weights go with them, also those of other studies:
+    trained anew the weights may be others.
 
     Args:
         store: the database.
@@ -76,14 +81,15 @@ def forget(
             and (not replicates or row.replicate in replicates)
             and (not failed_only or row.status == "failed")
         }
+        for row in _descendants(connection, list(found.values())):
+            if not failed_only or row.status == "failed":
+                found[row.id] = row
         kept = list(connection.execute(select(artifacts.c.run_id, artifacts.c.path)))
         weights = [row.path for row in kept if row.run_id in found]
         # Weights that another run needs are kept.
         others = {row.path for row in kept if row.run_id not in found} & {*weights}
         cells_found = {row.cell_id for row in found.values()}
-        sharing = select(study_cells.c.study, study_cells.c.cell_id).where(
-            study_cells.c.cell_id.in_(cells_of_study)
-        )
+        sharing = select(study_cells.c.study, study_cells.c.cell_id)
         studies = {
             x.study for x in connection.execute(sharing) if x.cell_id in cells_found
         }
@@ -97,6 +103,37 @@ def forget(
         if not failed_only:
             stays += store.place.delete_checkpoints(row.cell_id, row.replicate)
     return Forgotten(len(found), tuple(sorted(studies)), tuple(dict.fromkeys(stays)))
+
+
+def _descendants(connection: Connection, of: Sequence[Any]) -> Iterator[Any]:
+    """Runs of the same replicates whose cells go on from the cells of runs.
+
+    Such a cell is equal but for its stages, which begin with those of the other.
+    """
+    query = select(
+        runs,
+        cell_rows.c.arch_id,
+        cell_rows.c.recipe,
+        cell_rows.c.dataset_fingerprint,
+        cell_rows.c.numerics_version,
+        cell_rows.c.stages,
+    ).join(cell_rows, cell_rows.c.id == runs.c.cell_id)
+    chosen = {row.id for row in of}
+    rows = list(connection.execute(query)) if chosen else []
+    begun: dict[tuple[Any, ...], list[list[Any]]] = {}
+    for row in rows:
+        if row.id in chosen:
+            begun.setdefault(_lineage(row), []).append(row.stages)
+    for row in rows:
+        before = begun.get(_lineage(row), [])
+        if any(row.stages[: len(x)] == x != row.stages for x in before):
+            yield row
+
+
+def _lineage(row: Any) -> tuple[Any, ...]:
+    recipe = json.dumps(row.recipe, sort_keys=True)
+    images, numerics = row.dataset_fingerprint, row.numerics_version
+    return row.replicate, row.arch_id, recipe, images, numerics
 
 
 def _cells_called(name: str, points: Sequence[Any]) -> set[str]:

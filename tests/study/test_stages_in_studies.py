@@ -1,7 +1,7 @@
 """Studies whose points have stages: trained in order, stored, and taken elsewhere."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -195,6 +195,43 @@ def test_without_a_parent_a_stage_fails_with_the_reason(tiny, tmp_path):
         assert forget(held, STUDY, failed_only=True).runs == 8
     events = trained(store, plan, MadeUp(fails=None))
     assert len([event for event in events if isinstance(event, Done)]) == 8
+
+
+def test_what_began_from_forgotten_weights_is_forgotten_too(tiny, tmp_path):
+    """Also in another study, and for no other replicate."""
+    store = open_store(f"sqlite:///{tmp_path}/dse.db")
+    plan = plan_of(POINTS[:2], tiny, replicates=2)
+    trained(store, plan, MadeUp(fails=None))
+    named = replace(plan.study, name="other/tiny-quick", experiment="other")
+    chain = {0: make_point(POINTS[3], RECIPE, tiny)}
+    trained(store, Plan(named, chain, None), MadeUp(fails=None))
+    alone = plan_of([SqueezeNet(8, 8, sr=0.25)], tiny, replicates=2)
+    own = replace(alone.study, name="own/tiny-quick", experiment="own")
+    trained(store, replace(alone, study=own), MadeUp(fails=None))
+    first, pruned = (point.cell.id for point in plan.points)
+    with store.sweeping([plan.study.trains]) as held:
+        gone = forget(held, STUDY, [first], [1])
+        # The network, pruned, pruned and quantised, and coded: replicate 1 of each.
+        assert (gone.runs, gone.studies) == (4, ("other/tiny-quick", STUDY))
+        gone = forget(held, STUDY, [pruned], [0])
+        assert gone.runs == 3
+    left = view(store, "runs").drop_duplicates("run_id")
+    found = sorted(zip(left["cell_id"], left["replicate"], strict=True))
+    other = alone.points[0].cell.id
+    assert found == sorted([(first, 0), (other, 0), (other, 1)])
+
+
+def test_what_a_point_begins_from_is_trained_and_entered_after_it(tiny, tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/dse.db")
+    plan = replace(plan_of([POINTS[3], POINTS[1]], tiny), names=("last", "first"))
+    depths = [len(point.cell.stages) for point in plan.points]
+    assert depths == [3, 1, 0, 2]
+    assert list(plan.called.values())[:2] == ["last", "first"]
+    assert (plan.runs, plan.has_stages) == (4, True)
+    events = trained(store, plan, MadeUp(fails=None))
+    assert len([event for event in events if isinstance(event, Done)]) == 4
+    entered = view(store, "cells", STUDY).sort_values("position")
+    assert entered["cell_id"].tolist() == [point.cell.id for point in plan.points]
 
 
 def test_a_shard_has_whole_chains(tiny):
