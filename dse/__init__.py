@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dse.api.compress import compress_runs
+    from dse.api.fit import fit_run, fit_study
     from dse.api.networks import describe, load_model, predict
     from dse.api.published import import_published
     from dse.api.results import (
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "api.compress": "compress_runs",
+    "api.fit": "fit_run fit_study",
     "api.networks": "describe load_model predict",
     "api.published": "import_published",
     "api.results": "export_studies forget import_studies load_runs query",
@@ -133,6 +135,8 @@ __all__ = [
     "compress_runs",
     "describe",
     "export_studies",
+    "fit_run",
+    "fit_study",
     "flag",
     "forget",
     "import_published",

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import re
 from typing import TypeGuard
 
 from dse.errors import DseError
@@ -70,3 +71,34 @@ def brief(value: object) -> str:
 
 def _round(value: float) -> str:
     return f"{value:,.0f}" if value < MOST else f"{value:g}"
+
+
+UNITS = {
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+}
+"""Bytes of a unit, by its name in small letters."""
+
+
+def read_bytes(name: str, written: str) -> int:
+    """Parse a size as a person writes it: 524288, 1e6, 0.5MB or 512KiB.
+
+    Raises:
+        DseError: it is none, or no whole number of bytes from 1 on.
+    """
+    found = re.fullmatch(r"\s*([0-9.]+(?:e\+?[0-9]+)?)\s*([a-z]*)\s*", written.lower())
+    unit = UNITS.get(found[2] or "b") if found else None
+    try:
+        size = float(found[1]) * unit if found and unit else math.nan
+    except ValueError:
+        size = math.nan
+    if not 1 <= size <= MOST or size != int(size):
+        raise DseError(
+            f"{name} is {brief(written)}; expected bytes, as 524288, 512KiB or 0.5MB"
+        )
+    return int(size)

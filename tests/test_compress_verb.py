@@ -1,6 +1,7 @@
 """`dse compress` on runs and studies, whose family nobody has any more."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from samples import write_image_folder
 
@@ -192,3 +193,39 @@ def test_the_verb_says_what_it_takes(workplace, capsys):
     helped = capsys.readouterr().out
     for flag in ("--density", "--bits", "--huffman", "--storage"):
         assert flag in helped
+
+
+@pytest.mark.slow
+def test_what_fits_of_a_run_and_of_a_study(place, capsys):
+    storage = f"sqlite:///{place}/dse.db"
+    run = int(runs_of(place, STUDY)["run_id"].iloc[0])
+    forms = dse.fit_run(run, "1KiB", storage)
+    [row] = (
+        view(open_store(storage), "runs")
+        .query(f"run_id == {run}")[:1]
+        .to_dict("records")
+    )
+    assert forms["weight_bytes"].tolist() == [
+        row["bytes_fp32"],
+        row["params"],
+        row["bytes"],
+    ]
+    # The maps of 14x14 and 7x7 places are larger than a KiB.
+    assert set(forms["activations_in"]) == {"DRAM"}
+    table, folder = dse.fit_study(STUDY, 2**20, storage)
+    assert (folder / "fit.png").is_file()
+    assert table["cell"].tolist() == ["4 filters", "8 filters"]
+    assert set(table["weights_in"]) == {"SRAM"}
+    assert pd.read_csv(folder / "fit.csv")["cell"].tolist() == table["cell"].tolist()
+    main(["fit", STUDY, "--sram", "1MiB", "--storage", storage])
+    printed = capsys.readouterr().out
+    assert "1,048,576 bytes of SRAM" in printed
+    assert "8 filters" in printed
+    for words, said in (
+        (["fit", "999", "--sram", "1MiB"], "there is no run 999"),
+        (["fit", str(run), "--sram", "some"], "--sram is 'some'; expected bytes"),
+        (["fit", "other", "--sram", "1MiB"], "there is no study 'other'"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*words, "--storage", storage])
+        assert said in capsys.readouterr().err

@@ -14,6 +14,7 @@ from tyro.conf import subcommand
 from dse.cli.compress import Compress
 from dse.cli.describe import Describe, describe_command
 from dse.cli.ending import end
+from dse.cli.fit import Fit
 from dse.cli.results import Export, Forget, Import, Predict, Query, Retry, Status
 from dse.cli.studies import Check, Data, Plan, Reproduce, Search, Sweep
 from dse.passwords import hide
@@ -22,7 +23,7 @@ LONGEST_WORD = 60
 """Most letters of a word that a usage error quotes; tyro wraps longer ones."""
 
 VERBS = (
-    *(Describe, Data, Plan, Sweep, Reproduce, Check, Search, Compress),
+    *(Describe, Data, Plan, Sweep, Reproduce, Check, Search, Compress, Fit),
     *(Status, Retry, Forget, Query, Predict, Export, Import),
 )
 

@@ -131,21 +131,21 @@ def print_cells(report: "Report") -> None:
         print()
     columns = {
         "cell": [label.replace("\n", " ") for label in report.labels],
-        "parameters": _column(report.summary, "params", "{:,}"),
-        "bytes": _column(report.summary, report.size, "{:,.0f}"),
-        "MACs": _column(report.summary, "macs", "{:,}"),
-        "runs": _column(report.summary, "replicates"),
-        "failed": _column(report.summary, "failed"),
-        "validation": _column(report.summary, "val_accuracy", "{:.1%}"),
-        "test": _column(report.summary, "test_accuracy", "{:.1%}"),
-        "top-5": _column(report.summary, "test_top5", "{:.1%}"),
-        "from": _column(report.summary, "test_low", "{:.1%}"),
-        "to (95 %)": _column(report.summary, "test_high", "{:.1%}"),
+        "parameters": column_of(report.summary, "params", "{:,}"),
+        "bytes": column_of(report.summary, report.size, "{:,.0f}"),
+        "MACs": column_of(report.summary, "macs", "{:,}"),
+        "runs": column_of(report.summary, "replicates"),
+        "failed": column_of(report.summary, "failed"),
+        "validation": column_of(report.summary, "val_accuracy", "{:.1%}"),
+        "test": column_of(report.summary, "test_accuracy", "{:.1%}"),
+        "top-5": column_of(report.summary, "test_top5", "{:.1%}"),
+        "from": column_of(report.summary, "test_low", "{:.1%}"),
+        "to (95 %)": column_of(report.summary, "test_high", "{:.1%}"),
     }
     if "times_smaller" in report.summary:
-        columns["times smaller"] = _column(report.summary, "times_smaller", "{:.1f}")
+        columns["times smaller"] = column_of(report.summary, "times_smaller", "{:.1f}")
     for name in report.beside:
-        columns[name] = _column(report.summary, name, "{:g}")
+        columns[name] = column_of(report.summary, name, "{:g}")
     for name in ("top-5", "from", "to (95 %)"):
         if not any(columns[name]):
             del columns[name]
@@ -158,14 +158,14 @@ def print_recipes(report: "Report") -> None:
     """Print recipes, each with its gain over the first."""
     columns = {
         "recipe": report.labels,
-        "changes": _column(report.summary, "changes"),
-        "of completed runs": _column(report.summary, "val_accuracy", "{:.1%}"),
+        "changes": column_of(report.summary, "changes"),
+        "of completed runs": column_of(report.summary, "val_accuracy", "{:.1%}"),
         "gain": _points(report.summary, "difference"),
         "from": _points(report.summary, "low"),
         "to": _points(report.summary, "high"),
-        "runs": _column(report.summary, "runs"),
-        "untrained": _column(report.summary, "untrained"),
-        "diverged": _column(report.summary, "diverged"),
+        "runs": column_of(report.summary, "runs"),
+        "untrained": column_of(report.summary, "untrained"),
+        "diverged": column_of(report.summary, "diverged"),
         "gain on test": _points(report.summary, "test_difference"),
     }
     print_table(list(columns), zip(*columns.values(), strict=True), left=2)
@@ -187,12 +187,12 @@ def print_front_of_cells(report: "Report") -> None:
         | (report.summary["macs_front_probability"] > 0.05)
     ]
     columns = {
-        "cell": _column(likely, "cell"),
-        "bytes": _column(likely, report.size, "{:,.0f}"),
-        "MACs": _column(likely, "macs", "{:,}"),
-        "test": _column(likely, "test_accuracy", "{:.1%}"),
-        "on the front of bytes": _column(likely, "bytes_front_probability", "{:.0%}"),
-        "of MACs": _column(likely, "macs_front_probability", "{:.0%}"),
+        "cell": column_of(likely, "cell"),
+        "bytes": column_of(likely, report.size, "{:,.0f}"),
+        "MACs": column_of(likely, "macs", "{:,}"),
+        "test": column_of(likely, "test_accuracy", "{:.1%}"),
+        "on the front of bytes": column_of(likely, "bytes_front_probability", "{:.0%}"),
+        "of MACs": column_of(likely, "macs_front_probability", "{:.0%}"),
     }
     print_table(list(columns), zip(*columns.values(), strict=True), left=1)
 
@@ -220,13 +220,13 @@ def print_front(report: "Report") -> None:
     """Print a search's Pareto front, and how to use its best network."""
     front = report.summary[report.summary["front"]].sort_values(report.size)
     columns = {
-        "run": _column(front, "run_id"),
-        **{name: _column(front, name) for name in report.varied},
-        "parameters": _column(front, "params", "{:,}"),
-        "bytes": _column(front, report.size, "{:,.0f}"),
-        "MACs": _column(front, "macs", "{:,}"),
-        "validation": _column(front, "val_accuracy", "{:.1%}"),
-        "test": _column(front, "test_accuracy", "{:.1%}"),
+        "run": column_of(front, "run_id"),
+        **{name: column_of(front, name) for name in report.varied},
+        "parameters": column_of(front, "params", "{:,}"),
+        "bytes": column_of(front, report.size, "{:,.0f}"),
+        "MACs": column_of(front, "macs", "{:,}"),
+        "validation": column_of(front, "val_accuracy", "{:.1%}"),
+        "test": column_of(front, "test_accuracy", "{:.1%}"),
     }
     print_table(list(columns), zip(*columns.values(), strict=True))
     best = front.to_dict("records")[-1]
@@ -240,7 +240,7 @@ def print_front(report: "Report") -> None:
         say(f"its weights: {report.weights}")
 
 
-def _column(frame: "pd.DataFrame", name: str, form: str = "{}") -> list[str]:
+def column_of(frame: "pd.DataFrame", name: str, form: str = "{}") -> list[str]:
     """Format a column's values; empty for NaN."""
     return ["" if v != v else form.format(v) for v in frame[name].tolist()]
 

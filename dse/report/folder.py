@@ -59,7 +59,7 @@ def write_report(
         write_whole(folder / "runs.parquet", partial(runs.to_parquet, index=False))
         write_whole(folder / "config.json", lambda file: file.write(text.encode()))
         for name, figure in figures.items():
-            _write_figure(folder, name, figure)
+            write_figure(folder, name, figure)
     except OSError as error:
         raise DseError(
             f"cannot write the report to {folder}: {error.strerror or error}; the runs "
@@ -67,7 +67,7 @@ def write_report(
         ) from error
 
 
-def _write_figure(folder: Path, name: str, figure: Figure) -> None:
+def write_figure(folder: Path, name: str, figure: Figure) -> None:
     """Write a figure as PNG and SVG, with the same bytes each time."""
     with drawing():
         write_whole(folder / f"{name}.png", partial(figure.savefig, format="png"))

@@ -20,12 +20,7 @@ from dse.analysis.layers import draw_layers
 from dse.analysis.plotting import Figure, drawing, new_figure
 from dse.analysis.points import draw_points
 from dse.analysis.shown import shown_points
-from dse.analysis.statistics import (
-    LEAST_REPLICATES,
-    MEASURED_BYTES,
-    size_column,
-    summarise,
-)
+from dse.analysis.statistics import LEAST_REPLICATES, summarise
 from dse.analysis.systems import (
     draw_systems,
     published_series,
@@ -37,6 +32,7 @@ from dse.arch.family import Family
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.fields import Fields
+from dse.report.beside import headings_beside, with_beside
 from dse.report.captions import (
     data_line,
     published_widths,
@@ -128,7 +124,6 @@ def report_study(
             figures["curves"] = curves_figure(title, caption, curves, labelled)
     chosen = chosen_widths(experiment, study.preset)
     write_report(folder, [study], dataset, tables, figures, chosen)
-    headings = dict.fromkeys(x for own in experiment.beside.values() for x in own)
     return Report(
         folder,
         summary,
@@ -136,25 +131,8 @@ def report_study(
         table_1=table,
         claims=claims,
         widths=widths,
-        beside=tuple(headings),
+        beside=headings_beside(experiment),
     )
-
-
-def with_beside(
-    summary: pd.DataFrame, names: Sequence[str], experiment: Experiment
-) -> pd.DataFrame:
-    """Add how many times smaller files are than the first point's, and its numbers.
-
-    Where nothing is compressed and no numbers are given, the summary stays as it is.
-    """
-    added = {}
-    if (size := size_column(summary)) == MEASURED_BYTES:
-        added["times_smaller"] = summary[size].iloc[0] / summary[size]
-    headings = dict.fromkeys(x for own in experiment.beside.values() for x in own)
-    for heading in headings:
-        found = [experiment.beside.get(name, {}).get(heading) for name in names]
-        added[heading] = pd.Series(found, summary.index, dtype="float64")
-    return summary.assign(**added)
 
 
 def _data_and_recipe(study: StudyRecord, dataset: ImageData, rows: pd.DataFrame) -> str:

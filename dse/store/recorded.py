@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from dse.arch.graph import Architecture
+from dse.bounds import MOST, brief, is_whole
 from dse.errors import DseError
 from dse.runs.recorded import Recorded
 from dse.runs.records import point_key
@@ -90,12 +91,14 @@ def run_named(store: Store, run_id: int) -> tuple[str, int]:
         DseError: there is no such run, or it is not complete.
     """
     query = select(runs.c.cell_id, runs.c.replicate, runs.c.status)
-    with store.reading() as connection:
-        row = connection.execute(query.where(runs.c.id == run_id)).one_or_none()
+    row = None
+    if is_whole(run_id, 0, MOST):
+        with store.reading() as connection:
+            row = connection.execute(query.where(runs.c.id == run_id)).one_or_none()
     if row is None:
         raise DseError(
-            f"there is no run {run_id}; dse query 'SELECT run_id, study FROM runs' "
-            "lists them"
+            f"there is no run {brief(run_id)}; dse query 'SELECT run_id, study FROM "
+            "runs' lists them"
         )
     if row.status != "complete":
         raise DseError(f"run {run_id} is {row.status}; only a complete run has weights")
