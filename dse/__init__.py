@@ -18,7 +18,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dse.api.compress import compress_runs
+    from dse.api.compress import compress_runs, scan_layers
     from dse.api.fit import fit_run, fit_study
     from dse.api.networks import describe, load_model, predict
     from dse.api.published import import_published
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from dse.study.series_claim import AddUp, LosesLittle, MovesFront
 
 _WHERE = {
-    "api.compress": "compress_runs",
+    "api.compress": "compress_runs scan_layers",
     "api.fit": "fit_run fit_study",
     "api.networks": "describe load_model predict",
     "api.published": "import_published",
@@ -150,6 +150,7 @@ __all__ = [
     "real",
     "reproduce",
     "reproduce_all",
+    "scan_layers",
     "search",
     "share",
     "sweep",

@@ -1,14 +1,15 @@
 """Compress trained networks: each result is a run of a cell with stages."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from dse.data.load import EMBEDDED, load
 from dse.errors import DseError
 from dse.options import Options
-from dse.report import Report, report_experiment
+from dse.report import Report, folder_of, report_experiment
+from dse.report.sensitivity import Sensitivity, report_sensitivity
 from dse.runs.recorded import Recorded
 from dse.runs.records import StudyRecord
 from dse.runs.staged import Staged
@@ -17,7 +18,8 @@ from dse.store.database import Store, open_store
 from dse.store.elsewhere import ELSEWHERE
 from dse.store.query import study_called
 from dse.store.recorded import StoredCell, run_named, runs_without_weights, stored_cells
-from dse.study.compression import chains_of, compressed
+from dse.study.compression import chains_of, compressed, scanned
+from dse.study.experiment import Experiment
 from dse.study.names import check_name
 from dse.study.outcome import sum_of_holes
 from dse.study.preset import Preset
@@ -53,7 +55,64 @@ def compress_runs(
         DseError: it cannot be done as asked; the message is one clear line.
     """
     chains = chains_of(settings)
-    chosen = options or Options()
+    made = _run(source, options or Options(), name, partial(compressed, chains=chains))
+    [plan] = made.sweep.plans[made.called]
+    write = partial(report_experiment, made.sweep.store, made.called, made.experiment)
+    report = made.sweep.store.patiently(partial(write, [plan], made.sweep.dataset))
+    return replace(report, holes=made.holes)
+
+
+def scan_layers(
+    source: int | str,
+    options: Options | None = None,
+    *,
+    density: float | Sequence[float] = 0.5,
+    name: str | None = None,
+) -> Sensitivity:
+    """Prune one layer at a time, without training, and report what that costs.
+
+    Args:
+        source: the `run_id` of a complete run, or a study's name.
+        options: see `compress_runs`.
+        density: share of the layer's weights that is kept, or several shares.
+        name: what to call the experiment.
+
+    Raises:
+        DseError: it cannot be done as asked; the message is one clear line.
+    """
+    densities = [density] if isinstance(density, int | float) else [*density]
+    build = partial(scanned, densities=densities)
+    made = _run(source, options or Options(), name, build)
+    [plan] = made.sweep.plans[made.called]
+    folder = folder_of(made.sweep.store.place.own, made.called, plan.study)
+    write = partial(report_sensitivity, made.sweep.store, plan.study, folder)
+    found = made.sweep.store.patiently(partial(write, made.sweep.dataset))
+    return replace(found, holes=made.holes)
+
+
+Build = Callable[..., tuple[str, Experiment]]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An experiment on trained networks that was run."""
+
+    sweep: Sweep
+    called: str
+    experiment: Experiment
+    holes: Mapping[str, int]
+
+
+def _run(source: int | str, chosen: Options, name: str | None, build: Build) -> _Made:
+    """Run the experiment that `build` makes of trained networks.
+
+    Args:
+        source: a run or a study.
+        chosen: how to run.
+        name: the experiment's name; None for that which `build` gives.
+        build: makes it from the study's record, the networks and their preset, and from
+            whether they are `whole`.
+    """
     for option in DECIDED:
         if getattr(chosen, option) is not None:
             raise DseError(
@@ -64,9 +123,7 @@ def compress_runs(
     record, stored, replicate = _source(store, source)
     preset = _preset_of(record, chosen)
     points = [each.point for each in stored]
-    called, experiment = compressed(
-        record, points, chains, preset, whole=replicate is None
-    )
+    called, experiment = build(record, points, preset, whole=replicate is None)
     if name is not None:
         called = check_name(name)
     wanted = replace(chosen, preset=record.preset, dataset=preset.dataset)
@@ -75,9 +132,7 @@ def compress_runs(
     [plan] = sweep.plans[called]
     _refuse_others(plan.cells, stored)
     [outcome] = sweep.run(None if replicate is None else {replicate})[called]
-    write = partial(report_experiment, sweep.store, called, experiment, [plan])
-    report = sweep.store.patiently(partial(write, sweep.dataset))
-    return replace(report, holes=sum_of_holes([outcome.holes]))
+    return _Made(sweep, called, experiment, sum_of_holes([outcome.holes]))
 
 
 def _source(

@@ -38,6 +38,40 @@ class CompressBase:
         refuse_holes(report.holes, RETRY)
 
 
+@dataclasses.dataclass(frozen=True)
+class Sensitivity:
+    """Prune one layer at a time, without training; print what that costs each.
+
+    Example: dse sensitivity 12 --density 0.5,0.25
+
+    Attributes:
+        options: How to run.
+        density: Share of the layer's weights that is kept; several with commas.
+        name: What to call it; by default by the study and the shares.
+    """
+
+    source: Positional[
+        Annotated[str, arg(metavar="RUN|STUDY", help="A run_id, or a study.")]
+    ]
+    density: str = "0.5"
+    name: str | None = None
+    options: OmitArgPrefixes[OptionFlags] = dataclasses.field(
+        default_factory=OptionFlags
+    )
+
+    def __call__(self) -> None:
+        """Scan and report."""
+        from dse.console.placed import print_sensitivity
+        from dse.study.compression import read_settings
+
+        source = int(self.source) if self.source.isdecimal() else self.source
+        densities = read_settings({"density": self.density})["density"]
+        options = Options(**given(self.options))
+        found = dse.scan_layers(source, options, density=densities, name=self.name)
+        print_sensitivity(found)
+        refuse_holes(found.holes, RETRY)
+
+
 def _flag(kind: type[Stage], name: str) -> Any:
     """The flag of a field of a stage, which takes several values."""
     default = getattr(kind, name)

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import tyro
 from tyro.conf import subcommand
 
-from dse.cli.compress import Compress
+from dse.cli.compress import Compress, Sensitivity
 from dse.cli.describe import Describe, describe_command
 from dse.cli.ending import end
 from dse.cli.fit import Fit
@@ -23,7 +23,8 @@ LONGEST_WORD = 60
 """Most letters of a word that a usage error quotes; tyro wraps longer ones."""
 
 VERBS = (
-    *(Describe, Data, Plan, Sweep, Reproduce, Check, Search, Compress, Fit),
+    *(Describe, Data, Plan, Sweep, Reproduce, Check, Search),
+    *(Compress, Sensitivity, Fit),
     *(Status, Retry, Forget, Query, Predict, Export, Import),
 )
 

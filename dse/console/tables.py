@@ -160,13 +160,13 @@ def print_recipes(report: "Report") -> None:
         "recipe": report.labels,
         "changes": column_of(report.summary, "changes"),
         "of completed runs": column_of(report.summary, "val_accuracy", "{:.1%}"),
-        "gain": _points(report.summary, "difference"),
-        "from": _points(report.summary, "low"),
-        "to": _points(report.summary, "high"),
+        "gain": points_of(report.summary, "difference"),
+        "from": points_of(report.summary, "low"),
+        "to": points_of(report.summary, "high"),
         "runs": column_of(report.summary, "runs"),
         "untrained": column_of(report.summary, "untrained"),
         "diverged": column_of(report.summary, "diverged"),
-        "gain on test": _points(report.summary, "test_difference"),
+        "gain on test": points_of(report.summary, "test_difference"),
     }
     print_table(list(columns), zip(*columns.values(), strict=True), left=2)
     certain = (
@@ -245,7 +245,7 @@ def column_of(frame: "pd.DataFrame", name: str, form: str = "{}") -> list[str]:
     return ["" if v != v else form.format(v) for v in frame[name].tolist()]
 
 
-def _points(frame: "pd.DataFrame", name: str) -> list[str]:
+def points_of(frame: "pd.DataFrame", name: str) -> list[str]:
     """Format a column of shares as percentage points; empty for NaN."""
     return ["" if v != v else f"{100 * v:+.1f}" for v in frame[name].tolist()]
 

@@ -11,7 +11,7 @@ from dse.files import short_digest
 from dse.runs.recorded import Recorded
 from dse.runs.records import StudyRecord, point_key
 from dse.runs.staged import Network, Staged
-from dse.runs.stages import STAGES, Code, Factor, Stage
+from dse.runs.stages import STAGES, Code, Factor, Prune, Stage
 from dse.study.experiment import Experiment
 from dse.study.names import MOST_LETTERS
 from dse.study.points import MOST_LETTERS as MOST_OF_SERIES
@@ -103,9 +103,9 @@ def read_settings(words: Mapping[str, str]) -> dict[str, Any]:
 def compressed(
     of: StudyRecord,
     points: Sequence[Recorded | Staged],
-    chains: Sequence[Chain],
     preset: Preset,
     *,
+    chains: Sequence[Chain],
     whole: bool,
 ) -> tuple[str, Experiment]:
     """The experiment that compresses trained networks, after its name.
@@ -113,8 +113,8 @@ def compressed(
     Args:
         of: the study that trained them.
         points: the networks.
-        chains: what is done to each.
         preset: how they were trained.
+        chains: what is done to each.
         whole: whether they are all networks of the study.
 
     Raises:
@@ -130,9 +130,58 @@ def compressed(
         for chain, each in zip(chains, made, strict=True):
             series[_called(chain, chains)] = each
     digest = _digest(() if whole else points, chains)
-    name = f"{of.experiment.replace('.', '-')[: MOST_LETTERS - 20]}-compressed-{digest}"
+    name = _named(of, "compressed", digest)
     title = f"{of.experiment}, compressed: {', '.join(x.name for x in chains[0])}"
     return name, Experiment(title, presets={of.preset: preset}, points=series)
+
+
+def scanned(
+    of: StudyRecord,
+    points: Sequence[Recorded | Staged],
+    preset: Preset,
+    *,
+    densities: Sequence[float],
+    whole: bool,
+) -> tuple[str, Experiment]:
+    """The experiment that prunes one layer of a network at a time, without training.
+
+    Args:
+        of: the study that trained them.
+        points: the networks.
+        preset: how they were trained.
+        densities: shares of the layer's weights that are kept.
+        whole: whether they are all networks of the study.
+
+    Raises:
+        DseError: a network is pruned already, or a share is none.
+    """
+    if not densities:
+        raise DseError("density has no values; give one or more, as 0.5")
+    scans: list[Network] = [
+        _after(point, (Prune(density, pruned=layer, prune_epochs=0),))
+        for density in densities
+        for point in points
+        for layer in _network(point).architecture.kernels
+    ]
+    chains = [(Prune(density, prune_epochs=0),) for density in densities]
+    name = _named(of, "scanned", _digest(() if whole else points, chains))
+    series: dict[str, Sequence[Network]] = {
+        AS_TRAINED: list(points),
+        "one layer pruned": scans,
+    }
+    title = f"{of.experiment}, one layer pruned at a time"
+    return name, Experiment(title, presets={of.preset: preset}, points=series)
+
+
+def _network(point: Recorded | Staged) -> Recorded:
+    network = point.point if isinstance(point, Staged) else point
+    assert isinstance(network, Recorded)
+    return network
+
+
+def _named(of: StudyRecord, what: str, digest: str) -> str:
+    own = of.experiment.replace(".", "-")[: MOST_LETTERS - len(what) - 10]
+    return f"{own}-{what}-{digest}"
 
 
 def _after(point: Recorded | Staged, chain: Chain) -> Staged:

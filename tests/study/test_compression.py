@@ -10,7 +10,7 @@ from dse.runs.recorded import Recorded
 from dse.runs.records import StudyRecord, point_key
 from dse.runs.staged import Staged, with_ancestors
 from dse.runs.stages import Code, Densify, Factor, Prune, Quantise
-from dse.study.compression import chains_of, compressed, read_settings
+from dse.study.compression import chains_of, compressed, read_settings, scanned
 from dse.study.preset import Preset
 
 RECIPE = Recipe(1, 0.1)
@@ -79,7 +79,7 @@ def test_settings_are_read_as_they_are_written():
 def test_the_experiment_has_the_networks_as_trained_and_compressed():
     points = [recorded(sr=0.25), recorded(sr=0.5)]
     chains = chains_of({"density": 0.5, "bits": (4, 6)})
-    name, made = compressed(RECORD, points, chains, PRESET, whole=True)
+    name, made = compressed(RECORD, points, PRESET, chains=chains, whole=True)
     assert name.startswith("fig3b-compressed-")
     assert {series: len(listed) for series, listed in made.series.items()} == {
         "as trained": 2,
@@ -92,37 +92,59 @@ def test_the_experiment_has_the_networks_as_trained_and_compressed():
         "quantise bits 4, SR 0.25",
     ]
     # The name says what is done, and not to how many networks of the study.
-    assert compressed(RECORD, points[:1], chains, PRESET, whole=True)[0] == name
-    assert compressed(RECORD, points[:1], chains, PRESET, whole=False)[0] != name
+    assert compressed(RECORD, points[:1], PRESET, chains=chains, whole=True)[0] == name
+    assert compressed(RECORD, points[:1], PRESET, chains=chains, whole=False)[0] != name
     others = chains_of({"density": 0.5, "bits": 4})
-    assert compressed(RECORD, points, others, PRESET, whole=True)[0] != name
+    assert compressed(RECORD, points, PRESET, chains=others, whole=True)[0] != name
 
 
 def test_one_network_and_one_chain_go_by_their_settings():
     chains = chains_of({"bits": (4, 6)})
-    _, made = compressed(RECORD, [recorded(sr=0.5)], chains, PRESET, whole=False)
+    _, made = compressed(RECORD, [recorded(sr=0.5)], PRESET, chains=chains, whole=False)
     assert [*made.keyed] == [
         "as trained, squeezenet",
         "compressed, bits 4",
         "compressed, bits 6",
     ]
     arm = StudyRecord("a.b c/set-quick", "a.b c", "quick", "set", "f", RECIPE, 2)
-    name, _ = compressed(arm, [recorded(sr=0.5)], chains, PRESET, whole=True)
+    name, _ = compressed(arm, [recorded(sr=0.5)], PRESET, chains=chains, whole=True)
     assert name.startswith("a-b c-compressed-")  # a dot would part an arm
+
+
+def test_a_scan_prunes_each_layer_alone_and_trains_nothing():
+    points = [recorded(sr=0.25), recorded(sr=0.5)]
+    name, made = scanned(RECORD, points, PRESET, densities=(0.5, 0.25), whole=True)
+    assert name.startswith("fig3b-scanned-")
+    scans = made.series["one layer pruned"]
+    kernels = points[0].architecture.kernels
+    assert len(kernels) == 26
+    assert len(scans) == 2 * 2 * 26
+    assert {point.stages[0].epochs for point in scans} == {0}
+    found = {(x.point, x.stages[0].pruned, x.stages[0].density) for x in scans}
+    assert found == {(x, k, d) for x in points for k in kernels for d in (0.5, 0.25)}
+    with pytest.raises(DseError, match="density has no values"):
+        scanned(RECORD, points, PRESET, densities=(), whole=True)
+    begun = Staged(points[0], (Prune(0.5),))
+    with pytest.raises(DseError, match="prune follows prune"):
+        scanned(RECORD, [begun], PRESET, densities=(0.5,), whole=False)
 
 
 def test_a_network_with_stages_goes_on_from_them():
     begun = Staged(recorded(sr=0.5), (Prune(0.5),))
-    _, made = compressed(RECORD, [begun], chains_of({"bits": 4}), PRESET, whole=False)
+    _, made = compressed(
+        RECORD, [begun], PRESET, chains=chains_of({"bits": 4}), whole=False
+    )
     assert [point.stages for point in made.keyed.values()] == [
         (Prune(0.5),),
         (Prune(0.5), Quantise(4), Code()),
     ]
     with pytest.raises(DseError, match="prune follows prune"):
-        compressed(RECORD, [begun], chains_of({"density": 0.2}), PRESET, whole=False)
+        compressed(
+            RECORD, [begun], PRESET, chains=chains_of({"density": 0.2}), whole=False
+        )
     factored = chains_of({"rank_share": 0.5, "bits": 4})
     with pytest.raises(DseError, match="quantise follows factor; it can follow"):
-        compressed(RECORD, [recorded()], factored, PRESET, whole=False)
+        compressed(RECORD, [recorded()], PRESET, chains=factored, whole=False)
 
 
 def test_ancestors_come_after_the_points_each_once():
