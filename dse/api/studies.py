@@ -1,9 +1,10 @@
 """Functions on studies: plan, sweep, reproduce, check and search."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dse import session
 from dse.console.dataset import introduce
@@ -20,7 +21,7 @@ from dse.report import (
     report_front,
     report_search,
 )
-from dse.runs.staged import with_ancestors
+from dse.runs.staged import DONE, with_ancestors
 from dse.session import Sweep, dataset_name, known_as, load_dataset
 from dse.spaces.budget import Budget
 from dse.spaces.space import Space, named_space
@@ -39,6 +40,7 @@ from dse.study.presets import PRESETS
 from dse.study.product import Product
 from dse.study.search import BATCH, Search
 from dse.study.settings import space_of
+from dse.study.staged_space import StagedSpace, staged
 from dse.study.tries import holes
 from dse.study.widths import widths_lines
 
@@ -217,6 +219,7 @@ def search(
     minutes: float | None = None,
     batch: int | None = None,
     name: str = "mine",
+    compress: Mapping[str, Any] | None = None,
 ) -> Report:
     """Search a space for the best networks within a hard budget.
 
@@ -231,6 +234,8 @@ def search(
         batch: points that the sampler proposes at a time, 4 by default; more workers
             than that stay idle. The points depend on it, not on the workers.
         name: name of the search if `space` is a `Space`.
+        compress: settings of stages that every network goes through (`compress_runs`);
+            what has several values is varied by the search.
 
     Raises:
         DseError: it cannot be done as asked; the message is one clear line.
@@ -249,8 +254,14 @@ def search(
         called, searched = f"{name}-{space.digest}", space
     else:
         called, searched = named_space(space, preset.width)
+    over = searched
+    if compress:
+        if isinstance(searched, StagedSpace):
+            raise DseError("compress and settings of stages are given; leave one out")
+        over = staged(searched, compress)
+        called = f"{called}-{over.digest}"
     wanted = Search(
-        searched,
+        over,
         called,
         sampler,
         budget or Budget(),
@@ -260,8 +271,10 @@ def search(
     )
     store, study, dataset = session.search(wanted, preset_name, preset, chosen)
     folder = folder_of(store.place.own, wanted.name, study)
-    varied = tuple(searched.values)
-    write = partial(report_search, store, study, dataset, folder, varied)
+    varied = tuple(over.values)
+    done = over.anchor.values[DONE] if isinstance(over, StagedSpace) else ""
+    most = wanted.budget.max_compressed_bytes
+    write = partial(report_search, store, study, dataset, folder, varied, done, most)
     cells = set(view(store, "cells", study.name)["cell_id"])
     states = run_states(store, cells)
     first = [state for (_, replicate), state in states.items() if not replicate]

@@ -203,6 +203,8 @@ class Search:
         max_params: Most parameters.
         max_bytes: Most bytes of 32-bit weights (0.1 MB is 100000).
         max_macs: Most multiply-accumulates.
+        max_compressed_bytes: Most bytes of a compressed network's file, as --set bits=6
+            --set density=0.33 make it; it is measured, so it is checked after training.
     """
 
     product: OmitArgPrefixes[ProductFlags] = field(default_factory=ProductFlags)
@@ -215,6 +217,7 @@ class Search:
     max_params: int | None = None
     max_bytes: int | None = None
     max_macs: int | None = None
+    max_compressed_bytes: int | None = None
 
     def __call__(self) -> None:
         """Search and report."""
@@ -227,7 +230,12 @@ class Search:
             Options(**given(self.options)),
             space=asked if asked.is_asked else self.space,
             sampler=self.sampler,
-            budget=dse.Budget(self.max_params, self.max_bytes, self.max_macs),
+            budget=dse.Budget(
+                self.max_params,
+                self.max_bytes,
+                self.max_macs,
+                self.max_compressed_bytes,
+            ),
             trials=self.trials,
             minutes=self.minutes,
             batch=self.batch,

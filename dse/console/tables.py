@@ -236,6 +236,11 @@ def print_front(report: "Report") -> None:
         f"{best['val_accuracy']:.1%}\n"
         f"use it: dse predict {run} IMAGE..., or in Python dse.load_model({run})"
     )
+    if report.over_budget:
+        say(
+            f"{report.over_budget} networks have a larger file than the budget of "
+            "compressed bytes, which is known once it is written; they are on no front"
+        )
     if report.weights is not None:
         say(f"its weights: {report.weights}")
 

@@ -29,6 +29,7 @@ class Report:
         holes: number of runs that failed for reasons outside the training, by reason.
         claims: verdicts on the experiment's claims, if it has any.
         beside: headings of a source's numbers in the summary.
+        over_budget: networks of a search whose file proved larger than was asked for.
         widths: a line on the widths that the preset chose.
     """
 
@@ -43,6 +44,7 @@ class Report:
     claims: Claims | None = None
     widths: str = ""
     beside: Sequence[str] = ()
+    over_budget: int = 0
 
     @property
     def size(self) -> str:

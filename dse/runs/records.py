@@ -1,7 +1,7 @@
 """A study and its points, for planners, the database and reports."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,18 @@ class Point:
     def key(self) -> str:
         """Family and metaparameters as text, which identifies the point in a study."""
         return point_key(self.metaparameters.name, self.metaparameters.values)
+
+
+def with_parents(points: Iterable[Point]) -> list[Point]:
+    """The points, and behind them those whose trained weights they begin from."""
+    own = list(points)
+    known, found = {point.key for point in own}, dict[str, Point]()
+    for point in own:
+        parent = point.parent
+        while parent is not None and parent.key not in known:
+            found.setdefault(parent.key, parent)
+            parent = parent.parent
+    return [*own, *sorted(found.values(), key=lambda x: len(x.cell.stages))]
 
 
 def point_key(family: str, metaparameters: Mapping[str, Any]) -> str:

@@ -32,9 +32,21 @@ class Budget(Declared, name="budget", as_given=True):
         None, "most multiply-accumulates of an image", least=1, most=MOST
     )
 
+    max_compressed_bytes: int | None = real(
+        None, "most bytes of the file of a compressed network", least=1, most=MOST
+    )
+
+    def over_measured(self, size: float) -> float:
+        """Excess of a file's bytes over the limit that only a measurement can check.
+
+        A share of the limit; at most 0 if it is met, or there is none.
+        """
+        limit = self.max_compressed_bytes
+        return 0.0 if limit is None else size / limit - 1
+
     @property
     def limits(self) -> Mapping[str, int | None]:
-        """Limits by name of the cost."""
+        """Limits on costs that are known before training, by name of the cost."""
         return {name: getattr(self, f"max_{name}") for name in COSTS}
 
     def excess(self, params: int, macs: int) -> dict[str, float]:

@@ -63,6 +63,16 @@ def chains_of(settings: Mapping[str, Any]) -> list[Chain]:
     return list(dict.fromkeys(made))
 
 
+def chain_of(settings: Mapping[str, Any]) -> Chain:
+    """The chain of the first of each setting's values; see `chains_of`."""
+    first = {
+        name: values[0] if isinstance(values, list | tuple) and values else values
+        for name, values in settings.items()
+    }
+    [chain] = chains_of(first)
+    return chain
+
+
 def _several(name: str, values: Any) -> list[Any]:
     several = values if isinstance(values, list | tuple) else [values]
     if not several:

@@ -94,17 +94,37 @@ def complete(
             of_plan.hear(event)
         listener(event)
 
-    # Cells with stages come after those whose weights they begin from.
-    for depth in sorted({len(cells[cell_id].stages) for cell_id in missing}):
-        wanted = [
-            (cells[cell_id], replicates)
-            for cell_id, replicates in missing.items()
-            if len(cells[cell_id].stages) == depth
-        ]
+    wanted = [(cells[cell_id], numbers) for cell_id, numbers in missing.items()]
+    execute_in_order(wanted, store, executor, hear, tries)
+
+
+def execute_in_order(
+    wanted: Sequence[tuple[Cell, tuple[int, ...]]],
+    store: Store,
+    executor: Executor,
+    listener: Listener,
+    tries: Tries,
+    closed: Callable[[], bool] = lambda: False,
+) -> None:
+    """Execute cells, those with stages after those whose weights they begin from.
+
+    Args:
+        wanted: cells with the replicates to run.
+        store: the database.
+        executor: runs the jobs.
+        listener: hears every event, after it is stored.
+        tries: which failures are tried again.
+        closed: tells that no further job is to begin.
+    """
+    for depth in sorted({len(cell.stages) for cell, _ in wanted}):
+        if closed():
+            return
+        some = [each for each in wanted if len(each[0].stages) == depth]
         if depth:
-            wanted = list(_with_parents(wanted, store, hear))
-        queue = JobQueue(jobs_for(wanted, executor.workers), equip=_equip(store))
-        execute(queue, store, executor, hear, tries)
+            some = list(_with_parents(some, store, listener))
+        jobs = jobs_for(some, executor.workers)
+        queue = JobQueue(jobs, closed, _equip(store))
+        execute(queue, store, executor, listener, tries)
 
 
 def _with_parents(

@@ -25,11 +25,14 @@ from dse.study.optuna_study import (
     cells_of,
     open_study,
 )
+from dse.study.staged_space import StagedSpace
 
 SamplerName = Literal["tpe", "nsga2", "random"]
 PLACE = "batch_and_following"
 ELAPSED = "elapsed_seconds"
 EXHAUSTED = "exhausted"
+MEASURED = "compressed_bytes"
+"""Name of the constraint on the bytes of a file."""
 
 
 class SearchProjection:
@@ -84,12 +87,26 @@ class SearchProjection:
         for trial in proposals.trials[known:]:
             self._study.add_trial(trial)
 
-    def tell(self, number: int, val_accuracy: float | None, size: int) -> None:
-        """Store a trial's result; an accuracy of None means that its run failed."""
+    def tell(
+        self, number: int, val_accuracy: float | None, size: float, over: float = 0.0
+    ) -> None:
+        """Store a trial's result.
+
+        Args:
+            number: the trial's.
+            val_accuracy: None if its run failed.
+            size: bytes.
+            over: excess over a limit that is measured; samplers compare trials beyond
+                it by their excess alone.
+        """
         if val_accuracy is None:
             self._study.tell(number, state=TrialState.FAIL)
-        else:
-            self._study.tell(number, (val_accuracy, size))
+            return
+        if over > 0:
+            [trial] = [trial for trial in self._all() if trial.number == number]
+            asked = optuna.Trial(self._study, trial._trial_id)
+            asked.set_constraint(MEASURED, over)
+        self._study.tell(number, (val_accuracy, size))
 
     def _all(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)
@@ -138,7 +155,7 @@ class Proposals:
         """Propose at random from here on."""
         self._study.sampler = make_sampler("random", (seed, self.number))
 
-    def ask(self, space: Space) -> Mapping[str, Any]:
+    def ask(self, space: Space | StagedSpace) -> Mapping[str, Any]:
         """Ask the sampler for the values of a point."""
         self._asked = self._study.ask(distributions(space))
         return self._asked.params
@@ -169,7 +186,7 @@ class Proposals:
         return made
 
 
-def distributions(space: Space) -> dict[str, BaseDistribution]:
+def distributions(space: Space | StagedSpace) -> dict[str, BaseDistribution]:
     """Optuna's distributions for a space."""
     found: dict[str, BaseDistribution] = {}
     for name, values in space.values.items():

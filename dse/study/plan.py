@@ -13,7 +13,7 @@ from dse.execute.jobs import Job
 from dse.runs.cell import Cell, check_batch
 from dse.runs.labels import named_labels
 from dse.runs.recipe import Recipe
-from dse.runs.records import Point, StudyRecord
+from dse.runs.records import Point, StudyRecord, with_parents
 from dse.runs.run_state import RunState
 from dse.runs.staged import Network, Staged, unstaged
 from dse.store.run_states import StoredPoint
@@ -44,15 +44,7 @@ class Plan:
 
         A point with stages begins from the weights of another, which is trained too.
         """
-        own = list(self.keyed.values())
-        known, ancestors = {point.key for point in own}, dict[str, Point]()
-        for point in own:
-            parent = point.parent
-            while parent is not None and parent.key not in known:
-                ancestors.setdefault(parent.key, parent)
-                parent = parent.parent
-        by_depth = sorted(ancestors.values(), key=lambda x: len(x.cell.stages))
-        return (*own, *by_depth)
+        return tuple(with_parents(self.keyed.values()))
 
     @property
     def has_stages(self) -> bool:

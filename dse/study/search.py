@@ -11,10 +11,9 @@ from dse.bounds import check_number, check_whole
 from dse.data.dataset import ImageData
 from dse.errors import DseError
 from dse.execute.executors import Executor
-from dse.execute.jobs import JobQueue
 from dse.runs.cell import Cell
 from dse.runs.events import Done, Event, Started
-from dse.runs.records import Point, StudyRecord
+from dse.runs.records import Point, StudyRecord, with_parents
 from dse.spaces.budget import Budget
 from dse.spaces.space import Space, narrowed
 from dse.store import SEARCHES
@@ -22,10 +21,11 @@ from dse.store.database import Store
 from dse.store.enter import register_points, register_study
 from dse.store.families import enter_families
 from dse.store.run_states import run_states
-from dse.study.driver import Listener, execute, mean_val_accuracy
+from dse.study.driver import Listener, execute_in_order, mean_val_accuracy
 from dse.study.optuna_search import SamplerName, SearchProjection, make_sampler
 from dse.study.optuna_study import storage_faults
-from dse.study.plan import jobs_for, make_point
+from dse.study.plan import make_point
+from dse.study.staged_space import StagedSpace
 from dse.study.tries import Tries
 
 BATCH = 4
@@ -58,7 +58,7 @@ class Search:
         DseError: no limit is given, or a number or the sampler is wrong.
     """
 
-    space: Space
+    space: Space | StagedSpace
     space_name: str
     sampler: SamplerName
     budget: Budget
@@ -75,14 +75,20 @@ class Search:
         if self.trials is None and self.minutes is None:
             raise DseError("a search needs an end; give --trials or --minutes")
         make_sampler(self.sampler, (0,))
+        compressed = isinstance(self.space, StagedSpace)
+        if self.budget.max_compressed_bytes is not None and not compressed:
+            raise DseError(
+                "a budget of compressed bytes is measured on compressed networks, and "
+                "nothing says how to compress; give settings, as --density 0.33 "
+                "--bits 6"
+            )
 
     @property
     def name(self) -> str:
         """Sampler, space and budget in one word."""
+        every = {**self.budget.limits, "file": self.budget.max_compressed_bytes}
         limits = [
-            f"{name}{limit}"
-            for name, limit in self.budget.limits.items()
-            if limit is not None
+            f"{name}{limit}" for name, limit in every.items() if limit is not None
         ]
         return "-".join([f"{SEARCHES}{self.sampler}", self.space_name, *limits])
 
@@ -125,7 +131,11 @@ def run_search(
         DseError: no point of the space meets the budget; the line names the cheapest.
     """
     shape, classes = dataset.image_shape, dataset.classes
-    space = narrowed(wanted.space, wanted.budget, shape, classes)
+    space = (
+        wanted.space.narrowed(wanted.budget, shape, classes)
+        if isinstance(wanted.space, StagedSpace)
+        else narrowed(wanted.space, wanted.budget, shape, classes)
+    )
     # Before the study: a refusal leaves none without points.
     store.patiently(partial(enter_families, store, [space.anchor]))
     store.patiently(partial(register_study, store, study))
@@ -138,12 +148,12 @@ def run_search(
 
     try:
         while batch := store.patiently(session.next_batch):
-            points = list(batch.values())
+            points = with_parents(batch.values())
             store.patiently(partial(register_points, store, study.name, points))
             announce(points)
-            jobs = jobs_for(session.untrained(points), executor.workers)
-            queue = JobQueue(jobs, closed=session.time_is_up)
-            execute(queue, store, executor, hear, tries)
+            wanted_cells = session.untrained(points)
+            closed = session.time_is_up
+            execute_in_order(wanted_cells, store, executor, hear, tries, closed)
             store.patiently(partial(session.tell, batch))
     finally:
         session.save_elapsed()
@@ -156,7 +166,7 @@ class _Session:
     def __init__(
         self,
         wanted: Search,
-        space: Space,
+        space: Space | StagedSpace,
         study: StudyRecord,
         dataset: ImageData,
         store: Store,
@@ -261,8 +271,10 @@ class _Session:
             for number, point in sorted(batch.items()):
                 state = states.get((point.cell.id, 0))
                 if number in waiting and state and self.tries.ended(state):
-                    size = cost(point.cell.architecture).bytes_fp32
-                    self.projection.tell(number, mean_val_accuracy([state]), size)
+                    size = state.bytes or cost(point.cell.architecture).bytes_fp32
+                    over = self.wanted.budget.over_measured(size)
+                    accuracy = mean_val_accuracy([state])
+                    self.projection.tell(number, accuracy, size, over)
 
     def _point(self, values: Mapping[str, Any]) -> Point:
         return make_point(self.space.point(values), self.study.recipe, self.dataset)

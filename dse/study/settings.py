@@ -12,12 +12,15 @@ from dse.families import DEFAULT, family_called
 from dse.fields import Field, Grid, unknown_name
 from dse.files import short_digest
 from dse.runs.recipe import Recipe
-from dse.spaces.space import Space
+from dse.runs.staged import Network, Staged
+from dse.spaces.space import Space, named_space
+from dse.study.compression import FIELDS, chain_of
 from dse.study.experiment import Experiment
 from dse.study.names import check_name
 from dse.study.preset import Preset
 from dse.study.presets import PRESETS
 from dse.study.product import MANY, Product
+from dse.study.staged_space import StagedSpace, staged
 
 MOST_STEPS = 100_000
 """Largest number of values in a grid."""
@@ -32,20 +35,24 @@ class Settings:
         varied: fields of the family with several values.
         recipe: fields of the recipe with one value.
         recipes: fields of the recipe with several values.
+        stages: fields of stages, each with its values.
     """
 
     anchor: Family
     varied: Mapping[str, Values]
     recipe: Mapping[str, Any]
     recipes: Mapping[str, tuple[Any, ...]]
+    stages: Mapping[str, tuple[Any, ...]]
 
     @property
     def digest(self) -> str:
         """Short hash of the fixed values and of the names of varied fields."""
         point = self.anchor
         fixed = [point.name, point.values, point.unstated, dict(self.recipe)]
-        text = json.dumps([*fixed, sorted([*self.varied, *self.recipes])])
-        return short_digest(text)
+        told: list[Any] = [*fixed, sorted([*self.varied, *self.recipes])]
+        if self.stages:
+            told.append({name: list(values) for name, values in self.stages.items()})
+        return short_digest(json.dumps(told))
 
 
 def read_settings(product: Product) -> Settings:
@@ -66,11 +73,20 @@ def read_settings(product: Product) -> Settings:
             raise DseError("--set epochs and --epochs are both given; leave one out")
         listed["epochs"] = (product.epochs,)
     of_family = {name: x for name, x in listed.items() if name in kind.fields}
-    of_recipe = {name: x for name, x in listed.items() if name not in kind.fields}
+    of_recipe = {
+        name: x
+        for name, x in listed.items()
+        if name not in kind.fields and name in Recipe.fields
+    }
+    of_stages = {
+        name: FIELDS[name].listed(x)
+        for name, x in listed.items()
+        if name not in kind.fields and name not in Recipe.fields
+    }
     alone, varied = _parted(of_family)
     recipe, recipes = _parted(of_recipe)
     several = {x: Recipe.fields[x].listed(values) for x, values in recipes.items()}
-    return Settings(kind.of(alone), varied, recipe, several)
+    return Settings(kind.of(alone), varied, recipe, several, of_stages)
 
 
 def _parted(
@@ -88,7 +104,7 @@ def _parted(
 def _setting(word: str, kind: type[Family]) -> tuple[str, Values]:
     """Parse a field and its values, a grid or a tuple."""
     name, equals, written = word.partition("=")
-    known = {**kind.fields, **Recipe.fields}
+    known = {**FIELDS, **kind.fields, **Recipe.fields}
     if name not in known:
         raise DseError(unknown_name("--set", name, known))
     if not equals or not written.strip():
@@ -131,6 +147,11 @@ def experiment_of(product: Product) -> tuple[str, Experiment]:
         name: fields[name].listed(values) for name, values in settings.varied.items()
     }
     varied |= settings.recipes
+    anchor: Network = settings.anchor
+    if settings.stages:
+        chain = chain_of(settings.stages)
+        anchor = Staged(settings.anchor, chain)
+        varied |= {x: y for x, y in settings.stages.items() if len(y) > 1}
     count = math.prod(map(len, varied.values()))
     if count > MANY and not product.yes:
         raise DseError(
@@ -141,8 +162,8 @@ def experiment_of(product: Product) -> tuple[str, Experiment]:
     name = product.called or f"{'-'.join(words)[:40]}-{settings.digest}"
     name = check_name(name)
     presets = _presets(settings)
-    title = f"{settings.anchor.name}: {', '.join(varied) or settings.anchor.short()}"
-    return name, Experiment(title, settings.anchor, presets, varied=varied or None)
+    title = f"{settings.anchor.name}: {', '.join(varied) or anchor.short()}"
+    return name, Experiment(title, anchor, presets, varied=varied or None)
 
 
 def _presets(settings: Settings) -> dict[str, Preset]:
@@ -172,7 +193,7 @@ def _presets(settings: Settings) -> dict[str, Preset]:
     return presets
 
 
-def space_of(product: Product, width: float) -> tuple[str, Space]:
+def space_of(product: Product, width: float) -> tuple[str, Space | StagedSpace]:
     """Make the search space of a product, and return it after its name.
 
     Args:
@@ -189,12 +210,18 @@ def space_of(product: Product, width: float) -> tuple[str, Space]:
             f"a search has one recipe, and --set changes {names}; leave it out"
         )
     anchor = settings.anchor
+    if settings.stages and not settings.varied and anchor == type(anchor)():
+        called, space = named_space(None, width)
+        if anchor.name == space.anchor.name:
+            over = staged(space, settings.stages)
+            name = check_name(product.called) if product.called else called
+            return f"{name}-{over.digest}", over
     if not settings.varied:
         spaces = f", or take --space {' or '.join(anchor.spaces)}"
         raise DseError(
             f"a search varies nothing; say what, as --set {next(iter(anchor.fields))}="
             f"...{spaces if anchor.spaces else ''}"
         )
-    space = Space(anchor.scaled(width), settings.varied)
+    whole = staged(Space(anchor.scaled(width), settings.varied), settings.stages)
     name = check_name(product.called or anchor.name)
-    return f"{name}-{space.digest}", space
+    return f"{name}-{whole.digest}", whole
