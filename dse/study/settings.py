@@ -104,7 +104,8 @@ def _parted(
 def _setting(word: str, kind: type[Family]) -> tuple[str, Values]:
     """Parse a field and its values, a grid or a tuple."""
     name, equals, written = word.partition("=")
-    known = {**FIELDS, **kind.fields, **Recipe.fields}
+    own = {**kind.fields, **Recipe.fields}
+    known = {**own, **{x: y for x, y in FIELDS.items() if x not in own}}
     if name not in known:
         raise DseError(unknown_name("--set", name, known))
     if not equals or not written.strip():

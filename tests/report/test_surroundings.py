@@ -14,7 +14,7 @@ import hashlib, pathlib, sys
 import numpy as np, pandas as pd
 from dse.analysis.curves import draw_agreement, draw_curves
 from dse.analysis.plotting import drawing, new_figure
-from dse.report.folder import _write_figure
+from dse.report.folder import write_figure
 curves = pd.DataFrame({"a": [0.1, 0.5, 0.61234], "b": [0.2, 0.4, 0.7]}, [1, 2, 3])
 with drawing():
     figure, axes = new_figure(2, "A title of $x^2$", "10\\u2076 bytes, 95 %")
@@ -22,7 +22,7 @@ with drawing():
     draw_agreement(axes[1], curves)
 folder = pathlib.Path(sys.argv[1])
 folder.mkdir()
-_write_figure(folder, "figure", figure)
+write_figure(folder, "figure", figure)
 """
 
 SETTINGS = """
