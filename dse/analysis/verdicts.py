@@ -24,6 +24,8 @@ from dse.study.claim import (
 from dse.study.experiment import Experiment
 from dse.study.series_claim import AddUp, LosesLittle, MovesFront, OfSeries
 
+UNDECIDED = "; more replicates might decide"
+
 
 def judge(
     experiment: Experiment, cell_of: Mapping[Hashable, str], runs: pd.DataFrame
@@ -147,7 +149,7 @@ def _judge_measured(
     if isinstance(claim, TimesSmaller):
         finding += f", at least {100 * bound:+.1f} asked"
     if verdict == "INCONCLUSIVE":
-        finding += "; more replicates might decide"
+        finding += UNDECIDED
     return Judgement(claim, verdict, finding, difference.estimate, low, high, bound)
 
 
@@ -174,8 +176,10 @@ def _with_sizes(
         f"{times:.1f} times, {larger:,.0f} to {smaller:,.0f} bytes, {claim.factor:g} "
         f"asked; {judged.finding}"
     )
-    verdict = judged.verdict if times >= claim.factor else "FAIL"
-    return replace(judged, verdict=verdict, finding=finding)
+    if times >= claim.factor:
+        return replace(judged, finding=finding)
+    # More replicates would not change the size.
+    return replace(judged, verdict="FAIL", finding=finding.removesuffix(UNDECIDED))
 
 
 def _judge_factor(claim: TimesFewer) -> Judgement:

@@ -167,9 +167,11 @@ def _main_figure(
     panels = 2 if printed or table is not None else 1
     figure, axes = new_figure(panels, experiment.title, caption)
     scale = MACS if experiment.shows == "macs" else size_scale(summary)
+    scale = replace(scale, log=True) if DONE in summary else scale
     drawn = marks(summary, runs, names, scale)
     draw_points(axes[0], summary, drawn, scale, factors, fields)
-    widths = shared_widths(summary, fields)
+    several = len({point.name for point in experiment.keyed.values()}) > 1
+    widths = "" if several else shared_widths(summary, fields)
     axes[0].set_title(", ".join(filter(None, [f"This run: {dataset.name}", widths])))
     if printed:
         points = [each.point for each in printed]

@@ -13,6 +13,7 @@ from dse.families.squeezenet import SqueezeNet
 from dse.runs.recipe import Recipe
 from dse.runs.staged import Staged
 from dse.runs.stages import Prune
+from dse.study.claim import TimesSmaller
 from dse.study.experiment import Experiment
 from dse.study.preset import Preset
 from dse.study.series_claim import AddUp, LosesLittle, MovesFront
@@ -150,3 +151,41 @@ def test_an_experiment_has_the_series_of_its_claims():
         experiment(loses, {"plain": NETWORKS[::-1], "pruned": PRUNED})
     with pytest.raises(DseError, match="the margin of a claim"):
         LosesLittle("s", "ours", "pruned", "plain", -1.0)
+
+
+@pytest.mark.parametrize(
+    ("size", "pruned", "verdict"),
+    [
+        (10, (79.8, 80.1), "PASS"),
+        (11, (79.8, 80.1), "FAIL"),  # 9.1 times
+        (10, (75.0, 75.3), "FAIL"),
+        (10, (60.0, 95.0), "INCONCLUSIVE"),
+        (11, (60.0, 95.0), "FAIL"),
+    ],
+)
+def test_a_smaller_file_must_be_as_small_as_said_and_as_accurate(size, pruned, verdict):
+    claim = TimesSmaller("s", "4", "small", "large", factor=10, margin=0.005)
+    points = {"large": NETWORKS[0], "small": PRUNED[0]}
+    made = Experiment("T", presets=PRESETS, points=points, claims=[claim])
+    runs = frame({"a": [80, 80.1] * 2, "b": [*pruned] * 2}, size={"a": 100, "b": size})
+    [judged] = judge(made, {"large": "a", "small": "b"}, runs)
+    assert judged.verdict == verdict
+    assert judged.finding.startswith(f"{100 / size:.1f} times, 100 to {size} bytes, 10")
+    undecided = judged.finding.endswith("; more replicates might decide")
+    assert undecided == (verdict == "INCONCLUSIVE")
+    assert judged.bound == -0.005
+
+
+def test_numbers_beside_points_are_numbers_of_points():
+    points = {"large": NETWORKS[0], "small": PRUNED[0]}
+
+    def beside(numbers):
+        return Experiment("T", presets=PRESETS, points=points, beside=numbers)
+
+    assert beside({"large": {"MB": 240}}).beside == {"large": {"MB": 240}}
+    with pytest.raises(DseError, match="beside the point 'larg'; expected some of"):
+        beside({"larg": {"MB": 240}})
+    with pytest.raises(DseError, match="MB beside the point large is 'big'; expected"):
+        beside({"large": {"MB": "big"}})
+    with pytest.raises(DseError, match="beside the point large is 3; expected numbers"):
+        beside({"large": 3})

@@ -276,7 +276,7 @@ def test_an_interruption_that_a_library_made_its_own_error(monkeypatch, capsys, 
 def test_an_error_of_ours_after_an_interruption_is_said(monkeypatch, capsys):
     def fails(self):
         try:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(5)
         except KeyboardInterrupt:
             raise DseError("the disk is full") from None
